@@ -1,0 +1,403 @@
+"""Typed `params.yaml`: one pydantic model per section; unknown keys, wrong types and impossible values are errors.
+
+`params.yaml` says what each knob means and in which unit; this module says which values are possible.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from ruamel.yaml import YAML, YAMLError
+
+PARAMS_FILE = Path("params.yaml")
+
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+PositiveFraction = Annotated[float, Field(gt=0.0, le=1.0)]
+PositiveInt = Annotated[int, Field(ge=1)]
+PositiveFloat = Annotated[float, Field(gt=0.0)]
+Seed = Annotated[int, Field(ge=0)]
+Role = Literal["pretrain", "finetune", "test"]
+
+
+class ParamsError(ValueError):
+    """`params.yaml` cannot be used; the message names every offending key."""
+
+
+class Section(BaseModel):
+    """Base of all sections: strict types, no unknown keys, read-only."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class CohortBase(Section):
+    """What every cohort has, whatever its format."""
+
+    root: str
+    images: Literal["all", "present"] = "all"
+
+
+class PadchestCohort(CohortBase):
+    """PadChest as distributed: the label table and the image zips (or the unpacked PNG files)."""
+
+    format: Literal["padchest"]
+
+
+class ChexpertCohort(CohortBase):
+    """CheXpert as distributed, full or `-small`."""
+
+    format: Literal["chexpert"]
+    uncertain: Literal["zeros", "ones", "ignore"] = "zeros"
+
+
+class MimicCxrCohort(CohortBase):
+    """MIMIC-CXR-JPG as distributed."""
+
+    format: Literal["mimic_cxr"]
+    uncertain: Literal["zeros", "ones", "ignore"] = "zeros"
+
+
+class TableCohort(CohortBase):
+    """Any CSV or Parquet table with an image path, a patient id and labels."""
+
+    format: Literal["table"]
+    table: str
+    image: str = "image"
+    patient: str = "patient_id"
+    study: str | None = None
+    view: str | None = None
+    sex: str | None = None
+    age: str | None = None
+    labels: list[str] = []
+    findings: str | None = None
+    separator: str = "|"
+    zip: str | None = None
+    where: dict[str, list[str]] = {}
+    use: Literal["pretrain", "probe"] = "probe"
+
+    @model_validator(mode="after")
+    def _labels_somewhere(self) -> "TableCohort":
+        if self.labels and self.findings:
+            raise ValueError("give either `labels` (columns) or `findings` (one column with a separator), not both")
+        if self.use == "probe" and not self.labels and not self.findings:
+            raise ValueError("a cohort with `use: probe` needs `labels` or `findings`")
+        return self
+
+
+Cohort = Annotated[PadchestCohort | ChexpertCohort | MimicCxrCohort | TableCohort, Field(discriminator="format")]
+
+
+class CohortsParams(BaseModel):
+    """`cohorts`: which datasets take part; every further key is one cohort."""
+
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
+    __pydantic_extra__: dict[str, Cohort]
+
+    datasets: Annotated[list[str], Field(min_length=1)]
+    max_rejected_fraction: Fraction
+
+    @model_validator(mode="after")
+    def _datasets_defined(self) -> "CohortsParams":
+        missing = [name for name in self.datasets if name not in self.__pydantic_extra__]
+        if missing:
+            raise ValueError(f"`datasets` names {missing}, but there is no section `cohorts.{missing[0]}`")
+        return self
+
+    def __getitem__(self, name: str) -> PadchestCohort | ChexpertCohort | MimicCxrCohort | TableCohort:
+        """Return the section of cohort `name`; `ParamsError` if there is none."""
+        if name not in self.__pydantic_extra__:
+            known = ", ".join(self.__pydantic_extra__)
+            raise ParamsError(f"params.yaml: cohorts.{name} is not defined (defined: {known})")
+        return self.__pydantic_extra__[name]
+
+
+PhantomDataset = Literal["padchest", "chexpert", "mimic_cxr"]
+
+
+class PhantomParams(Section):
+    """`phantom`: the drawn radiographs of the embedded default."""
+
+    datasets: list[PhantomDataset]
+    size: Annotated[int, Field(ge=32, le=1024)]
+    labelled_images: PositiveInt | None
+    pretrain_images: dict[PhantomDataset, Annotated[int, Field(ge=0)]]
+    chexpert_test_studies: PositiveInt
+    seed: Seed
+
+
+class SplitParams(Section):
+    """`split`: patients to fine-tuning and test."""
+
+    test_fraction: Annotated[float, Field(gt=0.0, lt=1.0)]
+    seed: Seed
+
+
+class ImagesParams(Section):
+    """`images`: the store every later stage reads."""
+
+    size: Annotated[int, Field(ge=8, le=2048)]
+    codec: Literal["raw", "png", "jpeg"]
+
+
+class EncoderParams(Section):
+    """`model.encoder`: the semantic encoder."""
+
+    channel_multipliers: Annotated[list[PositiveInt], Field(min_length=1)]
+    residual_blocks: PositiveInt
+    attention_resolutions: list[PositiveInt]
+    block: Literal["single", "residual"]
+
+
+class ModelParams(Section):
+    """`model`: the self-conditioned diffusion autoencoder."""
+
+    channels: Literal[1, 3]
+    space_to_depth: PositiveInt
+    base_channels: PositiveInt
+    channel_multipliers: Annotated[list[PositiveInt], Field(min_length=1)]
+    residual_blocks: PositiveInt
+    attention_resolutions: list[PositiveInt]
+    attention_heads: PositiveInt
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0)]
+    norm_groups: PositiveInt
+    time_dim: PositiveInt
+    latent_dim: PositiveInt
+    encoder: EncoderParams
+
+
+class DiffusionParams(Section):
+    """`diffusion`: the noise schedule and what the network predicts."""
+
+    timesteps: Annotated[int, Field(ge=2)]
+    beta_start: Annotated[float, Field(gt=0.0, lt=1.0)]
+    beta_end: Annotated[float, Field(gt=0.0, lt=1.0)]
+    prediction: Literal["epsilon", "v"]
+
+    @model_validator(mode="after")
+    def _increasing(self) -> "DiffusionParams":
+        if self.beta_end < self.beta_start:
+            raise ValueError("`beta_end` must not be below `beta_start`")
+        return self
+
+
+class PretrainParams(Section):
+    """`pretrain`: the training loop; progress is counted in images shown."""
+
+    roles: Annotated[list[Role], Field(min_length=1)]
+    images_shown: PositiveInt
+    batch_size: PositiveInt
+    learning_rate: PositiveFloat
+    warmup_images: Annotated[int, Field(ge=0)]
+    ema_decay: Annotated[float, Field(ge=0.0, lt=1.0)]
+    grad_clip: PositiveFloat
+    precision: Literal["fp32", "bf16", "fp16"]
+    horizontal_flip: Fraction
+    validation_fraction: Annotated[float, Field(ge=0.0, lt=1.0)]
+    checkpoint_every: PositiveInt
+    seed: Seed
+
+
+class LatentsParams(Section):
+    """`latents`: encoding every image of the manifest."""
+
+    batch_size: PositiveInt
+
+
+class ProbeParams(Section):
+    """`probe`: the linear head."""
+
+    fraction: PositiveFraction
+    l2: Annotated[float, Field(ge=0.0)]
+    seed: Seed
+
+
+class PcaParams(Section):
+    """`baselines.pca`: a linear probe on the principal components of the pixels."""
+
+    components: PositiveInt
+    seed: Seed
+
+
+class BaselinesParams(Section):
+    """`baselines`: the models ours is compared with."""
+
+    enabled: Annotated[list[Literal["pca"]], Field(min_length=1)]
+    reference: Literal["pca"]
+    pca: PcaParams
+
+    @model_validator(mode="after")
+    def _reference_enabled(self) -> "BaselinesParams":
+        if self.reference not in self.enabled:
+            raise ValueError(f"`reference` is {self.reference!r}, which is not in `enabled`: {self.enabled}")
+        return self
+
+
+class BootstrapParams(Section):
+    """`evaluation.bootstrap`: confidence intervals."""
+
+    unit: Literal["patient", "image"]
+    resamples: Annotated[int, Field(ge=10)]
+    confidence: Annotated[float, Field(gt=0.0, lt=1.0)]
+    seed: Seed
+
+
+class PermutationParams(Section):
+    """`evaluation.permutation`: the paired test of two models."""
+
+    resamples: Annotated[int, Field(ge=10)]
+    scores: Literal["rank", "raw"]
+    seed: Seed
+
+
+class EvaluationParams(Section):
+    """`evaluation`: which test set, which findings, and the tests."""
+
+    dataset: str
+    positives_above: Annotated[int, Field(ge=0)]
+    bootstrap: BootstrapParams
+    permutation: PermutationParams
+
+
+class DataEfficiencyParams(Section):
+    """`data_efficiency`: heads on fractions of CheXpert (figure S2); `dataset: null` leaves it out."""
+
+    dataset: str | None
+    fractions: Annotated[list[PositiveFraction], Field(min_length=1)]
+    findings: Annotated[list[str], Field(min_length=1)]
+    seed: Seed
+
+
+class ExplainParams(Section):
+    """`explain`: counterfactual radiographs."""
+
+    targets: Annotated[list[str], Field(min_length=1)]
+    image_ids: list[str]
+    patients: PositiveInt
+    edit: Literal["eq4", "eq5", "unit"]
+    step: PositiveFloat
+    encode_steps: PositiveInt
+    decode_steps: PositiveInt
+    reconstructions: PositiveInt
+    seed: Seed
+
+
+class ConfoundersParams(Section):
+    """`confounders`: the audit."""
+
+    images: Annotated[int, Field(ge=2)]
+    random_directions: Annotated[int, Field(ge=2)]
+    decode_steps: PositiveInt
+    false_discovery_rate: Annotated[float, Field(gt=0.0, lt=1.0)]
+    planted_lift: PositiveFloat
+    planted_cooccurrence: Fraction
+    seed: Seed
+
+
+class SimulatedReadersParams(Section):
+    """`reader_study.simulated`: stand-in readers when there are no ratings."""
+
+    readers: Annotated[int, Field(ge=2)]
+    sensitivity: Fraction
+    specificity: Fraction
+
+
+class ReaderStudyParams(Section):
+    """`reader_study`: the ratings and how its radiographs are drawn."""
+
+    ratings: str | None
+    per_diagnosis: PositiveInt
+    bootstrap_resamples: Annotated[int, Field(ge=10)]
+    simulated: SimulatedReadersParams
+    seed: Seed
+
+
+class FiguresParams(Section):
+    """`figures`: what is drawn."""
+
+    names: Annotated[list[str], Field(min_length=1)]
+    dpi: Annotated[int, Field(ge=50, le=600)]
+
+
+class RuntimeParams(Section):
+    """`runtime`: where things run; never changes a result and is no tracked parameter of any stage."""
+
+    device: str
+    workers: PositiveInt
+    threads: PositiveInt | None
+
+
+class Params(Section):
+    """The whole of `params.yaml`."""
+
+    cohorts: CohortsParams
+    phantom: PhantomParams
+    split: SplitParams
+    images: ImagesParams
+    model: ModelParams
+    diffusion: DiffusionParams
+    pretrain: PretrainParams
+    latents: LatentsParams
+    probe: ProbeParams
+    baselines: BaselinesParams
+    evaluation: EvaluationParams
+    data_efficiency: DataEfficiencyParams
+    explain: ExplainParams
+    confounders: ConfoundersParams
+    reader_study: ReaderStudyParams
+    figures: FiguresParams
+    runtime: RuntimeParams
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Params":
+        if self.evaluation.dataset not in self.cohorts.datasets:
+            raise ValueError(f"evaluation.dataset is {self.evaluation.dataset!r}, not in {self.cohorts.datasets}")
+        dataset = self.data_efficiency.dataset
+        if dataset is not None and dataset not in self.cohorts.datasets:
+            raise ValueError(f"data_efficiency.dataset is {dataset!r}, not in {self.cohorts.datasets}")
+        reduction = self.model.space_to_depth * 2 ** (len(self.model.channel_multipliers) - 1)
+        if self.images.size % reduction:
+            raise ValueError(
+                f"images.size is {self.images.size}, but model.space_to_depth and model.channel_multipliers "
+                f"need a multiple of {reduction}"
+            )
+        return self
+
+    @property
+    def on_phantoms(self) -> bool:
+        """Whether the test radiographs are drawn, so that reports have to say so and planted truth is known."""
+        return self.evaluation.dataset in self.phantom.datasets
+
+
+def load_params(path: Path | str = PARAMS_FILE) -> Params:
+    """Read and check a parameter file.
+
+    Raises `ParamsError` with one line per problem: the dotted key, what was found and what was expected.
+    """
+    path = Path(path)
+    try:
+        raw = YAML(typ="safe").load(path)  # YAML 1.2, as DVC reads it: 1e-4 is a number
+    except FileNotFoundError:
+        raise ParamsError(f"{path}: no such file; run from the repository root, or `git checkout {path}`") from None
+    except YAMLError as error:
+        raise ParamsError(f"{path}: not valid YAML: {error}") from None
+    return parse_params(raw, source=str(path))
+
+
+def parse_params(raw: Any, *, source: str = "params.yaml") -> Params:
+    """Check a parsed parameter mapping; see `load_params`."""
+    try:
+        return Params.model_validate(raw)
+    except ValidationError as error:
+        lines = [_explain(problem) for problem in error.errors()]
+        raise ParamsError(f"{source}: {len(lines)} problem(s)\n" + "\n".join(lines)) from None
+
+
+def _explain(problem: Any) -> str:
+    """One line for one pydantic problem."""
+    key = ".".join(str(part) for part in problem["loc"]) or "(whole file)"
+    if problem["type"] == "extra_forbidden":
+        return f"  {key}: unknown key (found {problem['input']!r}); check its spelling against params.yaml in git"
+    if problem["type"] == "missing":
+        return f"  {key}: missing; add it"
+    if problem["type"] == "value_error":
+        return f"  {key}: {problem['ctx']['error']}"
+    return f"  {key}: {problem['msg']}, found {problem['input']!r}"

@@ -1,0 +1,60 @@
+"""Where every file of the pipeline lies, relative to the repository root."""
+
+from pathlib import Path
+
+DATA = Path("data")
+MODELS = Path("models")
+RUNS = Path("runs")
+REPORTS = Path("reports")
+
+PUBLIC_TABLES = DATA / "tables"
+PHANTOM = DATA / "phantom"
+COHORTS = DATA / "cohorts"
+MANIFEST = DATA / "manifest.parquet"
+IMAGES = DATA / "images.lmdb"
+LATENTS = DATA / "latents.npz"
+SCORES = DATA / "scores"
+COUNTERFACTUALS = DATA / "explain" / "counterfactuals.npz"
+AUDIT_EXAMPLES = DATA / "explain" / "audit_examples.npz"
+READER_RATINGS = DATA / "reader_ratings.csv"
+
+AUTOENCODER = MODELS / "diffchest.safetensors"
+HEAD = MODELS / "head.safetensors"
+
+TABLES = REPORTS / "tables"
+PLOTS = REPORTS / "plots"
+INGEST = REPORTS / "ingest"
+STAGE_METRICS = REPORTS / "metrics"
+FIGURES = REPORTS / "figures"
+METRICS = REPORTS / "metrics.json"
+REPORT = REPORTS / "index.html"
+
+
+def cohort(dataset: str) -> Path:
+    """Manifest rows of one cohort, before the split."""
+    return COHORTS / f"{dataset}.parquet"
+
+
+def labels(dataset: str) -> Path:
+    """Label table of one cohort."""
+    return COHORTS / f"{dataset}_labels.parquet"
+
+
+def flow(dataset: str) -> Path:
+    """Study flow of one cohort."""
+    return COHORTS / f"{dataset}_flow.csv"
+
+
+def scores(model: str) -> Path:
+    """Test-set scores of one model."""
+    return SCORES / f"{model}.parquet"
+
+
+def table(name: str) -> Path:
+    """One of the committed tables."""
+    return TABLES / f"{name}.csv"
+
+
+def stage_metrics(stage: str) -> Path:
+    """The metrics of one stage."""
+    return STAGE_METRICS / f"{stage}.json"

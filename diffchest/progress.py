@@ -1,0 +1,19 @@
+"""Progress bars on a terminal, silence elsewhere, and the one line each stage ends with."""
+
+import sys
+from collections.abc import Iterable
+from typing import TypeVar
+
+from tqdm import tqdm
+
+T = TypeVar("T")
+
+
+def progress(iterable: Iterable[T], *, total: int | None = None, desc: str = "", unit: str = "images") -> "tqdm[T]":
+    """Wrap `iterable` in a bar with rate and time left; draws nothing when stderr is not a terminal."""
+    return tqdm(iterable, total=total, desc=desc, unit=unit, disable=not sys.stderr.isatty(), dynamic_ncols=True)
+
+
+def summary(stage: str, text: str) -> None:
+    """Print the summary line of a stage."""
+    print(f"{stage}: {text}", flush=True)

@@ -1,0 +1,93 @@
+"""`params.yaml`: valid as committed, and every kind of mistake is named by its key."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from diffchest.params import ParamsError, load_params, parse_params
+from diffchest.profiles import apply_profile
+
+ROOT = Path(__file__).resolve().parent.parent
+PROFILES = sorted(path.stem for path in (ROOT / "profiles").glob("*.yaml"))
+
+
+@pytest.fixture
+def raw():
+    return YAML(typ="safe").load(ROOT / "params.yaml")
+
+
+def test_committed_params_are_valid():
+    params = load_params(ROOT / "params.yaml")
+    assert params.on_phantoms
+    assert params.cohorts["padchest"].format == "padchest"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("probe.fractoin", 0.1, "probe.fractoin: unknown key"),
+        ("probe.fraction", 0.0, "probe.fraction"),
+        ("probe.fraction", "0.1", "probe.fraction"),
+        ("images.size", 48.5, "images.size"),
+        ("images.size", 50, "need a multiple of"),
+        ("diffusion.prediction", "x0", "diffusion.prediction"),
+        ("diffusion.beta_end", 0.00001, "must not be below"),
+        ("cohorts.padchest.format", "dicom", "cohorts.padchest"),
+        ("cohorts.padchest.rooot", "x", "rooot: unknown key"),
+        ("cohorts.datasets", ["padchest", "nowhere"], "cohorts.nowhere"),
+        ("evaluation.dataset", "nowhere", "evaluation.dataset"),
+        ("baselines.reference", "chexzero", "baselines.reference"),
+        ("pretrain.batch_size", 0, "pretrain.batch_size"),
+    ],
+)
+def test_mistakes_are_named(raw, key, value, message):
+    *parents, last = key.split(".")
+    section = raw
+    for parent in parents:
+        section = section[parent]
+    section[last] = value
+    with pytest.raises(ParamsError, match=message):
+        parse_params(raw)
+
+
+def test_missing_section_is_named(raw):
+    del raw["probe"]
+    with pytest.raises(ParamsError, match="probe: missing"):
+        parse_params(raw)
+
+
+def test_missing_and_broken_files(tmp_path):
+    with pytest.raises(ParamsError, match="no such file"):
+        load_params(tmp_path / "params.yaml")
+    (tmp_path / "params.yaml").write_text("a: [1,")
+    with pytest.raises(ParamsError, match="not valid YAML"):
+        load_params(tmp_path / "params.yaml")
+
+
+def test_a_table_cohort_needs_labels_to_probe(raw):
+    raw["cohorts"]["own"] = {"format": "table", "root": "x", "table": "index.csv"}
+    with pytest.raises(ParamsError, match="needs `labels` or `findings`"):
+        parse_params(raw)
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_profiles_apply_and_keep_comments(name, tmp_path):
+    target = tmp_path / "params.yaml"
+    shutil.copy(ROOT / "params.yaml", target)
+    apply_profile(ROOT / "profiles" / f"{name}.yaml", target)
+    load_params(target)
+    assert "# fold k x k pixels into channels" in target.read_text()
+    assert target.read_text() != (ROOT / "params.yaml").read_text()
+
+
+def test_a_bad_profile_changes_nothing(tmp_path):
+    target = tmp_path / "params.yaml"
+    shutil.copy(ROOT / "params.yaml", target)
+    (tmp_path / "bad.yaml").write_text("probe: {fraction: 7.0}\n")
+    with pytest.raises(ParamsError, match=r"probe\.fraction"):
+        apply_profile(tmp_path / "bad.yaml", target)
+    with pytest.raises(ParamsError, match="no such profile"):
+        apply_profile(tmp_path / "none.yaml", target)
+    assert target.read_bytes() == (ROOT / "params.yaml").read_bytes()
