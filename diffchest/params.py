@@ -34,6 +34,7 @@ class CohortBase(Section):
 
     root: str
     images: Literal["all", "present"] = "all"
+    uncertain: Literal["zeros", "ones", "ignore"] = "zeros"
 
 
 class PadchestCohort(CohortBase):
@@ -46,14 +47,12 @@ class ChexpertCohort(CohortBase):
     """CheXpert as distributed, full or `-small`."""
 
     format: Literal["chexpert"]
-    uncertain: Literal["zeros", "ones", "ignore"] = "zeros"
 
 
 class MimicCxrCohort(CohortBase):
     """MIMIC-CXR-JPG as distributed."""
 
     format: Literal["mimic_cxr"]
-    uncertain: Literal["zeros", "ones", "ignore"] = "zeros"
 
 
 class TableCohort(CohortBase):
@@ -152,6 +151,7 @@ class ModelParams(Section):
 
     channels: Literal[1, 3]
     space_to_depth: PositiveInt
+    position_frequencies: Annotated[int, Field(ge=0, le=8)]
     base_channels: PositiveInt
     channel_multipliers: Annotated[list[PositiveInt], Field(min_length=1)]
     residual_blocks: PositiveInt
@@ -272,7 +272,7 @@ class ExplainParams(Section):
     targets: Annotated[list[str], Field(min_length=1)]
     image_ids: list[str]
     patients: PositiveInt
-    edit: Literal["eq4", "eq5", "unit"]
+    edit: Literal["plausible", "eq4", "eq5", "unit"]
     step: PositiveFloat
     encode_steps: PositiveInt
     decode_steps: PositiveInt
@@ -285,6 +285,7 @@ class ConfoundersParams(Section):
 
     images: Annotated[int, Field(ge=2)]
     random_directions: Annotated[int, Field(ge=2)]
+    encode_steps: PositiveInt
     decode_steps: PositiveInt
     false_discovery_rate: Annotated[float, Field(gt=0.0, lt=1.0)]
     planted_lift: PositiveFloat

@@ -1,0 +1,1 @@
+"""Models that DiffChest is compared with."""

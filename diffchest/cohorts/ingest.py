@@ -1,0 +1,29 @@
+"""From a cohort's section in `params.yaml` to its tables."""
+
+from diffchest.cohorts.chexpert import read_chexpert
+from diffchest.cohorts.mimic_cxr import read_mimic_cxr
+from diffchest.cohorts.padchest import read_padchest
+from diffchest.cohorts.schema import Cohort
+from diffchest.cohorts.table import read_table_cohort
+from diffchest.errors import DataError
+from diffchest.params import ChexpertCohort, MimicCxrCohort, PadchestCohort, TableCohort
+
+
+def read_cohort(dataset: str, cohort: PadchestCohort | ChexpertCohort | MimicCxrCohort | TableCohort) -> Cohort:
+    """Read one cohort in its native format.
+
+    Raises `DataError` when its root or a table is missing, a column is missing or holds values it cannot, or no image
+    is present at all.
+    """
+    match cohort:
+        case PadchestCohort():
+            read = read_padchest(dataset, cohort)
+        case ChexpertCohort():
+            read = read_chexpert(dataset, cohort)
+        case MimicCxrCohort():
+            read = read_mimic_cxr(dataset, cohort)
+        case TableCohort():
+            read = read_table_cohort(dataset, cohort)
+    if read.labels.empty and not len(read.labels.index):
+        raise DataError(f"{cohort.root}: none of the {len(read.images)} images of cohort {dataset!r} is there")
+    return read

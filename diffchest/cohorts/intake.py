@@ -1,0 +1,90 @@
+"""What every cohort goes through: rows to manifest columns, unusable rows out, images located."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from diffchest.cohorts.flow import Flow
+from diffchest.cohorts.schema import COHORT_COLUMNS, LONGEST_IMAGE_ID, REJECTED_COLUMNS, Cohort, encoded_length
+
+ABSENT = "image is not in the root"
+
+
+class Intake:
+    """One cohort on its way in: counts the flow and collects the rejected images.
+
+    `origin` names the table its patients come from (see `diffchest.cohorts.schema`).
+    """
+
+    def __init__(self, dataset: str, origin: str) -> None:
+        self.flow = Flow()
+        self._dataset = dataset
+        self._origin = origin
+        self._rejected: list[pd.DataFrame] = []
+
+    def listing(
+        self, rows: pd.DataFrame, *, image: pd.Series, patient: pd.Series, key: pd.Series, **columns: Any
+    ) -> pd.DataFrame:
+        """Manifest columns of the table `rows`, without the rows that cannot be used (rejected with the reason).
+
+        `image`, `patient`: native ids; `key`: what `locate` looks up; `columns`: further manifest columns.
+        """
+        defaults = {"study_id": "", "view": "", "sex": "", "age": float("nan"), "bits_stored": 0, "inverted": False}
+        listed = pd.DataFrame({"key": key, **defaults, **columns}, index=rows.index)
+        listed["image_id"] = f"{self._dataset}/" + image
+        listed["dataset"] = self._dataset
+        listed["patient_id"] = (f"{self._dataset}/" + patient).where(patient.str.strip() != "", "")
+        listed["origin"] = self._origin
+        return self._usable(listed)
+
+    def _usable(self, listed: pd.DataFrame) -> pd.DataFrame:
+        too_long = encoded_length(listed["image_id"]) > LONGEST_IMAGE_ID
+        problems = {
+            "image id is empty": listed["key"] == "",
+            "patient id is empty": listed["patient_id"] == "",
+            "image id occurs more than once; the first row counts": listed["image_id"].duplicated(),
+            f"image id is longer than {LONGEST_IMAGE_ID} bytes": too_long,
+        }
+        usable = pd.Series(True, index=listed.index)
+        for reason, where in problems.items():
+            new = where & usable
+            if new.any():
+                self.flow.exclude(reason, listed[new])
+                self.reject(listed[new], reason)
+            usable &= ~where
+        return listed[usable]
+
+    def reject(self, images: pd.DataFrame, reason: str) -> None:
+        """Record `images` as rejected."""
+        rejected = images[["dataset", "image_id"]].assign(source=images["key"], reason=reason)
+        self._rejected.append(rejected[REJECTED_COLUMNS])
+
+    def finish(
+        self,
+        images: pd.DataFrame,
+        labels: pd.DataFrame,
+        *,
+        index: Mapping[str, str],
+        policy: str,
+        blank_is_negative: bool = False,
+    ) -> Cohort:
+        """Locate every image and assemble the cohort.
+
+        `images` has `role`; `labels` has the same index; `index` maps keys to sources; `policy` `all` rejects the
+        images it lacks, `present` only counts them.
+        """
+        located = images.assign(source=images["key"].map(index).fillna("").astype(str)).sort_values("image_id")
+        absent = located[located["source"] == ""]
+        if policy == "all" and len(absent):
+            self.reject(absent, ABSENT)
+        present = located[located["source"] != ""]
+        table = labels.loc[present.index].astype("float32").set_axis(present["image_id"], axis=0)
+        rejected = pd.concat(self._rejected) if self._rejected else pd.DataFrame(columns=REJECTED_COLUMNS)
+        return Cohort(
+            images=located[COHORT_COLUMNS].reset_index(drop=True),
+            labels=table,
+            flow=self.flow.table(),
+            rejected=rejected.sort_values(["image_id", "reason"]).reset_index(drop=True),
+            blank_is_negative=blank_is_negative,
+        )

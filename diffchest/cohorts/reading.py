@@ -1,0 +1,86 @@
+"""Finding and reading the tables of a dataset, with errors that say what to do."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from diffchest.errors import DataError
+
+UNREADABLE = (
+    OSError,
+    EOFError,
+    UnicodeDecodeError,
+    pd.errors.ParserError,
+    pd.errors.EmptyDataError,
+    pa.ArrowInvalid,
+)
+
+
+def existing_root(root: str | Path) -> Path:
+    """Return `root`; `DataError` when there is no such folder."""
+    root = Path(root)
+    if not root.is_dir():
+        raise DataError(f"{root}: no such folder; set `cohorts.<dataset>.root` to where the dataset lies")
+    return root
+
+
+def find_table(root: Path, pattern: str) -> Path:
+    """The file that matches `pattern` (or `pattern` + `.gz`) in `root` or a folder directly below it.
+
+    The first in path order where several match; `DataError` when none does.
+    """
+    found = find_optional(root, pattern)
+    if found is None:
+        raise DataError(f"{root / pattern}: no such table (also looked for {pattern}.gz and one folder down)")
+    return found
+
+
+def find_optional(root: Path, pattern: str) -> Path | None:
+    """As `find_table`, but None when there is no such file."""
+    for folder in ("", "*/"):
+        found = sorted(path for end in ("", ".gz") for path in root.glob(f"{folder}{pattern}{end}"))
+        if found:
+            return found[0]
+    return None
+
+
+def read_text(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+    """Read `columns` of a CSV (`.gz` too) or Parquet table as text, blank cells as "".
+
+    Raises `DataError` when the file is missing or unreadable, or a column is missing.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such table")
+    try:
+        parquet = path.suffix == ".parquet"
+        header = pq.read_schema(path).names if parquet else list(pd.read_csv(path, nrows=0).columns)
+        missing = [column for column in columns if column not in header]
+        if missing:
+            raise DataError(f"{path}: column(s) {missing} are missing; found {header}")
+        if parquet:
+            return pd.read_parquet(path, columns=list(columns)).apply(_as_text)
+        return pd.read_csv(path, usecols=list(columns), dtype=str, keep_default_na=False)[list(columns)]
+    except UNREADABLE as error:
+        raise DataError(f"{path}: cannot be read as a table ({error})") from None
+
+
+def years(values: pd.Series) -> pd.Series:
+    """Ages as float; NaN where blank, not a number or negative."""
+    ages = pd.to_numeric(values, errors="coerce").astype(float)
+    return ages.where(ages >= 0)
+
+
+def sex_code(values: pd.Series) -> pd.Series:
+    """`M` or `F` from `M`, `male`, `F`, `Female`, ...; "" for anything else."""
+    lower = values.str.strip().str.lower()
+    return lower.map({"m": "M", "male": "M", "f": "F", "female": "F"}).fillna("").astype(str)
+
+
+def _as_text(column: pd.Series) -> pd.Series:
+    """Text of one Parquet column; whole numbers that became float with their blanks lose the `.0`."""
+    if pd.api.types.is_float_dtype(column) and (column.dropna() % 1 == 0).all():
+        column = column.astype("Int64")
+    return column.astype(object).where(column.notna(), "").astype(str)

@@ -1,0 +1,60 @@
+"""The split by patient, and the guard that no patient has two roles."""
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from diffchest.errors import DataError
+
+PATIENTS_SHOWN = 10
+
+
+def split_patients(patient_ids: Iterable[str], *, test_fraction: float, seed: int) -> dict[str, str]:
+    """Role `finetune` or `test` of every patient.
+
+    ceil(`test_fraction` * patients) are test patients (24,239 of PadChest: 7,272, as in the paper). Depends on nothing
+    but the set of ids and the seed.
+    """
+    patients = sorted(set(patient_ids))
+    tests = math.ceil(round(test_fraction * len(patients), 9))
+    order = np.random.default_rng([seed]).permutation(len(patients))
+    return {patients[position]: "test" if rank < tests else "finetune" for rank, position in enumerate(order)}
+
+
+def assign_roles(cohort: pd.DataFrame, *, test_fraction: float, seed: int) -> pd.DataFrame:
+    """Return one cohort with its `probe` rows split by patient into `finetune` and `test`."""
+    probe = cohort["role"] == "probe"
+    roles = split_patients(cohort.loc[probe, "patient_id"], test_fraction=test_fraction, seed=seed)
+    return cohort.assign(role=cohort["role"].mask(probe, cohort["patient_id"].map(roles)))
+
+
+def check_one_role(images: pd.DataFrame) -> None:
+    """Raise `DataError` with the ids when a patient has two roles, within a cohort or across cohorts of one table.
+
+    Patients of two cohorts are the same when their native id and the cohorts' `origin` (root and table) are.
+    """
+    native = images["patient_id"].str.partition("/")[2]
+    roles = images[["origin", "role"]].assign(patient=native).drop_duplicates()
+    several = roles[roles.duplicated(["origin", "patient"], keep=False)]
+    if len(several):
+        several = several.groupby(["origin", "patient"])["role"].agg(lambda role: ", ".join(sorted(role)))
+        table = several.head(PATIENTS_SHOWN).reset_index()
+        shown = "\n".join(f"  {row.patient} of {row.origin}: {row.role}" for row in table.itertuples())
+        raise DataError(
+            f"{len(several)} patient(s) would have more than one role, so test results could not be trusted:\n{shown}\n"
+            f"Check the patient ids, or the `where` filters of cohorts that share a table."
+        )
+
+
+def positives_table(dataset: str, images: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
+    """Per finding and role: images labelled positive (1), and images with a label (blank ones not counted).
+
+    `images`: manifest rows; `labels`: those of one dataset with the dataset's own codes, index image_id.
+    """
+    role = images.set_index("image_id")["role"].reindex(labels.index)
+    counts = {"positives": (labels == 1).groupby(role).sum(), "images": labels.notna().groupby(role).sum()}
+    long = pd.DataFrame({name: table.rename_axis(columns="finding").T.stack() for name, table in counts.items()})
+    long = long.reset_index().assign(dataset=dataset)
+    return long[["dataset", "finding", "role", "positives", "images"]]

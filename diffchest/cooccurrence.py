@@ -1,0 +1,49 @@
+"""How findings occur together in the labels: the witness of the confounder audit, and the planted truth of phantoms."""
+
+from collections.abc import Collection
+
+import numpy as np
+import pandas as pd
+
+
+def count_pairs(labels: pd.DataFrame) -> pd.DataFrame:
+    """P(B|A) and lift of every ordered pair of findings.
+
+    labels: one column per finding, 1, 0 or NaN (not assessed; such rows are left out of that pair). Returns one row per
+    pair A != B: target (A), confounder (B), positives_a (A among rows where B is assessed), both, p_b_given_a, p_b,
+    lift = P(B|A) / P(B); ratios are NaN where their denominator is 0.
+    """
+    values = labels.to_numpy(dtype=np.float64)
+    known = (~np.isnan(values)).astype(np.float64)
+    positive = (values == 1).astype(np.float64)
+    positives_a, both = positive.T @ known, positive.T @ positive
+    with np.errstate(invalid="ignore", divide="ignore"):
+        p_b_given_a = both / positives_a
+        p_b = (known.T @ positive) / (known.T @ known)
+        lift = p_b_given_a / p_b
+    names = labels.columns.to_numpy()
+    a, b = np.nonzero(~np.eye(len(names), dtype=bool))
+    return pd.DataFrame(
+        {
+            "target": names[a],
+            "confounder": names[b],
+            "positives_a": positives_a[a, b].astype(int),
+            "both": both[a, b].astype(int),
+            "p_b_given_a": p_b_given_a[a, b],
+            "p_b": p_b[a, b],
+            "lift": lift[a, b],
+        }
+    )
+
+
+cooccurrence = count_pairs
+
+
+def planted_pairs(labels: pd.DataFrame, drawn: Collection[str], *, lift: float, cooccurrence: float) -> pd.DataFrame:
+    """Pairs of drawn findings that occur together often enough for a classifier to learn one for the other.
+
+    Returns target, confounder, p_b_given_a, lift of the pairs among `drawn` with at least that lift and P(B|A).
+    """
+    counts = count_pairs(labels[[name for name in labels.columns if name in drawn]])
+    chosen = (counts["lift"] >= lift) & (counts["p_b_given_a"] >= cooccurrence)
+    return counts.loc[chosen, ["target", "confounder", "p_b_given_a", "lift"]].reset_index(drop=True)

@@ -1,0 +1,186 @@
+"""Counterfactual radiographs: move the semantic latent z towards a finding and decode (DiffChest eq. 4 and 5)."""
+
+import difflib
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import torch
+
+from diffchest.diffusion import ddim_decode, ddim_encode
+from diffchest.errors import DataError
+from diffchest.images import from_model_range, to_model_range
+from diffchest.latents import Latents
+from diffchest.model.autoencoder import DiffusionAutoencoder
+from diffchest.probe import Head
+from diffchest.progress import progress
+
+Edit = Literal["plausible", "eq4", "eq5", "unit"]
+Towards = Literal["presence", "absence"]
+
+BATCH_PIXELS = 2**19  # pixels of the radiographs in one batch: 227 of 48 x 48, 8 of 256 x 256
+
+
+class CounterfactualError(DataError):
+    """A counterfactual cannot be made from this head, autoencoder and target."""
+
+
+def target_rows(head: Head, targets: Sequence[str]) -> np.ndarray:
+    """Rows of `head` for `targets`, int64 [T]; `CounterfactualError` for one that it does not know or never fitted."""
+    position = {finding: row for row, finding in enumerate(head.findings)}
+    for target in targets:
+        if target not in position:
+            near = difflib.get_close_matches(target, head.findings, n=5, cutoff=0.5)
+            hint = f"near names: {', '.join(near)}" if near else f"it knows {', '.join(head.findings[:10])}, ..."
+            raise CounterfactualError(f"explain.targets: the head has no finding {target!r}; {hint}")
+        if not np.isfinite(head.weight[position[target]]).all():
+            raise CounterfactualError(
+                f"explain.targets: the head could not be fitted for {target!r} (only one class among the fine-tuning "
+                "radiographs); leave it out"
+            )
+    return np.array([position[target] for target in targets], dtype=np.int64)
+
+
+def check_same_model(model: DiffusionAutoencoder, head: Head, latents: Latents) -> None:
+    """Raise `CounterfactualError` unless `latents` are of this autoencoder and `head` was fitted on such latents."""
+    if head.weight.shape[1] != model.latent_dim:
+        raise CounterfactualError(
+            f"the head expects z of {head.weight.shape[1]} dimensions, the autoencoder makes {model.latent_dim}; "
+            "run extract_latents and fit_head again"
+        )
+    for name, sha256 in (
+        ("head was fitted on the latents", head.model_sha256),
+        ("latents are those", latents.model_sha256),
+    ):
+        if sha256 != model.sha256:
+            raise CounterfactualError(
+                f"the {name} of autoencoder {sha256[:12]}, this one is {model.sha256[:12]}; "
+                "run extract_latents and fit_head again"
+            )
+
+
+def latent_covariance(z: np.ndarray, head: Head) -> np.ndarray:
+    """Covariance [d, d] of latents z [N, d] in the head's standardised space."""
+    return np.atleast_2d(np.cov((z - head.mean) / head.sd, rowvar=False))
+
+
+def edit_latents(
+    z: np.ndarray,
+    head: Head,
+    targets: Sequence[str],
+    *,
+    edit: Edit,
+    step: float,
+    covariance: np.ndarray,
+    towards: Towards = "presence",
+) -> np.ndarray:
+    """Move each latent towards the presence (or absence) of each target.
+
+    In the space that the head standardises to, with w and b its row for the target, S the `covariance` there of the
+    fine-tuning latents, and y = 1 for presence or 0 for absence:
+
+    * `plausible`: z +- step S w / sqrt(w S w). It changes the logit by `step` of its standard deviations, by the
+      shortest way in Mahalanobis distance: to the most likely of all latents with that logit.
+    * `eq4`: z + step (y - sigmoid(w z + b)) w (DiffChest eq. 4)
+    * `eq5`: z + step w towards presence, z - step w towards absence (DiffChest eq. 5)
+    * `unit`: z +- step sqrt(d) w / |w|, so a step of 1 is one standard deviation per dimension (the authors' code)
+
+    z: unnormalised [N, d]. Returns unnormalised float32 [N, T, d].
+    """
+    rows = target_rows(head, targets)
+    weight = head.weight[rows].astype(np.float64)
+    sign = 1.0 if towards == "presence" else -1.0
+    if edit == "plausible":
+        pattern = weight @ covariance
+        move = sign * (pattern / np.sqrt(np.sum(pattern * weight, axis=1, keepdims=True)))[None]
+    elif edit == "eq4":
+        wanted = float(towards == "presence")
+        move = (wanted - head.probabilities(z)[:, rows])[:, :, None] * weight
+    elif edit == "eq5":
+        move = sign * weight[None]
+    elif edit == "unit":
+        move = sign * np.sqrt(weight.shape[1]) * (weight / np.linalg.norm(weight, axis=1, keepdims=True))[None]
+    else:
+        raise CounterfactualError(f"explain.edit: expected plausible, eq4, eq5 or unit, found {edit!r}")
+    return move_latents(z, head, step * move)
+
+
+def random_moves(number: int, *, length: float, edit: Edit, covariance: np.ndarray, seed: int) -> np.ndarray:
+    """Moves of one length in random directions of the standardised space: [number, d].
+
+    Length and direction are those of the edit's own geometry: Mahalanobis distance for `plausible`, so that a random
+    move is as likely as the edit, Euclidean distance for the others.
+    """
+    direction = np.random.default_rng(seed).standard_normal((number, len(covariance)))
+    moves = length * direction / np.linalg.norm(direction, axis=1, keepdims=True)
+    if edit != "plausible":
+        return moves
+    variance, axes = np.linalg.eigh(covariance)
+    return (moves * np.sqrt(np.maximum(variance, 0.0))) @ axes.T
+
+
+def move_latents(z: np.ndarray, head: Head, move: np.ndarray) -> np.ndarray:
+    """Add moves given in the head's standardised space, [1 or N, T, d], to unnormalised z [N, d]; float32 [N, T, d]."""
+    return (z[:, None, :] + move * head.sd).astype(np.float32)
+
+
+@torch.inference_mode()
+def encode_latents(model: DiffusionAutoencoder, pixels: np.ndarray) -> np.ndarray:
+    """Semantic latents of uint8 radiographs [N, H, W]: unnormalised float32 [N, d]."""
+    batches = _batches(len(pixels), pixels.shape[-1])
+    return np.concatenate([model.encode(_to_tensor(model, pixels[chosen])).cpu().numpy() for chosen in batches])
+
+
+@torch.inference_mode()
+def encode(model: DiffusionAutoencoder, pixels: np.ndarray, *, steps: int) -> tuple[np.ndarray, np.ndarray]:
+    """Semantic latent and noise map of uint8 radiographs [N, H, W].
+
+    Returns z [N, d], unnormalised, and x_T [N, C, H, W], the end of DDIM encoding given that z; both float32.
+    """
+    z, x_end = [], []
+    for chosen in progress(_batches(len(pixels), pixels.shape[-1]), desc="encoding", unit="batches"):
+        images = _to_tensor(model, pixels[chosen])
+        latent = model.encode(images)
+        x_end.append(ddim_encode(model, images, latent, schedule=model.schedule, steps=steps).cpu().numpy())
+        z.append(latent.cpu().numpy())
+    return np.concatenate(z), np.concatenate(x_end)
+
+
+@torch.inference_mode()
+def decode(model: DiffusionAutoencoder, x_end: np.ndarray, z: np.ndarray, *, steps: int) -> np.ndarray:
+    """Radiographs that start from the noise map of each image and follow each of its latents.
+
+    x_end: x_T [N, C, H, W]; z: unnormalised [N, T, d]. All N x T pairs are decoded in common batches.
+    Returns uint8 [N, T, H, W].
+    """
+    images, targets = z.shape[:2]
+    source = np.repeat(np.arange(images), targets)
+    flat = z.reshape(images * targets, -1)
+    pictures = []
+    for chosen in progress(_batches(len(flat), x_end.shape[-1]), desc="decoding", unit="batches"):
+        noise = torch.from_numpy(x_end[source[chosen]]).to(model.device)
+        latent = torch.from_numpy(flat[chosen]).to(model.device)
+        decoded = ddim_decode(model, noise, latent, schedule=model.schedule, steps=steps)
+        pictures.append(from_model_range(decoded.cpu().numpy()))
+    stacked = np.concatenate(pictures)
+    return stacked.reshape(images, targets, *stacked.shape[1:])
+
+
+def newly_clipped(picture: np.ndarray, reconstruction: np.ndarray) -> np.ndarray:
+    """Fraction of pixels that are 0 or 255 in `picture` but not in `reconstruction` (both uint8 [..., H, W]).
+
+    Large values mean that the step drove the decoder out of the range it can draw.
+    """
+    saturated = np.isin(picture, (0, 255)) & ~np.isin(reconstruction, (0, 255))
+    return saturated.mean(axis=(-2, -1))
+
+
+def _batches(images: int, size: int) -> list[slice]:
+    """Slices of as many radiographs of `size` x `size` pixels as one batch may hold."""
+    length = max(1, BATCH_PIXELS // size**2)
+    return [slice(start, start + length) for start in range(0, images, length)]
+
+
+def _to_tensor(model: DiffusionAutoencoder, pixels: np.ndarray) -> torch.Tensor:
+    """uint8 radiographs [N, H, W] as the model takes them: [N, C, H, W] in [-1, 1] on its device."""
+    return model.prepare(torch.from_numpy(to_model_range(pixels)).to(model.device))

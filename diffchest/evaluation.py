@@ -1,0 +1,162 @@
+"""AUC tables of one or several models on one test set (figure 2, table S1)."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from diffchest.errors import DataError
+from diffchest.params import BootstrapParams, EvaluationParams
+from diffchest.stats.auc import as_columns
+from diffchest.stats.bootstrap import BootstrapResult, bootstrap_auc, percentile_interval
+from diffchest.stats.delong import delong_test
+from diffchest.stats.multiplicity import adjust
+from diffchest.stats.permutation import permutation_test
+
+
+@dataclass(frozen=True, eq=False)
+class TestSet:
+    """Labels [N, findings] (1, 0, NaN) of the findings to evaluate, and the patient of each row."""
+
+    __test__ = False  # no pytest class
+
+    labels: pd.DataFrame
+    patients: np.ndarray
+
+    @classmethod
+    def choose(cls, labels: pd.DataFrame, patients: np.ndarray, *, positives_above: int) -> "TestSet":
+        """Keep the findings with more than `positives_above` positives and at least one negative.
+
+        Raises `DataError` when there is none.
+        """
+        enough = ((labels == 1).sum() > positives_above) & (labels == 0).any()
+        if not enough.any():
+            raise DataError(
+                f"none of the {labels.shape[1]} findings has more than {positives_above} positives and a negative "
+                f"among the {len(labels)} test radiographs; lower evaluation.positives_above"
+            )
+        return cls(labels.loc[:, enough], np.asarray(patients))
+
+    def bootstrap(self, scores: pd.DataFrame, params: BootstrapParams) -> BootstrapResult:
+        """AUC and interval of every finding that is also in `scores`; the same redraws for every model."""
+        return bootstrap_auc(
+            self.labels[scores.columns].to_numpy(),
+            scores.to_numpy(),
+            groups=self.patients if params.unit == "patient" else None,
+            resamples=params.resamples,
+            confidence=params.confidence,
+            seed=params.seed,
+        )
+
+    def shared(self, *scores: pd.DataFrame) -> list[str]:
+        """Evaluated findings that all models score, in label order; `DataError` when there is none."""
+        names = [name for name in self.labels.columns if all(name in frame for frame in scores)]
+        if not names:
+            raise DataError(
+                f"none of the {self.labels.shape[1]} evaluated findings has scores of every model; the labels are "
+                f"called {list(self.labels.columns[:3])}, the scores {[list(frame.columns[:3]) for frame in scores]}"
+            )
+        return names
+
+
+def auc_table(
+    test: TestSet, scores: pd.DataFrame, *, model: str, drawn: Collection[str], params: BootstrapParams
+) -> tuple[pd.DataFrame, dict]:
+    """One row per finding, best first, and the model's summary metrics.
+
+    Columns: model, finding, n, positives, auc, low, high, undefined_redraws, drawn.
+    """
+    findings = test.shared(scores)
+    result = test.bootstrap(scores[findings], params)
+    labels = test.labels[findings]
+    table = pd.DataFrame(
+        {
+            "model": model,
+            "finding": findings,
+            "n": labels.notna().sum().to_numpy(),
+            "positives": (labels == 1).sum().to_numpy(),
+            "auc": result.auc,
+            "low": result.low,
+            "high": result.high,
+            "undefined_redraws": result.undefined,
+            "drawn": [name in drawn for name in findings],
+        }
+    )
+    is_drawn = table["drawn"].to_numpy()
+    metrics = _macro("macro_auc", result, np.ones_like(is_drawn), params.confidence)
+    if is_drawn.any():
+        metrics |= _macro("drawn_macro_auc", result, is_drawn, params.confidence)
+        metrics |= _macro("not_drawn_macro_auc", result, ~is_drawn, params.confidence)
+    metrics |= {
+        "findings": len(table),
+        "at_least_0.9": int((result.auc >= 0.9).sum()),
+        "at_least_0.7": int((result.auc >= 0.7).sum()),
+        "auc": dict(zip(findings, result.auc, strict=True)),
+    }
+    return table.sort_values(["auc", "finding"], ascending=[False, True]), metrics
+
+
+def _macro(name: str, result: BootstrapResult, chosen: np.ndarray, confidence: float) -> dict[str, float]:
+    """Mean AUC over the chosen findings with the interval of that mean over the same redraws."""
+    if not chosen.any():
+        return {name: float("nan"), f"{name}_low": float("nan"), f"{name}_high": float("nan")}
+    low, high = percentile_interval(result.samples[:, chosen].mean(axis=1, keepdims=True), confidence)
+    return {name: float(result.auc[chosen].mean()), f"{name}_low": low[0], f"{name}_high": high[0]}
+
+
+def comparison_table(
+    test: TestSet, scores: pd.DataFrame, reference: pd.DataFrame, *, params: EvaluationParams
+) -> pd.DataFrame:
+    """Table S1: both models' AUC with interval, their difference with interval, and the tests, per finding."""
+    findings = test.shared(scores, reference)
+    ours, theirs = (test.bootstrap(frame[findings], params.bootstrap) for frame in (scores, reference))
+    low, high = percentile_interval(ours.samples - theirs.samples, params.bootstrap.confidence)
+    y, a, b = as_columns(test.labels[findings].to_numpy(), scores[findings].to_numpy(), reference[findings].to_numpy())
+    permuted = permutation_test(
+        y,
+        a,
+        b,
+        groups=test.patients,
+        resamples=params.permutation.resamples,
+        scores=params.permutation.scores,
+        seed=params.permutation.seed,
+    )
+    table = pd.DataFrame(
+        {
+            "finding": findings,
+            "n": (~np.isnan(y)).sum(axis=0),
+            "positives": (y == 1).sum(axis=0),
+            "auc": ours.auc,
+            "low": ours.low,
+            "high": ours.high,
+            "reference_auc": theirs.auc,
+            "reference_low": theirs.low,
+            "reference_high": theirs.high,
+            "difference": ours.auc - theirs.auc,
+            "difference_low": low,
+            "difference_high": high,
+            "p_value": permuted.p_value,
+            "p_holm": adjust(permuted.p_value, "holm"),
+            "p_bh": adjust(permuted.p_value, "bh"),
+            "p_delong": delong_test(y, a, b).p_value,
+        }
+    )
+    return table.sort_values(["auc", "finding"], ascending=[False, True])
+
+
+def comparison_metrics(table: pd.DataFrame, *, reference: str, alpha: float = 0.05) -> Mapping[str, object]:
+    """Wins, ties and losses (AUCs to three decimals, as printed), mean AUCs and significant differences."""
+    difference = (table["auc"].round(3) - table["reference_auc"].round(3)).round(3)
+    return {
+        "reference": reference,
+        "findings": len(table),
+        "wins": int((difference > 0).sum()),
+        "ties": int((difference == 0).sum()),
+        "losses": int((difference < 0).sum()),
+        "mean_auc": table["auc"].mean(),
+        "reference_mean_auc": table["reference_auc"].mean(),
+        "mean_difference": table["difference"].mean(),
+        "significant_holm": int((table["p_holm"] < alpha).sum()),
+        "significant_bh": int((table["p_bh"] < alpha).sum()),
+    }

@@ -1,0 +1,74 @@
+"""Figure 4: counterfactuals of the strongest flagged pairs, with the confounder named beside them."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from diffchest import paths
+from diffchest.figures.inputs import read_arrays, read_rows
+from diffchest.figures.style import (
+    GREY,
+    KIND_COLOUR,
+    NothingToDrawError,
+    difference_bar,
+    difference_limit,
+    new_figure,
+    show_difference,
+    show_picture,
+    signed_difference,
+    wrapped,
+)
+from diffchest.params import Params
+
+TARGETS, PATIENTS = 5, 2
+SIDE = 21.0  # mm
+
+
+def draw(params: Params) -> Figure:
+    """Draw one row per target: its name, its strongest confounder, and pictures of two patients."""
+    pairs = read_rows(paths.table("confounders"), stage="confounders", empty="no pair of findings could be audited")
+    examples = read_arrays(paths.AUDIT_EXAMPLES, stage="confounders")
+    index = {name: number for number, name in enumerate(examples["targets"].tolist())}
+    best = strongest(pairs[pairs["target"].isin(index)])
+    if best.empty:
+        raise NothingToDrawError("the audit flags no pair: no other finding rose more than under random moves")
+    rows = [index[target] for target in best["target"]]
+    patients = min(PATIENTS, examples["reconstruction"].shape[1])
+    before, after = (examples[name][rows][:, :patients] for name in ("reconstruction", "counterfactual"))
+    change = signed_difference(after, before)
+    limit = difference_limit(change)
+    figure = new_figure("What else appears", params, height=26 + len(rows) * (SIDE + 2))
+    grid = figure.subplots(len(rows), 1 + 3 * patients, squeeze=False, width_ratios=[2.2, *[1.0] * (3 * patients)])
+    for row, pair in enumerate(best.itertuples(index=False)):
+        _describe(grid[row, 0], pair)
+        for patient in range(patients):
+            cells = grid[row, 1 + 3 * patient : 4 + 3 * patient]
+            show_picture(cells[0], before[row, patient])
+            show_picture(cells[1], after[row, patient])
+            show_difference(cells[2], change[row, patient], limit=limit)
+    for patient in range(patients):
+        for offset, name in enumerate(("reconstruction", "counterfactual", "difference")):
+            grid[0, 1 + 3 * patient + offset].set_title(name, fontsize=6)
+    difference_bar(figure, grid[:, 1:], limit, location="bottom", shrink=0.5, aspect=40, pad=0.02)
+    return figure
+
+
+def strongest(pairs: pd.DataFrame) -> pd.DataFrame:
+    """The strongest flagged confounder of each target, the targets with the strongest ones first."""
+    flagged = pairs[pairs["flagged"].astype(bool)]
+    order = flagged.sort_values(["effect", "target", "confounder"], ascending=[False, True, True])
+    return order.drop_duplicates("target").head(TARGETS)
+
+
+def _describe(axes, pair) -> None:
+    axes.set_axis_off()
+    kind = pair.kind if isinstance(pair.kind, str) else ""
+    witness = "" if pd.isna(pair.p_b_given_a) else f"; labelled with it in {pair.p_b_given_a:.0%}"
+    lines = [
+        (0.95, "towards", 6, GREY, "normal"),
+        (0.83, wrapped(pair.target, 24, lines=2), 7, "black", "bold"),
+        (0.54, "what rises with it", 6, GREY, "normal"),
+        (0.42, wrapped(pair.confounder, 24, lines=2), 7, KIND_COLOUR.get(kind, GREY), "bold"),
+        (0.10, f"+{pair.effect:.1f} SD{witness}", 5.5, GREY, "normal"),
+    ]
+    for y, text, size, colour, weight in lines:
+        axes.text(0, y, text, fontsize=size, color=colour, weight=weight, va="top", transform=axes.transAxes)

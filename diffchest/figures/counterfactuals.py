@@ -1,0 +1,46 @@
+"""Figure 3: disease-free radiographs moved towards findings, with maps of what changed."""
+
+from matplotlib.figure import Figure
+
+from diffchest.figures.explained import read_explained
+from diffchest.figures.style import (
+    WIDTH,
+    difference_bar,
+    difference_limit,
+    new_figure,
+    show_difference,
+    show_picture,
+    signed_difference,
+    wrapped,
+)
+from diffchest.params import Params
+
+PATIENTS, TARGETS = 5, 4
+
+
+def draw(params: Params) -> Figure:
+    """Draw one row per radiograph: reconstruction, then counterfactual and difference for each target."""
+    explained = read_explained()
+    rows, targets = min(PATIENTS, len(explained.image_id)), min(TARGETS, len(explained.targets))
+    change = signed_difference(explained.counterfactual, explained.reconstruction[:, None])[:rows, :targets]
+    limit = difference_limit(change)
+    columns = 1 + 2 * targets
+    side = min(WIDTH / columns, 40.0)
+    figure = new_figure("Counterfactuals", params, height=32 + rows * (side + 3))
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for row in range(rows):
+        show_picture(grid[row, 0], explained.reconstruction[row])
+        for target in range(targets):
+            pair = grid[row, 1 + 2 * target : 3 + 2 * target]
+            show_picture(pair[0], explained.counterfactual[row, target], explained.score(row, target))
+            show_difference(pair[1], change[row, target], limit=limit)
+    grid[0, 0].set_title("reconstruction", fontsize=6.5)
+    for target in range(targets):
+        name = wrapped(explained.targets[target], 15, lines=3)
+        grid[0, 1 + 2 * target].set_title(name, fontsize=6.5, weight="bold")
+        grid[0, 2 + 2 * target].set_title("difference", fontsize=6.5)
+    difference_bar(figure, grid, limit, location="bottom", shrink=0.4, aspect=40, pad=0.02)
+    figure.supxlabel(
+        "numbers: probability by the head, reconstruction → counterfactual, both encoded again", fontsize=6.5
+    )
+    return figure

@@ -1,0 +1,80 @@
+"""Extended data figure 1b: the latents of the test radiographs in two dimensions."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from diffchest import paths
+from diffchest.cohorts.labels import load_labels
+from diffchest.cohorts.schema import read_manifest
+from diffchest.figures.inputs import read_arrays
+from diffchest.figures.style import CYCLE, GREY, LIGHT, RED, NothingToDrawError, new_figure
+from diffchest.params import Params
+
+FINDINGS = 5  # panels of findings, after the one of views
+SHOWN = 4000  # points
+
+
+def draw(params: Params) -> Figure:
+    """Draw the first two principal components of z, coloured by view and by the first targets of `explain`."""
+    manifest = read_manifest(paths.STORED_MANIFEST)
+    test = manifest[(manifest["dataset"] == params.evaluation.dataset) & (manifest["role"] == "test")]
+    if len(test) < 3:
+        raise NothingToDrawError(f"{params.evaluation.dataset} has {len(test)} test radiographs, too few to draw")
+    labels = load_labels(paths.labels(params.evaluation.dataset), test["image_id"].tolist())
+    plane, explained = principal_plane(_select(test["image_id"].tolist()))
+    keep = np.random.default_rng(0).permutation(len(test))[:SHOWN]
+    plane, test, labels = plane[keep], test.iloc[keep], labels.iloc[keep]
+
+    findings = [target for target in params.explain.targets if (labels.get(target) == 1).any()][:FINDINGS]
+    figure = new_figure("Semantic latent z of the test radiographs", params, height=128)
+    grid = figure.subplots(2, 3, sharex=True, sharey=True).ravel()
+    _draw_views(grid[0], plane, test["view"].to_numpy())
+    for axes, finding in zip(grid[1:], findings, strict=False):
+        _draw_finding(axes, plane, finding, (labels[finding] == 1).to_numpy())
+    for axes in grid[1 + len(findings) :]:
+        axes.set_visible(False)
+    figure.supxlabel(f"first principal component ({explained[0]:.0%} of the variance)", fontsize=7)
+    figure.supylabel(f"second principal component ({explained[1]:.0%})", fontsize=7)
+    return figure
+
+
+def principal_plane(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Project z [N, d], standardised per dimension, on its first two principal components.
+
+    Returns [N, 2] and the fractions of the variance explained [2]; signs are such that each component's largest
+    loading is positive.
+    """
+    sd = z.std(axis=0)
+    standardised = (z - z.mean(axis=0)) / np.where(sd > 0, sd, 1.0)
+    variance, axes = np.linalg.eigh(standardised.T.astype(np.float64) @ standardised)
+    axes = axes[:, [-1, -2]]
+    axes *= np.sign(axes[np.abs(axes).argmax(axis=0), [0, 1]])
+    return standardised @ axes, variance[[-1, -2]] / variance.sum()
+
+
+def _select(image_ids: list[str]) -> np.ndarray:
+    """Latents of `image_ids`; read as plain arrays, because `diffchest.latents` needs torch."""
+    latents = read_arrays(paths.LATENTS, stage="extract_latents")
+    rows = pd.Index(latents["image_id"]).get_indexer(pd.Index(image_ids))
+    if (rows < 0).any():
+        raise NothingToDrawError(f"{paths.LATENTS} lacks {(rows < 0).sum()} test radiographs")
+    return latents["z"][rows]
+
+
+def _draw_views(axes: Axes, plane: np.ndarray, views: np.ndarray) -> None:
+    axes.set_title("view", loc="left")
+    names = pd.Series(views).value_counts()
+    for name, colour in zip(names.index, CYCLE, strict=False):
+        inside = views == name
+        label = f"{name or 'not known'} ({inside.sum():,})"
+        axes.scatter(*plane[inside].T, s=2, color=colour, alpha=0.5, linewidths=0, label=label)
+    axes.legend(markerscale=3, loc="best", handletextpad=0.1, borderpad=0.1)
+
+
+def _draw_finding(axes: Axes, plane: np.ndarray, finding: str, positive: np.ndarray) -> None:
+    axes.set_title(f"{finding} ({positive.sum():,})", loc="left")
+    axes.scatter(*plane[~positive].T, s=1.5, color=LIGHT, linewidths=0)
+    axes.scatter(*plane[positive].T, s=5, color=RED, alpha=0.8, linewidths=0)
+    axes.tick_params(colors=GREY)

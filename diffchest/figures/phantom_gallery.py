@@ -1,0 +1,65 @@
+"""One stored test phantom per drawn finding, with its name: what the pictures of the embedded default show."""
+
+import math
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from diffchest import paths
+from diffchest.cohorts.labels import load_labels
+from diffchest.cohorts.schema import read_manifest
+from diffchest.disease_free import disease_free
+from diffchest.figures.style import GREY, WIDTH, NothingToDrawError, new_figure, show_picture, wrapped
+from diffchest.params import Params
+from diffchest.phantom.vocabulary import DRAWN
+from diffchest.store import ImageStore
+
+COLUMNS = 9
+TITLE, CAPTION = 9.0, 9.0  # mm
+
+
+def draw(params: Params) -> Figure:
+    """Draw a gallery of test phantoms; a notice on real radiographs, which a gallery must not spread."""
+    if not params.on_phantoms:
+        raise NothingToDrawError(
+            f"the test radiographs of {params.evaluation.dataset} are real; take phantom_gallery out of figures.names"
+        )
+    manifest = read_manifest(paths.STORED_MANIFEST)
+    test = manifest[(manifest["dataset"] == params.evaluation.dataset) & (manifest["role"] == "test")]
+    chosen = choose_examples(load_labels(paths.labels(params.evaluation.dataset), test["image_id"].tolist()))
+    if not chosen:
+        raise NothingToDrawError("no test radiograph shows a drawn finding; draw more: phantom.labelled_images")
+    pictures = ImageStore(paths.IMAGES).read([image_id for image_id, _ in chosen.values()])
+    rows = math.ceil(len(chosen) / COLUMNS)
+    height = TITLE + rows * (WIDTH / COLUMNS + CAPTION)
+    figure = new_figure("One example of each drawn finding", params, height=height)
+    figure.set_layout_engine("none")  # seconds faster than solving for the place of this many axes
+    space = {"left": 0.005, "right": 0.995, "top": 1 - TITLE / height, "bottom": CAPTION / height}
+    space |= {"wspace": 0.06, "hspace": CAPTION / (WIDTH / COLUMNS)}
+    grid = figure.subplots(rows, COLUMNS, squeeze=False, gridspec_kw=space).ravel()
+    for axes, (finding, (_, others)), picture in zip(grid, chosen.items(), pictures, strict=False):
+        show_picture(axes, picture)
+        axes.set_xlabel(wrapped(finding, 16, lines=3), fontsize=5.6, labelpad=2)
+        if others:
+            axes.set_title(f"+ {others} other{'s' if others > 1 else ''}", fontsize=4.8, color=GREY, pad=1)
+    for axes in grid[len(chosen) :]:
+        axes.set_axis_off()
+    return figure
+
+
+def choose_examples(labels: pd.DataFrame) -> dict[str, tuple[str, int]]:
+    """For each drawn finding the radiograph with the fewest other drawn findings: its id and how many those are.
+
+    A disease-free radiograph comes first, as "normal". labels: 1, 0 or NaN, indexed by image id.
+    """
+    present = labels[[finding for finding in DRAWN if finding in labels.columns]] == 1
+    count = present.sum(axis=1)
+    chosen: dict[str, tuple[str, int]] = {}
+    healthy = labels.index[disease_free(labels)]
+    if len(healthy):
+        chosen["normal"] = (min(healthy), 0)
+    for finding in present.columns:
+        candidates = count[present[finding]].sort_index()
+        if len(candidates):
+            chosen[finding] = (str(candidates.idxmin()), int(candidates.min()) - 1)
+    return chosen

@@ -1,0 +1,129 @@
+"""What all figures share: size in print, type, colours that the colour-blind can tell apart, pictures and titles."""
+
+import textwrap
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LinearSegmentedColormap, Normalize
+from matplotlib.figure import Figure
+
+from diffchest.params import Params
+
+WIDTH = 180.0  # mm: a double column in print
+MILLIMETRES_PER_INCH = 25.4
+
+# Okabe & Ito 2008
+BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
+PURPLE, SKY = "#CC79A7", "#56B4E9"
+CYCLE = (BLUE, RED, GREEN, PURPLE, ORANGE, SKY)
+INK, GREY, LIGHT = "#222222", "#767676", "#D9D9D9"
+KIND_COLOUR = {"treatment": RED, "physiology": BLUE, "": GREY}
+
+# blue to red, safe for the colour-blind (ColorBrewer RdBu), with true white at zero
+_BLUE_TO_RED = "#053061 #2166AC #4393C3 #A6CFE3 #FFFFFF #F6B394 #D6604D #B2182B #67001F"
+DIVERGING = LinearSegmentedColormap.from_list("blue_white_red", _BLUE_TO_RED.split())
+
+RC: Any = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 7,
+    "axes.titlesize": 7.5,
+    "axes.labelsize": 7,
+    "xtick.labelsize": 6.5,
+    "ytick.labelsize": 6.5,
+    "legend.fontsize": 6.5,
+    "legend.frameon": False,
+    "figure.titlesize": 9,
+    "figure.titleweight": "bold",
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": GREY,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "lines.linewidth": 1.2,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "figure.facecolor": "white",
+}
+
+
+class NothingToDrawError(ValueError):
+    """An input has no rows; the message says which and why, and is drawn in place of the figure."""
+
+
+def subject(params: Params) -> str:
+    """Whose radiographs the figures show, for titles."""
+    return "phantom radiographs" if params.on_phantoms else params.evaluation.dataset
+
+
+def new_figure(title: str, params: Params, *, height: float) -> Figure:
+    """A titled figure, 180 mm wide and `height` mm high, whose title says whose radiographs it shows."""
+    figure = Figure(figsize=(WIDTH / MILLIMETRES_PER_INCH, height / MILLIMETRES_PER_INCH), layout="constrained")
+    engine: Any = figure.get_layout_engine()
+    engine.set(w_pad=0.03, h_pad=0.03, wspace=0.02, hspace=0.02)
+    figure.suptitle(f"{title} · {subject(params)}", x=0.012, ha="left")
+    return figure
+
+
+def notice(title: str, params: Params, reason: str) -> Figure:
+    """A figure that says why there is nothing to draw."""
+    figure = new_figure(title, params, height=40)
+    figure.text(0.5, 0.45, wrapped(reason, 90), ha="center", va="center", color=GREY, fontsize=8)
+    return figure
+
+
+def wrapped(text: str, width: int, lines: int | None = None) -> str:
+    """`text` broken at spaces to lines of `width` characters; beyond `lines` lines it is cut with an ellipsis."""
+    return "\n".join(textwrap.wrap(text, width, max_lines=lines, placeholder=" …")) or text
+
+
+def show_picture(axes: Axes, pixels: np.ndarray, caption: str = "") -> None:
+    """Draw a uint8 [H, W] radiograph without axes, its caption below."""
+    _bare(axes, caption)
+    axes.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="bicubic")
+
+
+def show_code(axes: Axes, x_T: np.ndarray, caption: str = "") -> None:
+    """Draw the stochastic code x_T [H, W], about standard normal, from -3 (black) to 3 (white)."""
+    _bare(axes, caption)
+    axes.imshow(x_T, cmap="gray", vmin=-3, vmax=3, interpolation="nearest")
+
+
+def show_difference(axes: Axes, change: np.ndarray, *, limit: float, caption: str = "") -> None:
+    """Draw a signed difference [H, W]: blue is darker, white unchanged, red brighter, saturated at `limit`."""
+    _bare(axes, caption)
+    axes.imshow(change, cmap=DIVERGING, vmin=-limit, vmax=limit, interpolation="nearest")
+    for spine in axes.spines.values():
+        spine.set(visible=True, color=LIGHT)
+
+
+def signed_difference(after: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """Change of gray value in % of the full range, from uint8 pictures."""
+    return (after.astype(np.float64) - before.astype(np.float64)) / 2.55
+
+
+def difference_limit(change: np.ndarray) -> float:
+    """Colour limit of difference maps: the 99.5th percentile of the absolute change, at least 5 %."""
+    return max(5.0, float(np.percentile(np.abs(change), 99.5)))
+
+
+def difference_bar(figure: Figure, axes: Any, limit: float, **options: Any) -> None:
+    """A colour bar for difference maps with this limit."""
+    mappable = ScalarMappable(Normalize(-limit, limit), DIVERGING)
+    bar = figure.colorbar(mappable, ax=axes, extend="both", **options)
+    bar.set_label("change of gray value, % of range")
+    bar.outline.set_visible(False)  # type: ignore[operator]
+
+
+def _bare(axes: Axes, caption: str) -> None:
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    if caption:
+        axes.set_xlabel(caption, fontsize=6, labelpad=2)

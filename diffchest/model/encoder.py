@@ -1,0 +1,44 @@
+"""The semantic encoder: a radiograph to its latent z."""
+
+from torch import Tensor, nn
+
+from diffchest.model.blocks import Attention, ResidualBlock, SingleConvBlock, group_norm
+from diffchest.params import ModelParams
+
+
+class SemanticEncoder(nn.Module):
+    """The downward half of a U-Net, its middle, and a pooled linear head.
+
+    The paper says the encoder shares the U-Net's architecture; the authors' code and released weights have blocks of
+    one convolution there (`block: single`), about half the cost. `block: residual` builds what the paper says.
+    """
+
+    def __init__(self, params: ModelParams, *, in_channels: int, size: int) -> None:
+        super().__init__()
+        encoder, groups = params.encoder, params.norm_groups
+        block = SingleConvBlock if encoder.block == "single" else ResidualBlock
+        attention = {"heads": params.attention_heads, "groups": groups}
+        width = params.base_channels
+        layers: list[nn.Module] = [nn.Conv2d(in_channels, width, 3, padding=1)]
+        down = [nn.Sequential(*layers)]
+        for level, multiplier in enumerate(encoder.channel_multipliers):
+            if level:
+                down.append(nn.Sequential(block(width, width, groups=groups, how="down")))
+                size //= 2
+            for _ in range(encoder.residual_blocks):
+                layers = [block(width, params.base_channels * multiplier, groups=groups)]
+                width = params.base_channels * multiplier
+                if size in encoder.attention_resolutions:
+                    layers.append(Attention(width, **attention))
+                down.append(nn.Sequential(*layers))
+        self.down = nn.Sequential(*down)
+        self.middle = nn.Sequential(
+            block(width, width, groups=groups), Attention(width, **attention), block(width, width, groups=groups)
+        )
+        self.norm = group_norm(width, groups)
+        self.head = nn.Linear(width, params.latent_dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map the folded image [N, C, H, W] to z [N, d]."""
+        h = self.middle(self.down(x))
+        return self.head(nn.functional.silu(self.norm(h)).mean(dim=(2, 3)))

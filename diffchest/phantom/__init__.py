@@ -1,0 +1,1 @@
+"""Phantom radiographs: drawn from real labels, in each dataset's native layout."""

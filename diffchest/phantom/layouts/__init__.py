@@ -1,0 +1,1 @@
+"""One module per dataset: which radiographs to draw, and its native tables, folders and names."""

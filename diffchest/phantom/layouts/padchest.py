@@ -1,0 +1,78 @@
+"""PadChest's layout: the real label table, and zip files 0.zip to 54.zip of 16-bit PNG files."""
+
+import ast
+import shutil
+from pathlib import Path
+
+import pandas as pd
+
+from diffchest.phantom.layouts.selection import by_patient
+from diffchest.phantom.pictures import Picture, write_zips
+
+FRONTAL = ("PA", "AP", "AP_horizontal")
+COLUMNS = (
+    "ImageID",
+    "ImageDir",
+    "StudyDate_DICOM",
+    "PatientID",
+    "PatientBirth",
+    "PatientSex_DICOM",
+    "Projection",
+    "PhotometricInterpretation_DICOM",
+    "BitsStored_DICOM",
+    "MethodLabel",
+    "Labels",
+)
+
+
+def write_padchest(
+    table: Path, root: Path, *, labelled: int | None, pretrain: int, size: int, seed: int, workers: int
+) -> int:
+    """Write PadChest phantoms below `root`: a copy of `table` and the zip files; returns the number of pictures."""
+    root.mkdir(parents=True, exist_ok=True)
+    part = root / f"{table.name}.tmp"
+    shutil.copyfile(table, part)
+    part.replace(root / table.name)
+    rows = pd.read_csv(table, usecols=list(COLUMNS), dtype={"PatientID": str, "ImageDir": str})
+    chosen = choose(rows, labelled=labelled, pretrain=pretrain, seed=seed)
+    return write_zips(root, pictures(chosen), size=size, seed=seed, workers=workers)
+
+
+def choose(rows: pd.DataFrame, *, labelled: int | None, pretrain: int, seed: int) -> pd.DataFrame:
+    """Rows to draw: frontal images a physician labelled, and `pretrain` frontal images of patients without any.
+
+    `labelled` None means all (26,432 of 24,239 patients in the real table).
+    """
+    frontal = rows[rows["Projection"].isin(FRONTAL) & rows["PatientID"].notna()]
+    physician = frontal[frontal["MethodLabel"] == "Physician"]
+    others = frontal[~frontal["PatientID"].isin(physician["PatientID"])]
+    if labelled is not None:
+        physician = by_patient(physician, "PatientID", labelled, seed=seed, purpose="padchest labelled")
+    others = by_patient(others, "PatientID", pretrain, seed=seed, purpose="padchest pretrain")
+    return pd.concat([physician, others])
+
+
+def pictures(rows: pd.DataFrame) -> list[Picture]:
+    """What to draw for each row of the label table."""
+    age = pd.to_numeric(rows["StudyDate_DICOM"].astype(str).str[:4], errors="coerce") - rows["PatientBirth"]
+    return [
+        Picture(
+            archive=f"{row['ImageDir']}.zip",
+            member=str(row["ImageID"]),
+            findings=findings(row["Labels"]),
+            patient=str(row["PatientID"]),
+            image=str(row["ImageID"]),
+            view=str(row["Projection"]),
+            sex=str(row["PatientSex_DICOM"]),
+            age=float(years),
+            bits=int(row["BitsStored_DICOM"]),
+            inverted=row["PhotometricInterpretation_DICOM"] == "MONOCHROME1",
+        )
+        for row, years in zip(rows.to_dict("records"), age, strict=True)
+    ]
+
+
+def findings(cell: object) -> tuple[str, ...]:
+    """Label names in a cell such as `['cardiomegaly', 'pacemaker ']`, stripped and sorted; none in a blank cell."""
+    names = ast.literal_eval(cell) if isinstance(cell, str) and cell.startswith("[") else []
+    return tuple(sorted({str(name).strip() for name in names} - {""}))

@@ -1,0 +1,113 @@
+"""Which radiographs pretraining sees, in which order, and the patients held out from it."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from diffchest.errors import DataError
+from diffchest.images import to_model_range
+from diffchest.params import PretrainParams
+
+IN_MEMORY_BYTES = 2_000_000_000
+FINGERPRINT_IMAGES = 1000
+VALIDATION_STREAM, ORDER_STREAM, STEP_STREAM = range(3)
+
+
+class Store(Protocol):
+    """What pretraining needs of `diffchest.store.ImageStore`."""
+
+    @property
+    def size(self) -> int:
+        """Side of the square images in pixels."""
+        ...
+
+    def read(self, image_ids: Sequence[str]) -> np.ndarray:
+        """Return uint8 [N, H, W] in the order asked."""
+        ...
+
+
+class Images:
+    """Radiographs by position: in memory where all fit, else read from the store batch by batch."""
+
+    def __init__(self, store: Store, image_ids: Sequence[str]) -> None:
+        self.image_ids = np.asarray(image_ids)
+        self._store = store
+        fits = len(image_ids) * store.size**2 <= IN_MEMORY_BYTES
+        self._pixels = store.read(list(image_ids)) if fits and len(image_ids) else None
+
+    def __len__(self) -> int:
+        return len(self.image_ids)
+
+    def batch(self, positions: np.ndarray) -> Tensor:
+        """Return the images at `positions` as float32 [N, 1, H, W] in [-1, 1]."""
+        if self._pixels is not None:
+            return torch.from_numpy(to_model_range(self._pixels[positions]))
+        return torch.from_numpy(to_model_range(self._store.read(self.image_ids[positions].tolist())))
+
+    def fingerprint(self) -> str:
+        """Hash the ids and the pixels of evenly spread images: the same for the same data, quick for any amount."""
+        digest = hashlib.sha256("\n".join(self.image_ids.tolist()).encode())
+        spread = np.linspace(0, len(self) - 1, min(len(self), FINGERPRINT_IMAGES)).astype(int)
+        digest.update(self._store.read(self.image_ids[spread].tolist()).tobytes())
+        return digest.hexdigest()
+
+
+class Order:
+    """The endless sequence of positions 0 .. size-1, epoch after epoch, each in its own random order.
+
+    What comes n-th depends on `seed` and n alone, so a resumed run goes on with the same images.
+    """
+
+    def __init__(self, size: int, seed: int) -> None:
+        self.size, self.seed = size, seed
+        self._epoch, self._order = -1, np.empty(0, dtype=np.int64)
+
+    def take(self, first: int, count: int) -> np.ndarray:
+        """Return the positions shown `first`-th to `first + count - 1`-th."""
+        return np.array([self._at(n) for n in range(first, first + count)])
+
+    def _at(self, n: int) -> int:
+        epoch, index = divmod(n, self.size)
+        if epoch != self._epoch:
+            rng = np.random.default_rng([self.seed, ORDER_STREAM, epoch])
+            self._epoch, self._order = epoch, rng.permutation(self.size)
+        return int(self._order[index])
+
+
+def held_out_patients(patients: Sequence[str], fraction: float, seed: int) -> set[str]:
+    """Draw round(fraction * n) of the distinct `patients`, at least one if `fraction` > 0."""
+    distinct = np.unique(np.asarray(patients, dtype=np.str_))
+    count = max(round(fraction * len(distinct)), 1) if fraction else 0
+    rng = np.random.default_rng([seed, VALIDATION_STREAM])
+    return set(rng.permutation(distinct)[:count].tolist())
+
+
+def pretraining_images(manifest: pd.DataFrame, store: Store, params: PretrainParams) -> tuple[Images, Images]:
+    """Return the training images and those of the held-out patients (`pretrain.validation_fraction`).
+
+    Raises `DataError` if the roles `pretrain.roles` have too few patients.
+    """
+    rows = manifest[manifest["role"].isin(params.roles)].sort_values("image_id")
+    held_out = rows["patient_id"].isin(
+        held_out_patients(rows["patient_id"].tolist(), params.validation_fraction, params.seed)
+    )
+    if held_out.all():
+        found = manifest["role"].value_counts().to_dict()
+        raise DataError(
+            f"pretrain: no radiograph to train on: {rows['patient_id'].nunique()} patient(s) have a role in "
+            f"pretrain.roles {params.roles} (the manifest has {found}); add a role or radiographs"
+        )
+    return (
+        Images(store, rows.loc[~held_out, "image_id"].tolist()),
+        Images(store, rows.loc[held_out, "image_id"].tolist()),
+    )
+
+
+def stream_seed(seed: int, stream: int, position: int) -> int:
+    """Return the torch seed of one step: a function of the run's seed and the number of images shown."""
+    return int(np.random.SeedSequence([seed, stream, position]).generate_state(1, np.uint64)[0])

@@ -1,0 +1,123 @@
+"""What the report shows, in the paper's order: sections, the figures and the tables in each."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Item:
+    """A figure (`reports/figures/<name>.png`) or a table (`reports/tables/<name>.csv`) and its caption."""
+
+    name: str
+    caption: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """One section of the report."""
+
+    title: str
+    text: str
+    figures: list[Item] = field(default_factory=list)
+    tables: list[Item] = field(default_factory=list)
+
+
+SECTIONS = [
+    Section(
+        "Cohorts",
+        "Which radiographs take part, and what happened to the others. A patient has one role.",
+        [
+            Item("study_flow", "How many images and patients are left after each step (paper: figures 1, S1)."),
+            Item("phantom_gallery", "One stored test phantom per drawn finding."),
+        ],
+        [
+            Item("study_flow", "The study flow in numbers."),
+            Item("positives", "Positive radiographs by finding and role."),
+        ],
+    ),
+    Section(
+        "Pretraining",
+        "The self-conditioned diffusion autoencoder learns without labels; z is its semantic latent, x_T the rest.",
+        [
+            Item("pretrain_loss", "Loss on training and held-out patients."),
+            Item("latent_space", "z of the test radiographs in two dimensions (paper: extended data figure 1b)."),
+            Item("reconstructions", "Original, reconstruction and x_T (paper: figure S6)."),
+        ],
+        [Item("reconstruction", "Reconstruction error of single test radiographs; mae is on a gray scale of 0 to 1.")],
+    ),
+    Section(
+        "Classification",
+        "A linear head on z, evaluated on patients it never saw. Intervals: percentile bootstrap.",
+        [Item("auc_forest", "AUC of every finding with enough test positives (paper: figure 2).")],
+        [Item("auc", "AUC with confidence interval, by model and finding.")],
+    ),
+    Section(
+        "Comparison with the reference model",
+        "Paired permutation test per finding; Holm and Benjamini-Hochberg across findings, DeLong's test beside them.",
+        [],
+        [Item("comparison", "DiffChest against the reference model (paper: table S1).")],
+    ),
+    Section(
+        "Data efficiency",
+        "Heads fitted on nested fractions of the patients, with the radiologists' operating points.",
+        [Item("data_efficiency", "ROC curves by fraction (paper: figure S2).")],
+        [Item("data_efficiency", "AUC by finding and fraction.")],
+    ),
+    Section(
+        "Counterfactuals",
+        "z of a disease-free radiograph is moved towards a finding and decoded. The probabilities are those of the "
+        "pictures, encoded again.",
+        [
+            Item("counterfactuals", "Disease-free radiographs moved towards findings (paper: figure 3)."),
+            Item("counterfactual_grid", "One radiograph moved towards every target (paper: figure S5)."),
+        ],
+        [Item("counterfactuals", "Probability reached, distance and similarity of each counterfactual.")],
+    ),
+    Section(
+        "Confounder audit",
+        "Which other findings rise in the picture when it is moved towards a finding, against random moves as long; "
+        "the labels' co-occurrence is an independent witness.",
+        [
+            Item("confounder_matrix", "Effect of each move on every other finding."),
+            Item("confounder_examples", "The strongest flagged pairs (paper: figure 4)."),
+            Item("teaser", "The audit of one finding at a glance."),
+        ],
+        [
+            Item("confounders", "All audited pairs, the strongest of each target first."),
+            Item("label_cooccurrence", "How findings occur together in the labels."),
+        ],
+    ),
+    Section(
+        "Reader study",
+        "Readers say for each counterfactual whether the named confounder is there.",
+        [Item("reader_agreement", "Pairwise agreement and Fleiss' kappa (paper: extended data figures 4, 5).")],
+        [
+            Item("reader_table_1", "Confounders that are treatments (paper: table 1)."),
+            Item("reader_table_2", "Confounders that are physiology (paper: table 2)."),
+            Item("reader_pairwise", "Agreement of pairs of readers."),
+        ],
+    ),
+    Section(
+        "Audit of the published tables",
+        "Claims of the paper's text beside the numbers its own printed tables give.",
+        [],
+        [Item("published_audit", "Claim, the text's number, the number recomputed from the tables.")],
+    ),
+]
+
+STAGES = [
+    "tables",
+    "phantom",
+    "ingest",
+    "split",
+    "build_lmdb",
+    "pretrain",
+    "extract_latents",
+    "fit_head",
+    "baseline",
+    "evaluate",
+    "compare",
+    "data_efficiency",
+    "explain",
+    "confounders",
+    "reader_study",
+]

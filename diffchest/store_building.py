@@ -1,0 +1,189 @@
+"""Building the image store: decode in a pool, write in order, carry on after an interruption.
+
+The store grows in a working file, one committed chunk at a time, and appears under its final name only when whole. Its
+bytes depend on the images, size and codec alone: not on the number of workers, nor on interruptions.
+"""
+
+import functools
+import hashlib
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import lmdb
+from joblib import Parallel, delayed
+
+from diffchest.cohorts.sources import MEMBER, SourceReader
+from diffchest.errors import DataError
+from diffchest.images import decode, encode_square, to_square
+from diffchest.progress import progress
+from diffchest.store import RECORD, STORE_VERSION
+
+BATCH = 128  # images one task of the pool prepares
+COMMIT = 2048  # images written in one transaction
+POOL_FROM = 1000  # fewer images are prepared faster than a pool starts
+
+
+class StoreRow(NamedTuple):
+    """One image to store: `source` lies below `root`; `bits_stored` 0: not known."""
+
+    image_id: str
+    root: str
+    source: str
+    bits_stored: int
+    inverted: bool
+
+
+class Rejected(NamedTuple):
+    """An image that could not be stored, and why."""
+
+    image_id: str
+    reason: str
+
+
+def fingerprint(rows: Sequence[StoreRow], *, size: int, codec: str) -> str:
+    """Name of the working folder: a hash of everything the store's bytes come from.
+
+    Files and zip files count by name, size and modification time, so that a build is never carried on with others.
+    """
+    files = sorted({os.path.join(row.root, row.source.partition(MEMBER)[0]) for row in rows})
+    stats = [[path, *_stat(path)] for path in files]
+    return _sha256([STORE_VERSION, size, codec, rows, stats])[:16]
+
+
+def build_store(rows: Sequence[StoreRow], working: Path, *, size: int, codec: str, workers: int) -> list[Rejected]:
+    """Store `rows` (sorted by image_id) in the file `working`, or the rest of them if it has some already.
+
+    Returns the images that could not be read; one bad image never stops a build.
+    """
+    working.parent.mkdir(parents=True, exist_ok=True)
+    with closing(_writable(working, len(rows), size)) as environment:
+        record = _read_record(environment) or _new_record(rows, size, codec)
+        todo = rows[record["done"] :]
+        prepared = _prepare_all(todo, size=size, codec=codec, workers=workers, build=str(working))
+        results = zip(todo, progress(prepared, total=len(todo), desc="images"), strict=True)
+        while chunk := list(islice(results, COMMIT)):
+            _commit(environment, record, chunk)
+        return [Rejected(*entry) for entry in record["rejected"]]
+
+
+def publish(working: Path, target: Path) -> None:
+    """Write the finished store `working` to `target`, which appears when it is whole.
+
+    Written anew, in equal steps: the pages of a working file that was interrupted hold other remains of old pages.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(target.name + ".tmp")
+    temporary.unlink(missing_ok=True)
+    with closing(lmdb.open(str(working), subdir=False, readonly=True, lock=False)) as source:
+        record = _read_record(source) or {}
+        with (
+            closing(_writable(temporary, record["done"], record["size"], sync=False)) as store,
+            source.begin(buffers=True) as reading,
+        ):
+            entries = iter(reading.cursor())
+            while chunk := list(islice(entries, COMMIT)):
+                with store.begin(write=True) as writing:
+                    for key, value in chunk:
+                        writing.put(key, value, append=True)
+            store.sync(True)
+    os.replace(temporary, target)
+
+
+def _writable(path: Path, images: int, size: int, *, sync: bool = True) -> lmdb.Environment:
+    """An environment with generous room, of which only pages in use take space, that depends on nothing else."""
+    map_size = 2 * images * (size * size + 8192) + 2**26
+    return lmdb.open(str(path), subdir=False, map_size=map_size, lock=False, sync=sync)
+
+
+def _new_record(rows: Sequence[StoreRow], size: int, codec: str) -> dict[str, Any]:
+    content = [[row.image_id, row.source, row.bits_stored, row.inverted] for row in rows]
+    return {
+        "version": STORE_VERSION,
+        "size": size,
+        "codec": codec,
+        "rows_sha256": _sha256(content),
+        "images": 0,
+        "done": 0,
+        "rejected": [],
+    }
+
+
+def _read_record(environment: lmdb.Environment) -> dict[str, Any] | None:
+    with environment.begin() as transaction:
+        data = transaction.get(RECORD)
+    return json.loads(data) if data else None
+
+
+def _commit(
+    environment: lmdb.Environment, record: dict[str, Any], chunk: Sequence[tuple[StoreRow, bytes | str]]
+) -> None:
+    """Write one chunk and the record of what is done in one transaction: both are there after a crash, or neither."""
+    with environment.begin(write=True) as transaction:
+        for row, result in chunk:
+            if isinstance(result, bytes):
+                transaction.put(row.image_id.encode(), result, append=True)
+                record["images"] += 1
+            else:
+                record["rejected"].append([row.image_id, result])
+        record["done"] += len(chunk)
+        transaction.put(RECORD, json.dumps(record).encode())
+
+
+def _prepare_all(rows: Sequence[StoreRow], *, size: int, codec: str, workers: int, build: str) -> Iterator[bytes | str]:
+    """Encoded squares, or the reason why there is none, in the order of `rows`."""
+    batches = (rows[start : start + BATCH] for start in range(0, len(rows), BATCH))
+    tasks = (delayed(_prepare_batch)(batch, size, codec, build, os.getpid()) for batch in batches)
+    pool = Parallel(n_jobs=workers if len(rows) >= POOL_FROM else 1, return_as="generator")
+    results: Any = pool(tasks)  # joblib's annotations allow None
+    return chain.from_iterable(results)
+
+
+def _prepare_batch(rows: Sequence[StoreRow], size: int, codec: str, build: str, builder: int) -> list[bytes | str]:
+    _end_with(builder)
+    results: list[bytes | str] = []
+    for row in rows:
+        try:
+            data = _reader(row.root, build).read(row.source)
+            pixels = decode(data, bits_stored=row.bits_stored or None, invert=row.inverted)
+            results.append(encode_square(to_square(pixels, size), codec))
+        except DataError as error:
+            results.append(str(error))
+    return results
+
+
+@functools.cache
+def _end_with(builder: int) -> None:
+    """Let this worker end when the process `builder` does: a killed one leaves its workers waiting for ever."""
+
+    def watch() -> None:
+        while os.getppid() == builder:
+            time.sleep(1)
+        os._exit(1)
+
+    if os.getpid() != builder:
+        threading.Thread(target=watch, daemon=True).start()
+
+
+@functools.lru_cache(maxsize=16)
+def _reader(root: str, build: str) -> SourceReader:
+    """One reader per root and build in each worker, so that zip files stay open between batches."""
+    return SourceReader(root)
+
+
+def _stat(path: str) -> tuple[int, int]:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return (0, 0)
+    return (status.st_size, status.st_mtime_ns)
+
+
+def _sha256(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()

@@ -1,0 +1,44 @@
+"""Stage `build_lmdb`: every radiograph of the manifest, decoded, resized and padded, in one LMDB file."""
+
+import shutil
+
+from diffchest import paths
+from diffchest.cohorts.rejected import check_rejected
+from diffchest.cohorts.schema import REJECTED_COLUMNS, read_manifest, write_manifest
+from diffchest.params import load_params
+from diffchest.progress import summary
+from diffchest.store_building import StoreRow, build_store, fingerprint, publish
+from diffchest.tables import write_table
+
+RUNS = paths.RUNS / "build_lmdb"
+REPORT = paths.INGEST / "rejected.csv"
+
+
+def main() -> None:
+    """Build the store; list unreadable images, and stop when a cohort has too many of them."""
+    params = load_params()
+    manifest = read_manifest(paths.MANIFEST)
+    roots = {name: params.cohorts[name].root for name in params.cohorts.datasets}
+    columns = ["image_id", "source", "bits_stored", "inverted", "dataset"]
+    rows = [
+        StoreRow(image_id, roots[dataset], source, bits, inverted)
+        for image_id, source, bits, inverted, dataset in manifest[columns].itertuples(index=False)
+    ]
+    options = {"size": params.images.size, "codec": params.images.codec}
+    working = RUNS / fingerprint(rows, **options) / "images.lmdb"
+    reasons = dict(build_store(rows, working, **options, workers=params.runtime.workers))
+
+    rejected = manifest[manifest["image_id"].isin(reasons)]
+    rejected = rejected.assign(reason=rejected["image_id"].map(reasons))[REJECTED_COLUMNS]
+    write_table(REPORT, rejected)
+    totals = {name: int((manifest["dataset"] == name).sum()) for name in roots}
+    check_rejected(rejected, totals, limit=params.cohorts.max_rejected_fraction, report=REPORT)
+    publish(working, paths.IMAGES)
+    write_manifest(paths.STORED_MANIFEST, manifest[~manifest["image_id"].isin(reasons)].reset_index(drop=True))
+    shutil.rmtree(RUNS)
+    megabytes = paths.IMAGES.stat().st_size / 1e6
+    summary("build_lmdb", f"{len(rows) - len(reasons):,} images, {megabytes:,.0f} MB, {len(reasons):,} rejected")
+
+
+if __name__ == "__main__":
+    main()

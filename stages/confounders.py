@@ -1,0 +1,80 @@
+"""The confounder audit: which other findings appear when a radiograph is moved towards a finding (figure 4)."""
+
+import pandas as pd
+
+from diffchest import paths
+from diffchest.audit_quality import audit_metrics, rivals, with_planted, with_witness
+from diffchest.cohorts.labels import load_labels
+from diffchest.cohorts.schema import read_manifest
+from diffchest.confounders import audit, effect_matrix, evaluated_findings, respond, save_examples
+from diffchest.cooccurrence import cooccurrence, planted_pairs
+from diffchest.counterfactual import check_same_model, latent_covariance
+from diffchest.device import set_up
+from diffchest.disease_free import choose_disease_free
+from diffchest.latents import Latents
+from diffchest.model.autoencoder import load_autoencoder
+from diffchest.params import load_params
+from diffchest.phantom.vocabulary import DRAWN, KIND
+from diffchest.probe import Head
+from diffchest.progress import summary
+from diffchest.store import ImageStore
+from diffchest.tables import write_metrics, write_table
+
+EXAMPLES = 4  # radiographs of each target kept for the figure
+
+
+def main() -> None:
+    """Write the audit's pairs, the label co-occurrence, the matrix of effects, example pictures and the metrics."""
+    params = load_params()
+    settings, dataset = params.confounders, params.evaluation.dataset
+    manifest = read_manifest(paths.STORED_MANIFEST)
+    manifest = manifest[manifest["dataset"] == dataset]
+    ids = {
+        role: manifest.loc[manifest["role"] == role, "image_id"].tolist() for role in ("pretrain", "finetune", "test")
+    }
+    labels = {role: load_labels(paths.labels(dataset), chosen) for role, chosen in ids.items()}
+    head = Head.load(paths.HEAD)
+    findings = evaluated_findings(labels["test"], head, positives_above=params.evaluation.positives_above)
+    drawn = DRAWN if params.on_phantoms else ()
+    targets = [finding for finding in findings if finding in drawn or not drawn]
+
+    test = manifest[manifest["role"] == "test"]
+    image_ids = choose_disease_free(test, labels["test"], number=settings.images, seed=settings.seed)
+    model, latents = load_autoencoder(paths.AUTOENCODER, set_up(params.runtime)), Latents.load(paths.LATENTS)
+    check_same_model(model, head, latents)
+    finetune = latents.select(ids["finetune"])
+    responses, reconstruction, moved = respond(
+        model,
+        head,
+        ImageStore(paths.IMAGES).read(image_ids),
+        targets=targets,
+        findings=findings,
+        covariance=latent_covariance(finetune, head),
+        explain=params.explain,
+        settings=settings,
+    )
+    save_examples(paths.AUDIT_EXAMPLES, image_ids[:EXAMPLES], targets, reconstruction, moved)
+    table = audit(responses, head, finetune, settings)
+    write_table(paths.PLOTS / "confounder_effects.csv", effect_matrix(table))
+
+    training = pd.concat([labels["pretrain"], labels["finetune"]])[findings]
+    counts = cooccurrence(training)
+    write_table(paths.table("label_cooccurrence"), counts)
+    bounds = {"lift": settings.planted_lift, "cooccurrence": settings.planted_cooccurrence}
+    table = with_witness(table, counts, kinds=KIND, **bounds)
+    planted = planted_pairs(training, [name for name in findings if name in drawn], **bounds)
+    table = with_planted(table, planted)
+    write_table(paths.table("confounders"), table)
+
+    metrics = audit_metrics(table, rivals(table, cooccurrence(labels["finetune"][findings])), drawn=set(drawn))
+    write_metrics(paths.stage_metrics("confounders"), metrics)
+    summary(
+        "confounders",
+        f"{len(targets)} targets, {len(image_ids)} radiographs, {metrics['flagged']} of {metrics['pairs']} pairs "
+        f"flagged; planted pairs: precision {metrics['precision']:.2f}, recall {metrics['recall']:.2f}, "
+        f"average precision {metrics['average_precision']:.2f}",
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""Heads on fractions of CheXpert's training patients, against its benchmark radiologists (figure S2)."""
+
+import pandas as pd
+
+from diffchest import paths
+from diffchest.cohorts.chexpert import read_readers
+from diffchest.cohorts.labels import load_labels
+from diffchest.cohorts.schema import read_manifest
+from diffchest.data_efficiency import (
+    AUC_COLUMNS,
+    CURVE_COLUMNS,
+    READER_COLUMNS,
+    Sample,
+    efficiency_metrics,
+    measure,
+    operating_points,
+    thin,
+)
+from diffchest.errors import DataError
+from diffchest.latents import Latents
+from diffchest.params import Params, load_params
+from diffchest.progress import summary
+from diffchest.tables import write_metrics, write_table
+
+_ROLES = ("pretrain", "test")
+
+
+def main() -> None:
+    """Write AUCs, ROC curves, the readers' operating points and the metrics; empty ones when the stage is off."""
+    params = load_params()
+    if params.data_efficiency.dataset is None:
+        auc, curves, readers = (pd.DataFrame(columns=names) for names in (AUC_COLUMNS, CURVE_COLUMNS, READER_COLUMNS))
+        metrics, text = {}, "off (data_efficiency.dataset is null)"
+    else:
+        auc, curves, readers = _study(params, params.data_efficiency.dataset)
+        metrics = efficiency_metrics(auc, curves, readers)
+        text = ", ".join(f"{fraction}: macro AUC {entry['macro_auc']:.3f}" for fraction, entry in metrics.items())
+    write_table(paths.table("data_efficiency"), auc)
+    write_table(paths.PLOTS / "data_efficiency_roc.csv", thin(curves))
+    write_table(paths.table("data_efficiency_readers"), readers)
+    write_metrics(paths.stage_metrics("data_efficiency"), metrics)
+    summary("data_efficiency", text)
+
+
+def _study(params: Params, dataset: str) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    settings, cohort = params.data_efficiency, params.cohorts[dataset]
+    manifest = read_manifest(paths.STORED_MANIFEST)
+    rows = {role: manifest[(manifest["dataset"] == dataset) & (manifest["role"] == role)] for role in _ROLES}
+    empty = [role for role, chosen in rows.items() if chosen.empty]
+    if empty:
+        raise DataError(
+            f"{paths.STORED_MANIFEST}: {dataset} has no row with role {empty[0]!r}; data_efficiency needs pretraining "
+            "and test radiographs of one dataset. Set data_efficiency.dataset to null in params.yaml to leave it out"
+        )
+    latents = Latents.load(paths.LATENTS)
+    samples = {role: _sample(chosen, latents, params, dataset) for role, chosen in rows.items()}
+    auc, curves = measure(
+        samples["pretrain"],
+        samples["test"],
+        fractions=settings.fractions,
+        l2=params.probe.l2,
+        bootstrap=params.evaluation.bootstrap,
+        seed=settings.seed,
+    )
+    readers = read_readers(cohort.root) if cohort.format == "chexpert" else {}
+    return auc, curves, operating_points(readers, rows["test"]["study_id"].tolist(), samples["test"].labels)
+
+
+def _sample(rows: pd.DataFrame, latents: Latents, params: Params, dataset: str) -> Sample:
+    ids, findings = rows["image_id"].tolist(), params.data_efficiency.findings
+    labels = load_labels(paths.labels(dataset), ids, params.cohorts[dataset].uncertain)
+    missing = [finding for finding in findings if finding not in labels]
+    if missing:
+        raise DataError(
+            f"params.yaml: data_efficiency.findings: {missing} are no findings of {dataset}; expected some of "
+            f"{', '.join(labels.columns)}"
+        )
+    return Sample(latents.select(ids), labels[findings], rows["patient_id"].to_numpy())
+
+
+if __name__ == "__main__":
+    main()

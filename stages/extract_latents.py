@@ -1,0 +1,24 @@
+"""Encode every stored radiograph into its semantic latent z."""
+
+from diffchest import paths
+from diffchest.cohorts.schema import read_manifest
+from diffchest.device import set_up
+from diffchest.latents import extract_latents
+from diffchest.model.autoencoder import load_autoencoder
+from diffchest.params import load_params
+from diffchest.progress import summary
+from diffchest.store import ImageStore
+
+
+def main() -> None:
+    """Run the `extract_latents` stage."""
+    params = load_params()
+    model = load_autoencoder(paths.AUTOENCODER, set_up(params.runtime))
+    image_ids = read_manifest(paths.STORED_MANIFEST)["image_id"].tolist()
+    latents = extract_latents(model, ImageStore(paths.IMAGES), image_ids, batch_size=params.latents.batch_size)
+    latents.save(paths.LATENTS)
+    summary("extract_latents", f"{len(image_ids):,} radiographs, d = {model.latent_dim}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""Fit the linear head on the fine-tuning patients' latents and score the test radiographs."""
+
+from diffchest import paths
+from diffchest.cohorts.labels import load_labels
+from diffchest.cohorts.schema import read_manifest
+from diffchest.latents import Latents
+from diffchest.params import load_params
+from diffchest.probe import fit_head, subsample_patients
+from diffchest.progress import summary
+from diffchest.scores import write_scores
+from diffchest.tables import write_metrics
+
+
+def main() -> None:
+    """Write the head, its test scores and how much it was fitted on."""
+    params = load_params()
+    dataset = params.evaluation.dataset
+    manifest = read_manifest(paths.STORED_MANIFEST)
+    manifest = manifest[manifest["dataset"] == dataset]
+    finetune = manifest[manifest["role"] == "finetune"]
+    finetune = finetune[subsample_patients(finetune["patient_id"], params.probe.fraction, params.probe.seed)]
+    test_ids = manifest.loc[manifest["role"] == "test", "image_id"].tolist()
+
+    latents = Latents.load(paths.LATENTS)
+    uncertain = params.cohorts[dataset].uncertain
+    labels = load_labels(paths.labels(dataset), finetune["image_id"].tolist(), uncertain)
+    findings = list(labels.columns)
+    head = fit_head(
+        latents.select(finetune["image_id"].tolist()),
+        labels.to_numpy(),
+        l2=params.probe.l2,
+        findings=findings,
+        model_sha256=latents.model_sha256,
+    )
+    head.save(paths.HEAD)
+    probabilities = head.probabilities(latents.select(test_ids))
+    write_scores(paths.scores("diffchest"), probabilities, model="diffchest", image_ids=test_ids, findings=findings)
+
+    fitted = int((head.bias == head.bias).sum())
+    patients = finetune["patient_id"].nunique()
+    metrics = {"findings": len(findings), "fitted": fitted, "patients": patients, "images": len(finetune)}
+    write_metrics(paths.stage_metrics("fit_head"), metrics)
+    without = len(findings) - fitted
+    summary(
+        "fit_head",
+        f"{fitted} findings on {len(finetune):,} images of {patients:,} patients"
+        + (f"; {without} findings lack a class there and get no head" if without else ""),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,36 @@
+"""Stage `ingest <dataset>`: one cohort's native tables to manifest rows, labels, study flow and rejections."""
+
+import sys
+
+from diffchest import paths
+from diffchest.cohorts.ingest import read_cohort
+from diffchest.cohorts.labels import write_labels
+from diffchest.cohorts.rejected import check_rejected
+from diffchest.cohorts.schema import COHORT_ROLES, write_manifest
+from diffchest.params import load_params
+from diffchest.progress import summary
+from diffchest.tables import write_table
+
+
+def main() -> None:
+    """Read the cohort named on the command line; stop when too many of its images are rejected."""
+    dataset = sys.argv[1]
+    params = load_params().cohorts
+    cohort = read_cohort(dataset, params[dataset])
+    report = paths.INGEST / f"{dataset}_rejected.csv"
+    write_table(report, cohort.rejected)
+    unlisted = ~cohort.rejected["image_id"].isin(cohort.images["image_id"])
+    total = len(cohort.images) + int(unlisted.sum())
+    check_rejected(cohort.rejected, {dataset: total}, limit=params.max_rejected_fraction, report=report)
+    write_manifest(paths.cohort(dataset), cohort.images, roles=COHORT_ROLES)
+    write_labels(paths.labels(dataset), cohort.labels, blank_is_negative=cohort.blank_is_negative)
+    write_table(paths.flow(dataset), cohort.flow)
+    summary(
+        f"ingest {dataset}",
+        f"{len(cohort.images):,} images, {len(cohort.labels):,} present, {cohort.labels.shape[1]} findings, "
+        f"{len(cohort.rejected):,} rejected",
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""Pretrain the diffusion autoencoder on the stored radiographs, without labels."""
+
+import sys
+
+from diffchest import paths
+from diffchest.cohorts.schema import read_manifest
+from diffchest.device import set_up
+from diffchest.model.autoencoder import save_autoencoder
+from diffchest.params import load_params
+from diffchest.pretrain import PretrainingError, pretrain
+from diffchest.pretrain_data import pretraining_images
+from diffchest.progress import summary
+from diffchest.store import ImageStore
+from diffchest.tables import write_metrics, write_table
+
+
+def main() -> None:
+    """Run, or resume, the `pretrain` stage."""
+    params = load_params()
+    device = set_up(params.runtime)
+    train, validation = pretraining_images(
+        read_manifest(paths.STORED_MANIFEST), ImageStore(paths.IMAGES), params.pretrain
+    )
+    try:
+        result = pretrain(params, train, validation, runs=paths.RUNS / "pretrain", device=device)
+    except PretrainingError as stopped:
+        sys.exit(f"pretrain: {stopped}")
+
+    save_autoencoder(paths.AUTOENCODER, result.model)
+    write_table(paths.PLOTS / "pretrain_loss.csv", result.history)
+    last = result.history.iloc[-1]
+    parameters = {
+        name: sum(p.numel() for p in part.parameters())
+        for name, part in (("unet", result.model.unet), ("encoder", result.model.encoder))
+    }
+    write_metrics(
+        paths.stage_metrics("pretrain"),
+        {
+            "train_loss": last["train_loss"],
+            "validation_loss": last["validation_loss"],
+            "parameters": parameters,
+            "images": {"train": len(train), "validation": len(validation), "shown": int(last["images"])},
+        },
+    )
+    summary(
+        "pretrain",
+        f"{last['images']:,.0f} images shown of {len(train):,}, {sum(parameters.values()):,} parameters, "
+        f"loss {last['train_loss']:.4f}, held-out patients {last['validation_loss']:.4f}",
+    )
+
+
+if __name__ == "__main__":
+    main()

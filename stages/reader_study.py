@@ -1,0 +1,77 @@
+"""Readers' ratings of confounders per diagnosis, Fleiss' kappa and pairwise agreement (tables 1 and 2)."""
+
+import pandas as pd
+
+from diffchest import paths
+from diffchest.cohorts.labels import load_labels
+from diffchest.cohorts.schema import read_manifest
+from diffchest.cooccurrence import planted_pairs
+from diffchest.params import Params, load_params
+from diffchest.phantom.vocabulary import DRAWN, KIND
+from diffchest.progress import summary
+from diffchest.reader_study import (
+    KINDS,
+    QUESTION,
+    RATING_COLUMNS,
+    pairwise_table,
+    read_ratings,
+    reader_table,
+    sample_radiographs,
+    simulate_ratings,
+    strongest_confounders,
+    study_metrics,
+)
+from diffchest.tables import write_metrics, write_table
+
+
+def main() -> None:
+    """Write the radiographs to read, the ratings (given, or simulated on phantoms), tables 1 and 2 and the metrics."""
+    params = load_params()
+    settings = params.reader_study
+    manifest = read_manifest(paths.STORED_MANIFEST)
+    manifest = manifest[manifest["dataset"] == params.evaluation.dataset]
+    test = manifest[manifest["role"] == "test"]
+    labels = _labels(params, test)
+    questions = _planted_questions(params, manifest[manifest["role"] != "test"])
+    diagnoses = sorted(set(questions["diagnosis"])) or [name for name in params.explain.targets if name in labels]
+    template = sample_radiographs(test, labels, diagnoses, number=settings.per_diagnosis, seed=settings.seed)
+    write_table(paths.table("reader_template"), template)
+
+    simulated = settings.ratings is None and params.on_phantoms
+    if settings.ratings is not None:
+        ratings = read_ratings(settings.ratings, manifest["image_id"])
+    elif simulated:
+        ratings = simulate_ratings(template, questions, labels, settings.simulated, seed=settings.seed)
+    else:
+        ratings = pd.DataFrame(columns=RATING_COLUMNS)
+    write_table(paths.READER_RATINGS, ratings)
+    options = {"resamples": settings.bootstrap_resamples, "seed": settings.seed}
+    tables = {kind: reader_table(ratings, kind, **options) for kind in KINDS}
+    for number, table in enumerate(tables.values(), start=1):
+        write_table(paths.table(f"reader_table_{number}"), table)
+    pairs = pairwise_table(ratings)
+    write_table(paths.table("reader_pairwise"), pairs)
+    metrics = study_metrics(ratings, tables, pairs, simulated=simulated)
+    write_metrics(paths.stage_metrics("reader_study"), metrics)
+    source = "no ratings yet" if ratings.empty else f"{len(ratings):,} {'simulated ' * simulated}ratings"
+    summary("reader_study", f"{len(template):,} radiographs of {len(diagnoses)} diagnoses, {source}")
+
+
+def _labels(params: Params, rows: pd.DataFrame) -> pd.DataFrame:
+    dataset = params.evaluation.dataset
+    return load_labels(paths.labels(dataset), rows["image_id"].tolist(), params.cohorts[dataset].uncertain)
+
+
+def _planted_questions(params: Params, training: pd.DataFrame) -> pd.DataFrame:
+    """Diagnosis, kind and confounder of the planted pairs; none where the radiographs are real."""
+    if not params.on_phantoms:
+        return pd.DataFrame(columns=QUESTION)
+    bounds = params.confounders
+    planted = planted_pairs(
+        _labels(params, training), DRAWN, lift=bounds.planted_lift, cooccurrence=bounds.planted_cooccurrence
+    )
+    return strongest_confounders(planted, KIND)
+
+
+if __name__ == "__main__":
+    main()

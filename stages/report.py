@@ -1,0 +1,20 @@
+"""The HTML report and the metrics of all stages in one file."""
+
+from diffchest import paths
+from diffchest.params import load_params
+from diffchest.progress import summary
+from diffchest.report.build import build_report, collect_metrics
+from diffchest.tables import write_metrics
+
+
+def main() -> None:
+    """Write `reports/metrics.json` and `reports/index.html`."""
+    params = load_params()
+    metrics = collect_metrics()
+    write_metrics(paths.METRICS, metrics)
+    paths.REPORT.write_text(build_report(params, metrics), encoding="utf-8")
+    summary("report", f"{paths.REPORT}, metrics of {len(metrics)} stages in {paths.METRICS}")
+
+
+if __name__ == "__main__":
+    main()

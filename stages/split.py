@@ -1,0 +1,43 @@
+"""Stage `split`: one role per patient, the manifest of the present images, the study flow (figures 1 and S1)."""
+
+import pandas as pd
+
+from diffchest import paths
+from diffchest.cohorts.flow import role_flow
+from diffchest.cohorts.schema import COHORT_ROLES, MANIFEST_COLUMNS, read_manifest, write_manifest
+from diffchest.cohorts.splits import assign_roles, check_one_role, positives_table
+from diffchest.params import load_params
+from diffchest.progress import summary
+from diffchest.tables import write_table
+
+
+def main() -> None:
+    """Split every cohort that takes part; stop when a patient would have two roles."""
+    params = load_params()
+    options = {"test_fraction": params.split.test_fraction, "seed": params.split.seed}
+    cohorts = {
+        name: assign_roles(read_manifest(paths.cohort(name), roles=COHORT_ROLES), **options)
+        for name in params.cohorts.datasets
+    }
+    images = pd.concat(cohorts.values())
+    check_one_role(images)
+    present = images[images["source"] != ""].sort_values("image_id")[MANIFEST_COLUMNS].reset_index(drop=True)
+    write_manifest(paths.MANIFEST, present)
+
+    flows = [
+        pd.concat([pd.read_csv(paths.flow(name)), role_flow(cohort)]).assign(dataset=name)
+        for name, cohort in cohorts.items()
+    ]
+    write_table(paths.table("study_flow"), pd.concat(flows)[["dataset", "step", "images", "patients"]])
+    patients = images.loc[images["role"] != "pretrain", ["patient_id", "role"]].drop_duplicates()
+    write_table(paths.TABLES / "split.csv.gz", patients.sort_values("patient_id"))
+    labels = {name: pd.read_parquet(paths.labels(name)).set_index("image_id") for name in cohorts}
+    positives = [positives_table(name, present, labels[name]) for name in cohorts]
+    write_table(paths.table("positives"), pd.concat(positives))
+    counts = present.groupby("role")["patient_id"].agg(["size", "nunique"])
+    parts = [f"{role} {row['size']:,} images of {row['nunique']:,} patients" for role, row in counts.iterrows()]
+    summary("split", "; ".join(parts))
+
+
+if __name__ == "__main__":
+    main()

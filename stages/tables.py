@@ -1,0 +1,23 @@
+"""Stage `tables`: the public label tables that phantoms are drawn from."""
+
+from diffchest.params import load_params
+from diffchest.paths import PUBLIC_TABLES
+from diffchest.progress import summary
+from diffchest.public_tables import fetch_tables
+
+NOT_NEEDED = "No phantoms are drawn (phantom.datasets is empty in params.yaml), so no public table is needed.\n"
+
+
+def main() -> None:
+    """Fetch both tables, or say in a README that none is needed."""
+    if not load_params().phantom.datasets:
+        PUBLIC_TABLES.mkdir(parents=True, exist_ok=True)
+        (PUBLIC_TABLES / "README.txt").write_text(NOT_NEEDED)
+        summary("tables", "no phantoms, no tables")
+        return
+    tables = fetch_tables(PUBLIC_TABLES)
+    summary("tables", ", ".join(f"{path.name} ({path.stat().st_size / 1e6:.1f} MB)" for path in tables))
+
+
+if __name__ == "__main__":
+    main()

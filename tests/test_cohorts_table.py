@@ -1,0 +1,111 @@
+"""Own radiographs: any table, images in a folder or a zip, labels as columns or as one list."""
+
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from diffchest.cohorts.ingest import read_cohort
+from diffchest.errors import DataError
+from diffchest.params import TableCohort
+from tests.cohort_roots import PHOTO
+
+
+@pytest.fixture
+def frame(tmp_path):
+    (tmp_path / "images").mkdir()
+    for name in "abc":
+        (tmp_path / "images" / f"{name}.jpg").write_bytes(PHOTO)
+    return pd.DataFrame(
+        {
+            "file": ["images/b.jpg", "images/a.jpg", "images/c.jpg"],
+            "pid": [7, 7, 8],
+            "site": ["north", "north", "south"],
+            "sex": ["male", "F", "?"],
+            "age": [61.5, np.nan, -1],
+            "Edema": [1, 0, np.nan],
+            "Effusion": ["true", "", "-1.0"],
+            "report": ["Edema; Effusion", "", "No Finding"],
+        }
+    )
+
+
+def own(tmp_path, frame, name="index.csv", **options):
+    write = frame.to_parquet if name.endswith(".parquet") else frame.to_csv
+    write(tmp_path / name, index=False)
+    section = {"format": "table", "root": str(tmp_path), "table": name, "image": "file", "patient": "pid"}
+    return read_cohort("own", TableCohort(**(section | {"labels": ["Edema", "Effusion"]} | options)))
+
+
+@pytest.mark.parametrize("name", ["index.csv", "index.csv.gz", "index.parquet"])
+def test_label_columns(tmp_path, frame, name):
+    cohort = own(tmp_path, frame, name, sex="sex", age="age")
+    assert cohort.images["image_id"].tolist() == ["own/images/a.jpg", "own/images/b.jpg", "own/images/c.jpg"]
+    assert cohort.images["patient_id"].tolist() == ["own/7", "own/7", "own/8"]
+    assert cohort.images["sex"].tolist() == ["F", "M", ""]
+    np.testing.assert_array_equal(cohort.images["age"], [np.nan, 61.5, np.nan])
+    np.testing.assert_array_equal(cohort.labels["Edema"], np.float32([0, 1, np.nan]))
+    np.testing.assert_array_equal(cohort.labels["Effusion"], np.float32([np.nan, 1, -1]))
+    assert cohort.images["role"].tolist() == ["probe"] * 3
+
+
+def test_findings_column_where_and_zip(tmp_path, frame):
+    with zipfile.ZipFile(tmp_path / "pictures.zip", "w") as archive:
+        for name in frame["file"]:
+            archive.writestr(name, PHOTO)
+    options = {"labels": [], "findings": "report", "separator": ";", "zip": "pictures.zip"}
+    cohort = own(tmp_path, frame, where={"site": ["north"]}, **options)
+    assert cohort.images["source"].tolist() == ["pictures.zip::images/a.jpg", "pictures.zip::images/b.jpg"]
+    assert list(cohort.labels.columns) == ["Edema", "Effusion"]
+    assert cohort.labels.loc["own/images/a.jpg"].isna().all()
+    assert cohort.labels.loc["own/images/b.jpg"].tolist() == [1, 1]
+    assert "No Finding" in own(tmp_path, frame, **options).labels
+    with pytest.raises(DataError, match=r"no row has site in \['east'\]"):
+        own(tmp_path, frame, where={"site": ["east"]}, **options)
+
+
+def test_pretraining_needs_no_labels(tmp_path, frame):
+    cohort = own(tmp_path, frame, labels=[], use="pretrain")
+    assert cohort.labels.shape == (3, 0)
+    assert cohort.images["role"].unique().tolist() == ["pretrain"]
+
+
+@pytest.mark.parametrize("path", ["../outside.jpg", "/etc/outside.jpg", "images/../../outside.jpg"])
+def test_a_path_that_leaves_the_root_is_rejected(tmp_path, frame, path):
+    frame.loc[0, "file"] = path
+    cohort = own(tmp_path, frame, images="present")
+    assert cohort.rejected["reason"].tolist() == ["path leaves the root"]
+    assert len(cohort.images) == 2
+
+
+def test_mistakes_in_the_table_are_named(tmp_path, frame):
+    with pytest.raises(DataError, match=r"index.csv: column\(s\) \['view'\] are missing"):
+        own(tmp_path, frame, view="view")
+    with pytest.raises(DataError, match=r"column 'Effusion', row 4: .*found 'maybe'"):
+        own(tmp_path, frame.assign(Effusion=["1", "0", "maybe"]))
+    with pytest.raises(DataError, match="cannot be read as a zip file"):
+        own(tmp_path, frame, zip="none.zip")
+    (tmp_path / "broken.parquet").write_bytes(b"PAR1")
+    section = {"format": "table", "root": str(tmp_path), "labels": ["Edema"]}
+    with pytest.raises(DataError, match="cannot be read as a table"):
+        read_cohort("own", TableCohort(**section, table="broken.parquet"))
+    with pytest.raises(DataError, match="no such table"):
+        read_cohort("own", TableCohort(**section, table="none.csv"))
+
+
+def test_open_cxr(shared):
+    section = {
+        "format": "table",
+        "root": str(shared / "data" / "open_cxr"),
+        "table": "index.csv",
+        "findings": "findings",
+    }
+    where = {"source": ["nih_chestxray14"]}
+    cohort = read_cohort("nih", TableCohort(**section, where=where, view="view", sex="sex", age="age"))
+    assert len(cohort.images) == 1271
+    assert cohort.rejected.empty
+    raw = pd.read_csv(shared / "data" / "open_cxr" / "index.csv").query("source == 'nih_chestxray14'")
+    assert cohort.images["patient_id"].nunique() == raw["patient_id"].nunique()
+    expected = raw["findings"].str.get_dummies("|").sum()
+    assert cohort.labels.sum().astype(int).to_dict() == expected.to_dict()

@@ -1,0 +1,217 @@
+"""Edits against their equations, encoding and decoding against an autoencoder with a closed form."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.optimize import minimize
+from scipy.special import expit
+from skimage.metrics import structural_similarity
+
+from diffchest.counterfactual import (
+    CounterfactualError,
+    check_same_model,
+    decode,
+    edit_latents,
+    encode,
+    encode_latents,
+    latent_covariance,
+    newly_clipped,
+    random_moves,
+    target_rows,
+)
+from diffchest.disease_free import choose_disease_free, choose_one_per_patient, disease_free
+from diffchest.errors import DataError
+from diffchest.explanations import check_image_ids, counterfactual_table, explain_images, reconstruction_table
+from diffchest.latents import Latents
+from diffchest.params import ExplainParams
+from diffchest.similarity import similarity
+from tests.toy_autoencoder import DIMENSIONS, LinearAutoencoder, toy_head, toy_radiographs
+
+TARGETS = ["finding 3", "finding 0"]
+IDENTITY = np.eye(DIMENSIONS)
+
+
+@pytest.fixture
+def latents():
+    return np.random.default_rng(5).standard_normal((4, DIMENSIONS)).astype(np.float32)
+
+
+def standardised(z, head):
+    return (z - head.mean) / head.sd
+
+
+def test_unit_edit_has_the_stated_length_and_direction(latents):
+    head = toy_head()
+    moved = edit_latents(latents, head, TARGETS, edit="unit", step=0.6, covariance=IDENTITY)
+    move = standardised(moved, head) - standardised(latents, head)[:, None]
+    assert np.linalg.norm(move, axis=2) == pytest.approx(0.6 * np.sqrt(DIMENSIONS), rel=1e-5)
+    weight = head.weight[[3, 0]]
+    cosine = np.einsum("ntd,td->nt", move, weight) / np.linalg.norm(move, axis=2) / np.linalg.norm(weight, axis=1)
+    assert cosine == pytest.approx(1.0, abs=1e-5)
+
+
+def test_eq5_changes_the_logit_by_the_squared_weight(latents):
+    head = toy_head()
+    up = edit_latents(latents, head, TARGETS, edit="eq5", step=0.3, covariance=IDENTITY)
+    down = edit_latents(latents, head, TARGETS, edit="eq5", step=0.3, covariance=IDENTITY, towards="absence")
+    for column, row in enumerate([3, 0]):
+        gain = 0.3 * np.sum(head.weight[row] ** 2)
+        assert head.logits(up[:, column])[:, row] - head.logits(latents)[:, row] == pytest.approx(gain, rel=1e-4)
+        assert head.logits(down[:, column])[:, row] - head.logits(latents)[:, row] == pytest.approx(-gain, rel=1e-4)
+
+
+@pytest.mark.parametrize(("towards", "wanted"), [("presence", 1.0), ("absence", 0.0)])
+def test_eq4_is_a_gradient_step_on_the_log_likelihood(latents, towards, wanted):
+    head = toy_head()
+    moved = edit_latents(latents, head, TARGETS, edit="eq4", step=1e-3, covariance=IDENTITY, towards=towards)
+    standard = standardised(latents, head).astype(np.float64)
+    for column, row in enumerate([3, 0]):
+        weight, bias = head.weight[row].astype(np.float64), float(head.bias[row])
+
+        def log_likelihood(point, weight=weight, bias=bias):
+            probability = expit(point @ weight + bias)
+            return wanted * np.log(probability) + (1 - wanted) * np.log1p(-probability)
+
+        step = 1e-5 * np.eye(DIMENSIONS)
+        gradient = [(log_likelihood(standard + e) - log_likelihood(standard - e)) / 2e-5 for e in step]
+        move = (standardised(moved[:, column].astype(np.float64), head) - standard) / 1e-3
+        assert move == pytest.approx(np.transpose(gradient), abs=5e-3)
+
+
+def test_unknown_edit_and_targets_are_errors(latents):
+    head = toy_head()
+    with pytest.raises(CounterfactualError, match="plausible, eq4, eq5 or unit"):
+        edit_latents(latents, head, TARGETS, edit="eq6", step=1.0, covariance=IDENTITY)  # type: ignore[arg-type]
+    with pytest.raises(CounterfactualError, match="'findin 3'; near names: finding 3"):
+        target_rows(head, ["findin 3"])
+    with pytest.raises(CounterfactualError, match="it knows finding 0, finding 1"):
+        target_rows(head, ["XQ"])
+    weight = head.weight.copy()
+    weight[3] = np.nan
+    with pytest.raises(CounterfactualError, match="could not be fitted for 'finding 3'"):
+        target_rows(replace(head, weight=weight), TARGETS)
+
+
+def test_head_or_latents_of_another_autoencoder_are_an_error(latents):
+    model, head = LinearAutoencoder(), toy_head()
+    own, other = (Latents(np.array(["a"]), latents[:1], sha256) for sha256 in ("toy", "other"))
+    check_same_model(model, head, own)  # type: ignore[arg-type]
+    with pytest.raises(
+        CounterfactualError, match="head was fitted on the latents of autoencoder other, this one is toy"
+    ):
+        check_same_model(model, replace(head, model_sha256="other"), own)  # type: ignore[arg-type]
+    with pytest.raises(CounterfactualError, match="latents are those of autoencoder other"):
+        check_same_model(model, head, other)  # type: ignore[arg-type]
+    with pytest.raises(CounterfactualError, match="4 dimensions, the autoencoder makes 6"):
+        check_same_model(model, replace(head, weight=head.weight[:, :4]), own)  # type: ignore[arg-type]
+
+
+def test_plausible_edit_is_the_likeliest_latent_with_its_logit(latents):
+    head = toy_head()
+    sample = np.random.default_rng(0).standard_normal((500, DIMENSIONS)) @ np.diag([3, 2, 1, 1, 0.5, 0.1])
+    covariance = latent_covariance(sample * head.sd + head.mean, head)
+    assert covariance == pytest.approx(np.cov(sample.T), rel=1e-6)
+    moved = edit_latents(latents, head, TARGETS, edit="plausible", step=2.0, covariance=covariance)
+    start = standardised(latents, head).astype(np.float64)
+    precision = np.linalg.inv(covariance)
+    for column, row in enumerate([3, 0]):
+        weight = head.weight[row].astype(np.float64)
+        rise = 2.0 * (sample @ weight).std(ddof=1)
+        assert head.logits(moved[:, column])[:, row] - head.logits(latents)[:, row] == pytest.approx(rise, rel=1e-3)
+        best = minimize(
+            lambda move: move @ precision @ move,
+            np.zeros(DIMENSIONS),
+            jac=lambda move: 2 * precision @ move,
+            constraints={
+                "type": "eq",
+                "fun": lambda move, w=weight, c=rise: move @ w - c,
+                "jac": lambda _, w=weight: w,
+            },
+            method="SLSQP",
+        )
+        assert standardised(moved[:, column], head) - start == pytest.approx(np.tile(best.x, (4, 1)), abs=1e-3)
+
+
+def test_random_moves_have_one_length_in_the_edits_own_geometry():
+    scale = np.diag([3.0, 2.0, 1.0, 1.0, 0.5, 0.1])
+    options = {"length": 3.0, "covariance": scale @ scale, "seed": 1}
+    euclidean = random_moves(400, edit="unit", **options)
+    assert np.linalg.norm(euclidean, axis=1) == pytest.approx(3.0)
+    mahalanobis = random_moves(400, edit="plausible", **options)
+    assert np.linalg.norm(mahalanobis @ np.linalg.inv(scale), axis=1) == pytest.approx(3.0)
+    assert np.abs(mahalanobis.mean(axis=0) / np.diag(scale)).max() < 0.25
+    assert np.array_equal(mahalanobis, random_moves(400, edit="plausible", **options))
+
+
+def test_decoding_many_targets_gives_each_its_own_picture(monkeypatch):
+    monkeypatch.setattr("diffchest.counterfactual.BATCH_PIXELS", 3 * 16**2)  # pairs of one image cross batches
+    model, pixels = LinearAutoencoder(), toy_radiographs(4)
+    z, x_end = encode(model, pixels, steps=5)  # type: ignore[arg-type]
+    assert z == pytest.approx(encode_latents(model, pixels))  # type: ignore[arg-type]
+    moved = edit_latents(z, toy_head(), TARGETS, edit="unit", step=0.3, covariance=IDENTITY)
+    pictures = decode(model, x_end, moved, steps=5)  # type: ignore[arg-type]
+    expected = np.clip((moved @ model.basis.detach().numpy().T + 1) * 127.5, 0, 255).reshape(4, 2, 16, 16)
+    assert pictures.dtype == np.uint8
+    assert np.abs(pictures - expected).max() <= 0.51
+
+
+def test_explanation_agrees_with_the_closed_form():
+    model, head, pixels = LinearAutoencoder(), toy_head(), toy_radiographs(3)
+    settings = ExplainParams(
+        targets=TARGETS, image_ids=[], patients=3, edit="eq5", step=0.2,
+        encode_steps=5, decode_steps=5, reconstructions=3, seed=0,
+    )  # fmt: skip
+    ids = ["a", "b", "c"]
+    explanation = explain_images(model, head, ids, pixels, covariance=IDENTITY, settings=settings)  # type: ignore[arg-type]
+    gain = 0.2 * np.sum(head.weight[[3, 0]] ** 2, axis=1)
+    assert explanation.logit_after - explanation.logit_before == pytest.approx(np.tile(gain, (3, 1)), abs=0.25)
+    table = counterfactual_table(explanation, settings.step)
+    assert list(table["image_id"]) == ["a", "a", "b", "b", "c", "c"]
+    assert list(table["target"]) == TARGETS * 3
+    assert table["probability_after"].to_numpy() == pytest.approx(expit(explanation.logit_after.ravel()))
+    assert (reconstruction_table(model, ids, pixels, settings)["mae"] < 0.004).all()  # type: ignore[arg-type]
+
+
+def test_similarity_is_scikit_images():
+    first, second = np.random.default_rng(0).integers(0, 256, (2, 3, 16, 16), dtype=np.uint8)
+    table = similarity(first, second)
+    assert table["mae"].iloc[0] == pytest.approx(np.abs(first[0] / 255 - second[0] / 255).mean())
+    assert table["psnr"].iloc[1] == pytest.approx(-10 * np.log10(np.mean((first[1] / 255 - second[1] / 255) ** 2)))
+    assert table["ssim"].iloc[2] == structural_similarity(first[2], second[2], data_range=255)
+    with pytest.raises(ValueError, match="shape"):
+        similarity(first, second[:2])
+
+
+def test_newly_clipped_counts_only_what_the_move_clipped():
+    reconstruction = np.array([[[0, 10], [250, 20]]], dtype=np.uint8)
+    picture = np.array([[[0, 0], [255, 20]]], dtype=np.uint8)
+    assert newly_clipped(picture, reconstruction) == pytest.approx([0.5])
+
+
+def test_disease_free_is_normal_alone_or_no_finding_at_all():
+    labels = pd.DataFrame({"normal": [1, 1, 0, np.nan], "goiter": [0, 1, 0, np.nan]})
+    assert disease_free(labels).tolist() == [True, False, False, False]
+    assert disease_free(labels[["goiter"]]).tolist() == [True, False, True, False]
+
+
+def test_disease_free_choice_is_nested_and_one_per_patient():
+    manifest = pd.DataFrame(
+        {"image_id": [f"d/{i:02}" for i in range(30)], "patient_id": [f"d/{i % 10}" for i in range(30)]}
+    )
+    labels = pd.DataFrame({"goiter": np.arange(30) % 3 == 0}, index=manifest["image_id"]).astype(np.float32)
+    few = choose_disease_free(manifest, labels, number=3, seed=4)
+    many = choose_disease_free(manifest, labels, number=50, seed=4)
+    assert set(few) < set(many)
+    assert len(many) == manifest.set_index("image_id").loc[many, "patient_id"].nunique() == 10
+    assert few != choose_one_per_patient(manifest, number=3, seed=5)
+    with pytest.raises(DataError, match="none of the 30 test radiographs is disease-free"):
+        choose_disease_free(manifest, labels * 0 + 1, number=3, seed=4)
+
+
+def test_unknown_image_id_is_an_error():
+    manifest = pd.DataFrame({"image_id": ["padchest/1.png", "padchest/2.png"]})
+    check_image_ids(["padchest/2.png"], manifest)
+    with pytest.raises(DataError, match=r"'padchest/3.png' is not in the manifest; near ids: padchest/"):
+        check_image_ids(["padchest/3.png"], manifest)

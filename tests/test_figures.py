@@ -1,0 +1,153 @@
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+from PIL import Image
+from sklearn.decomposition import PCA
+
+from diffchest import paths
+from diffchest.errors import DataError
+from diffchest.figures import auc_forest, confounder_matrix, phantom_gallery, study_flow
+from diffchest.figures.latent_space import principal_plane
+from diffchest.figures.registry import FIGURES, check_names, save_figure
+from diffchest.figures.style import DIVERGING, NothingToDrawError, signed_difference
+from diffchest.params import load_params
+from tests.report_inputs import FLOW, write_inputs
+
+
+@pytest.fixture(scope="module")
+def params(root):
+    loaded = load_params(root / "params.yaml")
+    return loaded.model_copy(update={"figures": loaded.figures.model_copy(update={"dpi": 50})})
+
+
+@pytest.fixture(scope="module")
+def reports(params, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("figures")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        paths.DATA.mkdir()
+        write_inputs(params)
+    return folder
+
+
+def texts(figure: Figure) -> str:
+    return " ".join(text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text")))
+
+
+def on_real_data(params):
+    return params.model_copy(update={"phantom": params.phantom.model_copy(update={"datasets": []})})
+
+
+def test_params_name_only_figures_that_exist(params):
+    check_names(params.figures.names)
+    assert set(params.figures.names) == set(FIGURES)
+
+
+@pytest.mark.parametrize("name", sorted(FIGURES))
+def test_figure_is_180_mm_wide_and_says_whose_radiographs(name, params, reports, monkeypatch):
+    monkeypatch.chdir(reports)
+    figure = FIGURES[name](params)
+    assert figure.get_size_inches()[0] == pytest.approx(180 / 25.4)
+    assert "phantom radiographs" in figure.get_suptitle()
+
+
+@pytest.mark.parametrize(("name", "dataset"), [("counterfactuals", "padchest"), ("data_efficiency", "chexpert")])
+def test_figure_of_real_radiographs_names_the_dataset(name, dataset, params, reports, monkeypatch):
+    monkeypatch.chdir(reports)
+    assert FIGURES[name](on_real_data(params)).get_suptitle().endswith(f"· {dataset}")
+
+
+@pytest.mark.parametrize("name", ["teaser", "auc_forest"])
+def test_png_is_the_same_bytes_twice_and_names_no_software(name, params, reports, monkeypatch, tmp_path):
+    monkeypatch.chdir(reports)
+    first, second = tmp_path / "1.png", tmp_path / "2.png"
+    save_figure(name, params, first)
+    save_figure(name, params, second)
+    assert first.read_bytes() == second.read_bytes()
+    assert not {"Software", "Creation Time", "date"} & set(Image.open(io.BytesIO(first.read_bytes())).info)
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+def test_tables_with_no_or_one_row_can_be_drawn(rows, params, reports, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    for source in [*reports.glob("reports/tables/*.csv"), *reports.glob("reports/plots/*.csv")]:
+        target = tmp_path / source.relative_to(reports)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        pd.read_csv(source).head(rows).to_csv(target, index=False)
+    (tmp_path / "data").symlink_to(reports / "data")
+    for name in FIGURES.keys() - {"phantom_gallery"}:  # reads no table
+        save_figure(name, params, tmp_path / f"{name}.png")
+    if rows == 0:
+        with pytest.raises(NothingToDrawError, match=r"reader_pairwise\.csv has no rows.*reader_template"):
+            FIGURES["reader_agreement"](params)
+
+
+@pytest.mark.parametrize("name", ["teaser", "confounder_matrix", "confounder_examples"])
+def test_audit_figures_need_neither_kinds_nor_label_witness(name, params, reports, monkeypatch, tmp_path):
+    monkeypatch.chdir(reports)
+    table = pd.read_csv(paths.table("confounders")).assign(kind="", p_b_given_a=np.nan, lift=np.nan, planted=False)
+    table.to_csv(tmp_path / "confounders.csv", index=False)
+    monkeypatch.setattr(paths, "table", lambda name: tmp_path / f"{name}.csv")
+    save_figure(name, on_real_data(params), tmp_path / f"{name}.png")
+
+
+def test_missing_file_names_the_stage_to_run(params, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match=r"auc\.csv: no such file; run `dvc repro evaluate`"):
+        auc_forest.draw(params)
+
+
+def test_unknown_figure_names_the_nearest():
+    with pytest.raises(DataError, match="'study_flaw'; did you mean 'study_flow'"):
+        check_names(["study_flaw"])
+
+
+def test_gallery_spreads_no_real_radiograph(params):
+    with pytest.raises(NothingToDrawError, match="are real"):
+        phantom_gallery.draw(on_real_data(params))
+
+
+def test_gallery_prefers_the_radiograph_with_the_fewest_other_findings():
+    labels = pd.DataFrame({"cardiomegaly": [1, 1, 0], "pacemaker": [1, 0, 0], "kyphosis": [0, 0, 1]}, index=list("abc"))
+    assert phantom_gallery.choose_examples(labels) == {"cardiomegaly": ("b", 0), "pacemaker": ("a", 1)}
+
+
+def test_flow_chart_shows_every_count(params, reports, monkeypatch):
+    monkeypatch.chdir(reports)
+    drawn = texts(study_flow.draw(params))
+    for _, _, images, patients in FLOW:
+        assert f"{images:,} images" in drawn
+        assert f"{patients:,} patients" in drawn
+
+
+def test_flow_levels_put_branches_and_roles_side_by_side():
+    rows = pd.DataFrame([row[1:] for row in FLOW if row[0] == "padchest"], columns=["step", "images", "patients"])
+    sizes = [len(level.steps) for level in study_flow.levels(rows)]
+    assert sizes == [1, 1, 1, 1, 1, 2, 3, 1, 3]
+
+
+def test_principal_plane_spans_the_same_plane_as_sklearn():
+    z = np.random.default_rng(0).normal(size=(200, 6)) @ np.diag([1, 1, 1, 5, 2, 1]) + 3
+    z[:, 1] += z[:, 0]
+    plane, explained = principal_plane(z)
+    reference = PCA(2).fit((z - z.mean(0)) / z.std(0))
+    np.testing.assert_allclose(np.abs(plane), np.abs(reference.transform((z - z.mean(0)) / z.std(0))), atol=1e-8)
+    np.testing.assert_allclose(explained, reference.explained_variance_ratio_)
+
+
+def test_zero_change_is_white_and_signs_are_kept():
+    assert DIVERGING(0.5)[:3] == pytest.approx((1, 1, 1), abs=0.01)
+    change = signed_difference(np.array([[0, 255]], np.uint8), np.array([[255, 0]], np.uint8))
+    np.testing.assert_allclose(change, [[-100, 100]])
+
+
+def test_matrix_order_keeps_every_pair():
+    names = [f"f{number}" for number in range(60)]
+    effects = pd.DataFrame(np.random.default_rng(0).normal(size=(50, 60)), index=names[:50], columns=names)
+    matrix = confounder_matrix.ordered(confounder_matrix.chosen(effects))
+    assert matrix.shape == (confounder_matrix.LARGEST, confounder_matrix.LARGEST)
+    pd.testing.assert_frame_equal(matrix, effects.loc[matrix.index, matrix.columns])
+    assert list(matrix.index) == list(matrix.columns)

