@@ -36,9 +36,6 @@ def count_pairs(labels: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-cooccurrence = count_pairs
-
-
 def planted_pairs(labels: pd.DataFrame, drawn: Collection[str], *, lift: float, cooccurrence: float) -> pd.DataFrame:
     """Pairs of drawn findings that occur together often enough for a classifier to learn one for the other.
 

@@ -144,6 +144,7 @@ class EncoderParams(Section):
     residual_blocks: PositiveInt
     attention_resolutions: list[PositiveInt]
     block: Literal["single", "residual"]
+    pool: Literal["average", "flatten"]
 
 
 class ModelParams(Section):

@@ -7,7 +7,7 @@ from diffchest.audit_quality import audit_metrics, rivals, with_planted, with_wi
 from diffchest.cohorts.labels import load_labels
 from diffchest.cohorts.schema import read_manifest
 from diffchest.confounders import audit, effect_matrix, evaluated_findings, respond, save_examples
-from diffchest.cooccurrence import cooccurrence, planted_pairs
+from diffchest.cooccurrence import count_pairs, planted_pairs
 from diffchest.counterfactual import check_same_model, latent_covariance
 from diffchest.device import set_up
 from diffchest.disease_free import choose_disease_free
@@ -32,7 +32,8 @@ def main() -> None:
     ids = {
         role: manifest.loc[manifest["role"] == role, "image_id"].tolist() for role in ("pretrain", "finetune", "test")
     }
-    labels = {role: load_labels(paths.labels(dataset), chosen) for role, chosen in ids.items()}
+    uncertain = params.cohorts[dataset].uncertain
+    labels = {role: load_labels(paths.labels(dataset), chosen, uncertain) for role, chosen in ids.items()}
     head = Head.load(paths.HEAD)
     findings = evaluated_findings(labels["test"], head, positives_above=params.evaluation.positives_above)
     drawn = DRAWN if params.on_phantoms else ()
@@ -58,7 +59,7 @@ def main() -> None:
     write_table(paths.PLOTS / "confounder_effects.csv", effect_matrix(table))
 
     training = pd.concat([labels["pretrain"], labels["finetune"]])[findings]
-    counts = cooccurrence(training)
+    counts = count_pairs(training)
     write_table(paths.table("label_cooccurrence"), counts)
     bounds = {"lift": settings.planted_lift, "cooccurrence": settings.planted_cooccurrence}
     table = with_witness(table, counts, kinds=KIND, **bounds)
@@ -66,7 +67,7 @@ def main() -> None:
     table = with_planted(table, planted)
     write_table(paths.table("confounders"), table)
 
-    metrics = audit_metrics(table, rivals(table, cooccurrence(labels["finetune"][findings])), drawn=set(drawn))
+    metrics = audit_metrics(table, rivals(table, count_pairs(labels["finetune"][findings])), drawn=set(drawn))
     write_metrics(paths.stage_metrics("confounders"), metrics)
     summary(
         "confounders",

@@ -18,6 +18,8 @@ def main() -> None:
     PHANTOM.mkdir(parents=True, exist_ok=True)
     if not params.phantom.datasets:
         (PHANTOM / "README.txt").write_text(NOT_DRAWN)
+        summary("phantom", "none to draw")
+        return
     images = sum(draw_dataset(name, params) for name in params.phantom.datasets)
     summary(
         "phantom", f"{images:,} radiographs of {len(params.phantom.datasets)} datasets, {len(DRAWN)} findings drawn"

@@ -8,7 +8,7 @@ from sklearn.decomposition import PCA
 from sklearn.metrics import roc_auc_score
 
 from diffchest.baselines.pca import pca_features
-from diffchest.cooccurrence import cooccurrence, planted_pairs
+from diffchest.cooccurrence import count_pairs, planted_pairs
 from diffchest.errors import DataError
 from diffchest.evaluation import TestSet, auc_table, comparison_metrics, comparison_table
 from diffchest.params import BootstrapParams, EvaluationParams, PcaParams, PermutationParams
@@ -117,7 +117,7 @@ def test_pca_takes_no_more_components_than_images_allow():
 def test_cooccurrence_is_what_counting_gives():
     nan = np.nan
     labels = pd.DataFrame({"valve": [1, 1, 1, 0, 0, 0, 0, nan], "wires": [1, 1, 0, 1, 0, 0, nan, 1.0]})
-    pair = cooccurrence(labels).set_index(["target", "confounder"]).loc[("valve", "wires")]
+    pair = count_pairs(labels).set_index(["target", "confounder"]).loc[("valve", "wires")]
     assert (pair["positives_a"], pair["both"]) == (3, 2)
     assert pair["p_b_given_a"] == pytest.approx(2 / 3)
     assert pair["p_b"] == pytest.approx(3 / 6)

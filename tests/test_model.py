@@ -54,6 +54,16 @@ def test_encoder_of_two_convolutions():
 
 
 @torch.inference_mode()
+def test_only_the_flattened_encoder_sees_where_a_feature_is():
+    params = tiny_params(position_frequencies=0).model
+    features = torch.rand(1, 16, 4, 4)
+    moved = features.flip(3)  # the same features in other places; GroupNorm cannot tell
+    for pool, sees in (("average", False), ("flatten", True)):
+        encoder = build(encoder=params.encoder.model_copy(update={"pool": pool})).encoder
+        encoder.down, encoder.middle = torch.nn.Identity(), torch.nn.Identity()
+        assert torch.allclose(encoder(features), encoder(moved), atol=1e-6) != sees
+
+
 def test_each_image_is_denoised_on_its_own_time_and_latent():
     model = randomised(build())
     x, t, z = torch.rand(2, 1, 16, 16), torch.tensor([5, 60]), torch.randn(2, 4)

@@ -104,6 +104,7 @@ def geometry(shapes: dict[str, tuple[int, ...]]) -> tuple[ModelParams, int]:
             residual_blocks=depth,
             attention_resolutions=[size // 2**level for level in encoder_attended],
             block="residual" if two_convolutions else "single",
+            pool="average",
         ),
     )
     return params, size

@@ -10,7 +10,9 @@ class SemanticEncoder(nn.Module):
     """The downward half of a U-Net, its middle, and a pooled linear head.
 
     The paper says the encoder shares the U-Net's architecture; the authors' code and released weights have blocks of
-    one convolution there (`block: single`), about half the cost. `block: residual` builds what the paper says.
+    one convolution there (`block: single`), about half the cost. `block: residual` builds what the paper says. The head
+    sees the average over the last feature map (`pool: average`, the paper) or all of it (`pool: flatten`), so that z
+    knows at once where something is.
     """
 
     def __init__(self, params: ModelParams, *, in_channels: int, size: int) -> None:
@@ -36,9 +38,10 @@ class SemanticEncoder(nn.Module):
             block(width, width, groups=groups), Attention(width, **attention), block(width, width, groups=groups)
         )
         self.norm = group_norm(width, groups)
-        self.head = nn.Linear(width, params.latent_dim)
+        self.pool = encoder.pool
+        self.head = nn.Linear(width * (size**2 if encoder.pool == "flatten" else 1), params.latent_dim)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map the folded image [N, C, H, W] to z [N, d]."""
-        h = self.middle(self.down(x))
-        return self.head(nn.functional.silu(self.norm(h)).mean(dim=(2, 3)))
+        h = nn.functional.silu(self.norm(self.middle(self.down(x))))
+        return self.head(h.flatten(1) if self.pool == "flatten" else h.mean(dim=(2, 3)))
