@@ -11,8 +11,9 @@ STAMP := $(VENV)/.installed
 repro: $(STAMP)
 	PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro $(ARGS)
 
+# one thread per worker: two processes that both use all cores spend their time waiting for each other
 test: lint types
-	$(BIN)/python -m pytest $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

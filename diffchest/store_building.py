@@ -8,8 +8,6 @@ import functools
 import hashlib
 import json
 import os
-import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from itertools import chain, islice
@@ -24,6 +22,7 @@ from diffchest.errors import DataError
 from diffchest.images import decode, encode_square, to_square
 from diffchest.progress import progress
 from diffchest.store import RECORD, STORE_VERSION
+from diffchest.workers import end_with
 
 BATCH = 128  # images one task of the pool prepares
 COMMIT = 2048  # images written in one transaction
@@ -146,7 +145,7 @@ def _prepare_all(rows: Sequence[StoreRow], *, size: int, codec: str, workers: in
 
 
 def _prepare_batch(rows: Sequence[StoreRow], size: int, codec: str, build: str, builder: int) -> list[bytes | str]:
-    _end_with(builder)
+    end_with(builder)
     results: list[bytes | str] = []
     for row in rows:
         try:
@@ -156,19 +155,6 @@ def _prepare_batch(rows: Sequence[StoreRow], size: int, codec: str, build: str, 
         except DataError as error:
             results.append(str(error))
     return results
-
-
-@functools.cache
-def _end_with(builder: int) -> None:
-    """Let this worker end when the process `builder` does: a killed one leaves its workers waiting for ever."""
-
-    def watch() -> None:
-        while os.getppid() == builder:
-            time.sleep(1)
-        os._exit(1)
-
-    if os.getpid() != builder:
-        threading.Thread(target=watch, daemon=True).start()
 
 
 @functools.lru_cache(maxsize=16)

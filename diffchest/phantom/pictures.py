@@ -1,6 +1,7 @@
 """From a list of pictures to draw to zip files, in parallel and with the same bytes for any number of processes."""
 
 import io
+import os
 import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from PIL import Image as PillowImage
 from diffchest.phantom.canvas import Image
 from diffchest.phantom.render import draw
 from diffchest.progress import progress
+from diffchest.workers import end_with
 
 CHUNK = 128  # pictures a process draws at a time
 
@@ -53,7 +55,7 @@ def write_zips(root: Path, pictures: Iterable[Picture], *, size: int, seed: int,
     """
     ordered = sorted(pictures, key=lambda picture: (picture.archive, picture.member))
     chunks = [ordered[start : start + CHUNK] for start in range(0, len(ordered), CHUNK)]
-    jobs = (delayed(_draw_chunk)(chunk, size, seed) for chunk in chunks)
+    jobs = (delayed(_draw_chunk)(chunk, size, seed, os.getpid()) for chunk in chunks)
     drawn: Any = Parallel(n_jobs=workers, return_as="generator")(jobs)
     contents = progress(chain.from_iterable(drawn), total=len(ordered), desc=f"draw {root.name}")
     root.mkdir(parents=True, exist_ok=True)
@@ -66,7 +68,8 @@ def write_zips(root: Path, pictures: Iterable[Picture], *, size: int, seed: int,
     return len(ordered)
 
 
-def _draw_chunk(pictures: Sequence[Picture], size: int, seed: int) -> list[bytes]:
+def _draw_chunk(pictures: Sequence[Picture], size: int, seed: int, starter: int) -> list[bytes]:
+    end_with(starter)
     return [_draw_one(picture, size, seed) for picture in pictures]
 
 
