@@ -41,6 +41,23 @@ def target_rows(head: Head, targets: Sequence[str]) -> np.ndarray:
     return np.array([position[target] for target in targets], dtype=np.int64)
 
 
+def fitted_targets(head: Head, targets: Sequence[str]) -> list[str]:
+    """Those of `targets` that the head could be fitted for: a small fine-tuning set may lack a rare finding.
+
+    Raises `CounterfactualError` for a name that the head does not know, and where none is left.
+    """
+    known = set(head.findings)
+    fitted = dict(zip(head.findings, np.isfinite(head.weight).all(axis=1), strict=True))
+    kept = [target for target in targets if target not in known or fitted[target]]
+    if not kept:
+        raise CounterfactualError(
+            f"explain.targets: the head could be fitted for none of {list(targets)} (only one class among the "
+            "fine-tuning radiographs); raise probe.fraction or name other targets"
+        )
+    target_rows(head, kept)
+    return kept
+
+
 def check_same_model(model: DiffusionAutoencoder, head: Head, latents: Latents) -> None:
     """Raise `CounterfactualError` unless `latents` are of this autoencoder and `head` was fitted on such latents."""
     if head.weight.shape[1] != model.latent_dim:

@@ -47,26 +47,25 @@ def explain_images(
     image_ids: list[str],
     pixels: np.ndarray,
     *,
+    targets: list[str],
     covariance: np.ndarray,
     settings: ExplainParams,
 ) -> Explanation:
-    """Reconstruct the radiographs `pixels` (uint8 [P, H, W]) and move each towards every one of `settings.targets`.
+    """Reconstruct the radiographs `pixels` (uint8 [P, H, W]) and move each towards every one of `targets`.
 
     Each radiograph is encoded once. covariance: see `counterfactual.edit_latents`. Raises `CounterfactualError` for a
     target that the head cannot answer for.
     """
-    rows = counterfactual.target_rows(head, settings.targets)
+    rows = counterfactual.target_rows(head, targets)
     z, x_end = counterfactual.encode(model, pixels, steps=settings.encode_steps)
-    moved = counterfactual.edit_latents(
-        z, head, settings.targets, edit=settings.edit, step=settings.step, covariance=covariance
-    )
+    moved = counterfactual.edit_latents(z, head, targets, edit=settings.edit, step=settings.step, covariance=covariance)
     latents = np.concatenate([z[:, None], moved], axis=1)
     pictures = counterfactual.decode(model, x_end, latents, steps=settings.decode_steps)
     again = counterfactual.encode_latents(model, pictures.reshape(-1, *pictures.shape[2:]))
     logits = head.logits(again)[:, rows].reshape(len(pixels), len(rows) + 1, len(rows))
     return Explanation(
         image_id=list(image_ids),
-        targets=list(settings.targets),
+        targets=targets,
         original=pixels,
         reconstruction=pictures[:, 0],
         counterfactual=pictures[:, 1:],

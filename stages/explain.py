@@ -3,7 +3,7 @@
 from diffchest import paths
 from diffchest.cohorts.labels import load_labels
 from diffchest.cohorts.schema import read_manifest
-from diffchest.counterfactual import check_same_model, latent_covariance
+from diffchest.counterfactual import check_same_model, fitted_targets, latent_covariance
 from diffchest.device import set_up
 from diffchest.disease_free import choose_disease_free, choose_one_per_patient
 from diffchest.explanations import (
@@ -39,10 +39,11 @@ def main() -> None:
     head = Head.load(paths.HEAD)
     latents = Latents.load(paths.LATENTS)
     check_same_model(model, head, latents)
+    targets = fitted_targets(head, settings.targets)
     covariance = latent_covariance(latents.select(finetune["image_id"].tolist()), head)
     store = ImageStore(paths.IMAGES)
     explanation = explain_images(
-        model, head, image_ids, store.read(image_ids), covariance=covariance, settings=settings
+        model, head, image_ids, store.read(image_ids), targets=targets, covariance=covariance, settings=settings
     )
     explanation.save(paths.COUNTERFACTUALS)
     counterfactuals = counterfactual_table(explanation, settings.step)
@@ -55,9 +56,10 @@ def main() -> None:
     write_metrics(paths.stage_metrics("explain"), metrics)
     summary(
         "explain",
-        f"{len(image_ids)} radiographs x {len(settings.targets)} findings, "
+        f"{len(image_ids)} radiographs x {len(targets)} findings, "
         f"validity {metrics['counterfactuals']['validity']:.2f}, "
-        f"reconstruction MAE {metrics['reconstruction']['mae']:.4f}, SSIM {metrics['reconstruction']['ssim']:.3f}",
+        f"reconstruction MAE {metrics['reconstruction']['mae']:.4f}, SSIM {metrics['reconstruction']['ssim']:.3f}"
+        + "".join(f"; no head for {target}" for target in settings.targets if target not in targets),
     )
 
 

@@ -16,6 +16,7 @@ from diffchest.counterfactual import (
     edit_latents,
     encode,
     encode_latents,
+    fitted_targets,
     latent_covariance,
     newly_clipped,
     random_moves,
@@ -92,6 +93,7 @@ def test_unknown_edit_and_targets_are_errors(latents):
     weight[3] = np.nan
     with pytest.raises(CounterfactualError, match="could not be fitted for 'finding 3'"):
         target_rows(replace(head, weight=weight), TARGETS)
+    assert fitted_targets(replace(head, weight=weight), TARGETS) == ["finding 0"]
 
 
 def test_head_or_latents_of_another_autoencoder_are_an_error(latents):
@@ -164,7 +166,9 @@ def test_explanation_agrees_with_the_closed_form():
         encode_steps=5, decode_steps=5, reconstructions=3, seed=0,
     )  # fmt: skip
     ids = ["a", "b", "c"]
-    explanation = explain_images(model, head, ids, pixels, covariance=IDENTITY, settings=settings)  # type: ignore[arg-type]
+    explanation = explain_images(
+        model, head, ids, pixels, targets=settings.targets, covariance=IDENTITY, settings=settings
+    )  # type: ignore[arg-type]
     gain = 0.2 * np.sum(head.weight[[3, 0]] ** 2, axis=1)
     assert explanation.logit_after - explanation.logit_before == pytest.approx(np.tile(gain, (3, 1)), abs=0.25)
     table = counterfactual_table(explanation, settings.step)
