@@ -46,9 +46,8 @@ def fitted_targets(head: Head, targets: Sequence[str]) -> list[str]:
 
     Raises `CounterfactualError` for a name that the head does not know, and where none is left.
     """
-    known = set(head.findings)
-    fitted = dict(zip(head.findings, np.isfinite(head.weight).all(axis=1), strict=True))
-    kept = [target for target in targets if target not in known or fitted[target]]
+    unfitted = {name for name, row in zip(head.findings, head.weight, strict=True) if not np.isfinite(row).all()}
+    kept = [target for target in targets if target not in unfitted]
     if not kept:
         raise CounterfactualError(
             f"explain.targets: the head could be fitted for none of {list(targets)} (only one class among the "
