@@ -46,14 +46,14 @@ def _draw_pairs(axes: Axes, pairs: pd.DataFrame, kind: str) -> None:
             x, y = readers.index(column), readers.index(row)
             fraction[y, x] = agree / total if total else np.nan
             colour = "white" if fraction[y, x] > 0.75 else "black"
-            text = f"{fraction[y, x]:.1%}\n{agree:,}/{total:,}"
-            axes.text(x, y, text, ha="center", va="center", fontsize=5.6, color=colour)
+            text = f"{fraction[y, x]:.1%}\n{agree}/{total}"
+            axes.text(x, y, text, ha="center", va="center", fontsize=4.6, color=colour)
     axes.imshow(fraction, cmap="Blues", vmin=0.4, vmax=1.0)
     axes.set_facecolor("#F2F2F2")
-    axes.set_xticks(range(len(readers)), [wrapped(name, 12, 1) for name in readers])
+    axes.set_xticks(range(len(readers)), [wrapped(name, 12, 1) for name in readers], rotation=45, ha="right")
     axes.set_yticks(range(len(readers)), [wrapped(name, 12, 1) for name in readers])
     axes.tick_params(length=0)
-    axes.set_title(f"{kind}: pairs of readers", loc="left")
+    axes.set_title("pairs of readers", loc="left")
 
 
 def _draw_kappa(axes: Axes, table: pd.DataFrame, kind: str) -> None:
