@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from diffchest.disease_free import normal_finding
 from diffchest.errors import DataError
 from diffchest.params import BootstrapParams, EvaluationParams
 from diffchest.stats.auc import as_columns
@@ -84,10 +85,11 @@ def auc_table(
         }
     )
     is_drawn = table["drawn"].to_numpy()
-    metrics = _macro("macro_auc", result, np.ones_like(is_drawn), params.confidence)
+    diseased = np.array([name != normal_finding(findings) for name in findings])  # "normal" is no finding to average
+    metrics = _macro("macro_auc", result, diseased, params.confidence)
     if is_drawn.any():
         metrics |= _macro("drawn_macro_auc", result, is_drawn, params.confidence)
-        metrics |= _macro("not_drawn_macro_auc", result, ~is_drawn, params.confidence)
+        metrics |= _macro("not_drawn_macro_auc", result, ~is_drawn & diseased, params.confidence)
     metrics |= {
         "findings": len(table),
         "at_least_0.9": int((result.auc >= 0.9).sum()),
@@ -101,8 +103,14 @@ def _macro(name: str, result: BootstrapResult, chosen: np.ndarray, confidence: f
     """Mean AUC over the chosen findings with the interval of that mean over the same redraws."""
     if not chosen.any():
         return {name: float("nan"), f"{name}_low": float("nan"), f"{name}_high": float("nan")}
-    low, high = percentile_interval(result.samples[:, chosen].mean(axis=1, keepdims=True), confidence)
-    return {name: float(result.auc[chosen].mean()), f"{name}_low": low[0], f"{name}_high": high[0]}
+    samples = result.samples[:, chosen].mean(axis=1, keepdims=True)  # NaN where a redraw left one finding undefined
+    low, high = percentile_interval(samples, confidence)
+    return {
+        name: float(result.auc[chosen].mean()),
+        f"{name}_low": low[0],
+        f"{name}_high": high[0],
+        f"{name}_undefined_redraws": int(np.isnan(samples).sum()),
+    }
 
 
 def comparison_table(
@@ -136,6 +144,7 @@ def comparison_table(
             "difference": ours.auc - theirs.auc,
             "difference_low": low,
             "difference_high": high,
+            "undefined_redraws": np.isnan(ours.samples - theirs.samples).sum(axis=0),
             "p_value": permuted.p_value,
             "p_holm": adjust(permuted.p_value, "holm"),
             "p_bh": adjust(permuted.p_value, "bh"),

@@ -68,11 +68,12 @@ def extract_latents(
 ) -> Latents:
     """Encode the images `image_ids` of `store`, `batch_size` at a time, in their order."""
     z = np.empty((len(image_ids), model.latent_dim), dtype=np.float32)
-    with progress(range(0, len(image_ids), batch_size), desc="encode", unit="batches") as bar:
-        for first in bar:
+    with progress([], total=len(image_ids), desc="encode") as bar:
+        for first in range(0, len(image_ids), batch_size):
             images = torch.from_numpy(to_model_range(store.read(image_ids[first : first + batch_size])))
             codes = model.encode(model.prepare(images.to(model.device)))
             z[first : first + len(codes)] = codes.float().cpu().numpy()
+            bar.update(len(codes))
     if not np.isfinite(z).all():
         raise DataError("latents: z is not finite for some radiographs; pretraining diverged, run it again")
     return Latents(np.asarray(image_ids, dtype=np.str_), z, model.sha256)

@@ -3,11 +3,14 @@
 `params.yaml` says what each knob means and in which unit; this module says which values are possible.
 """
 
+import math
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML, YAMLError
+
+from diffchest.errors import DataError
 
 PARAMS_FILE = Path("params.yaml")
 
@@ -19,14 +22,14 @@ Seed = Annotated[int, Field(ge=0)]
 Role = Literal["pretrain", "finetune", "test"]
 
 
-class ParamsError(ValueError):
+class ParamsError(DataError):
     """`params.yaml` cannot be used; the message names every offending key."""
 
 
 class Section(BaseModel):
     """Base of all sections: strict types, no unknown keys, read-only."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class CohortBase(Section):
@@ -355,6 +358,20 @@ class Params(Section):
         dataset = self.data_efficiency.dataset
         if dataset is not None and dataset not in self.cohorts.datasets:
             raise ValueError(f"data_efficiency.dataset is {dataset!r}, not in {self.cohorts.datasets}")
+        timesteps = self.diffusion.timesteps
+        for section, name in (
+            ("explain", "encode_steps"),
+            ("explain", "decode_steps"),
+            ("confounders", "encode_steps"),
+            ("confounders", "decode_steps"),
+        ):
+            steps = getattr(getattr(self, section), name)
+            stride = math.ceil(timesteps / steps)
+            if math.ceil(timesteps / stride) != steps:
+                raise ValueError(
+                    f"{section}.{name} is {steps}, but no whole stride divides diffusion.timesteps {timesteps} into "
+                    "that many DDIM steps; take 5, 10, 20, 25, 50, 100, 125, 200, 250, 500 or 1000 of 1000, say"
+                )
         reduction = self.model.space_to_depth * 2 ** (len(self.model.channel_multipliers) - 1)
         if self.images.size % reduction:
             raise ValueError(

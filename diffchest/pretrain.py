@@ -52,7 +52,7 @@ def pretrain(params: Params, train: Images, validation: Images, *, runs: Path, d
     Raises `PretrainingError` on SIGTERM or SIGINT, after saving, and when the loss is not finite.
     """
     knobs = params.pretrain
-    key = run_key(params, train)
+    key = run_key(params, train, validation)
     checkpoints = Checkpoints(runs / key, key)
     order = Order(len(train), knobs.seed)
     torch.manual_seed(knobs.seed)
@@ -118,11 +118,12 @@ def validation_loss(model: DiffusionAutoencoder, images: Images, knobs: Pretrain
     return torch.cat(errors).mean().item() if errors else float("nan")
 
 
-def run_key(params: Params, train: Images) -> str:
-    """Hash all that determines the weights: parameters, training images, and the code of the network and its loss."""
+def run_key(params: Params, train: Images, validation: Images) -> str:
+    """Hash all that determines the result: parameters, images, and the code of the network and its loss."""
     sections = {name: getattr(params, name).model_dump() for name in ("model", "diffusion", "pretrain")}
     code = [inspect.getsource(module) for module in DETERMINING_CODE]
-    recipe = [sections, params.images.size, train.fingerprint(), code, inspect.getsource(training_loss)]
+    data = [params.images.size, train.fingerprint(), validation.fingerprint()]
+    recipe = [sections, data, code, inspect.getsource(training_loss)]
     return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -14,7 +14,7 @@ from diffchest.images import to_model_range
 from diffchest.params import PretrainParams
 
 IN_MEMORY_BYTES = 2_000_000_000
-FINGERPRINT_IMAGES = 1000
+FINGERPRINT_IMAGES = 4096  # images hashed at a time
 VALIDATION_STREAM, ORDER_STREAM, STEP_STREAM = range(3)
 
 
@@ -50,10 +50,12 @@ class Images:
         return torch.from_numpy(to_model_range(self._store.read(self.image_ids[positions].tolist())))
 
     def fingerprint(self) -> str:
-        """Hash the ids and the pixels of evenly spread images: the same for the same data, quick for any amount."""
+        """Hash the ids and all pixels, so that no image can change without starting another run."""
         digest = hashlib.sha256("\n".join(self.image_ids.tolist()).encode())
-        spread = np.linspace(0, len(self) - 1, min(len(self), FINGERPRINT_IMAGES)).astype(int)
-        digest.update(self._store.read(self.image_ids[spread].tolist()).tobytes())
+        for first in range(0, len(self), FINGERPRINT_IMAGES):
+            chosen = slice(first, first + FINGERPRINT_IMAGES)
+            pixels = self._store.read(self.image_ids[chosen].tolist()) if self._pixels is None else self._pixels[chosen]
+            digest.update(pixels.tobytes())
         return digest.hexdigest()
 
 

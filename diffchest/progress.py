@@ -1,10 +1,12 @@
 """Progress bars on a terminal, silence elsewhere, and the one line each stage ends with."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from tqdm import tqdm
+
+from diffchest.errors import DataError
 
 T = TypeVar("T")
 
@@ -17,3 +19,11 @@ def progress(iterable: Iterable[T], *, total: int | None = None, desc: str = "",
 def summary(stage: str, text: str) -> None:
     """Print the summary line of a stage."""
     print(f"{stage}: {text}", flush=True)
+
+
+def run(main: Callable[[], None]) -> None:
+    """Run a stage; an error that the user can mend ends it with its message instead of a traceback."""
+    try:
+        main()
+    except DataError as error:
+        sys.exit(f"error: {error}")

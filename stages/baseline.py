@@ -10,7 +10,7 @@ from diffchest.cohorts.labels import load_labels
 from diffchest.cohorts.schema import read_manifest
 from diffchest.params import load_params
 from diffchest.probe import fit_head
-from diffchest.progress import summary
+from diffchest.progress import run, summary
 from diffchest.scores import write_scores
 from diffchest.store import ImageStore
 
@@ -42,4 +42,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

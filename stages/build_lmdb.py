@@ -6,7 +6,7 @@ from diffchest import paths
 from diffchest.cohorts.rejected import check_rejected
 from diffchest.cohorts.schema import REJECTED_COLUMNS, read_manifest, write_manifest
 from diffchest.params import load_params
-from diffchest.progress import summary
+from diffchest.progress import run, summary
 from diffchest.store_building import StoreRow, build_store, fingerprint, publish
 from diffchest.tables import write_table
 
@@ -41,4 +41,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

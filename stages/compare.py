@@ -5,7 +5,7 @@ from diffchest.cohorts.labels import load_labels
 from diffchest.cohorts.schema import read_manifest
 from diffchest.evaluation import TestSet, comparison_metrics, comparison_table
 from diffchest.params import load_params
-from diffchest.progress import summary
+from diffchest.progress import run, summary
 from diffchest.published import audit
 from diffchest.scores import read_scores
 from diffchest.tables import write_metrics, write_table
@@ -34,4 +34,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -16,7 +16,7 @@ from diffchest.model.autoencoder import load_autoencoder
 from diffchest.params import load_params
 from diffchest.phantom.vocabulary import DRAWN, KIND
 from diffchest.probe import Head
-from diffchest.progress import summary
+from diffchest.progress import run, summary
 from diffchest.store import ImageStore
 from diffchest.tables import write_metrics, write_table
 
@@ -78,4 +78,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

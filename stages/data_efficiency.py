@@ -19,7 +19,7 @@ from diffchest.data_efficiency import (
 from diffchest.errors import DataError
 from diffchest.latents import Latents
 from diffchest.params import Params, load_params
-from diffchest.progress import summary
+from diffchest.progress import run, summary
 from diffchest.tables import write_metrics, write_table
 
 _ROLES = ("pretrain", "test")
@@ -79,4 +79,4 @@ def _sample(rows: pd.DataFrame, latents: Latents, params: Params, dataset: str) 
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

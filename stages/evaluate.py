@@ -8,7 +8,7 @@ from diffchest.cohorts.schema import read_manifest
 from diffchest.evaluation import TestSet, auc_table
 from diffchest.params import load_params
 from diffchest.phantom.vocabulary import DRAWN
-from diffchest.progress import summary
+from diffchest.progress import run, summary
 from diffchest.scores import read_scores
 from diffchest.tables import write_metrics, write_table
 
@@ -41,4 +41,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

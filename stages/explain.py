@@ -17,7 +17,7 @@ from diffchest.latents import Latents
 from diffchest.model.autoencoder import load_autoencoder
 from diffchest.params import load_params
 from diffchest.probe import Head
-from diffchest.progress import summary
+from diffchest.progress import run, summary
 from diffchest.store import ImageStore
 from diffchest.tables import write_metrics, write_table
 
@@ -64,4 +64,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

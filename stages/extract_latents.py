@@ -6,7 +6,7 @@ from diffchest.device import set_up
 from diffchest.latents import extract_latents
 from diffchest.model.autoencoder import load_autoencoder
 from diffchest.params import load_params
-from diffchest.progress import summary
+from diffchest.progress import run, summary
 from diffchest.store import ImageStore
 
 
@@ -21,4 +21,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

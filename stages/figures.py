@@ -3,7 +3,7 @@
 from diffchest import paths
 from diffchest.figures.registry import check_names, save_figure
 from diffchest.params import load_params
-from diffchest.progress import progress, summary
+from diffchest.progress import progress, run, summary
 
 
 def main() -> None:
@@ -17,4 +17,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -3,10 +3,11 @@
 from diffchest import paths
 from diffchest.cohorts.labels import load_labels
 from diffchest.cohorts.schema import read_manifest
+from diffchest.errors import DataError
 from diffchest.latents import Latents
 from diffchest.params import load_params
 from diffchest.probe import fit_head, subsample_patients
-from diffchest.progress import summary
+from diffchest.progress import run, summary
 from diffchest.scores import write_scores
 from diffchest.tables import write_metrics
 
@@ -18,6 +19,11 @@ def main() -> None:
     manifest = read_manifest(paths.STORED_MANIFEST)
     manifest = manifest[manifest["dataset"] == dataset]
     finetune = manifest[manifest["role"] == "finetune"]
+    if finetune.empty:
+        raise DataError(
+            f"evaluation.dataset: {dataset!r} has no fine-tuning radiographs (roles: {sorted(set(manifest['role']))}); "
+            "name a cohort whose patients are split, such as padchest or a table with `use: probe`"
+        )
     finetune = finetune[subsample_patients(finetune["patient_id"], params.probe.fraction, params.probe.seed)]
     test_ids = manifest.loc[manifest["role"] == "test", "image_id"].tolist()
 
@@ -49,4 +55,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

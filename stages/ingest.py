@@ -8,7 +8,7 @@ from diffchest.cohorts.labels import write_labels
 from diffchest.cohorts.rejected import check_rejected
 from diffchest.cohorts.schema import COHORT_ROLES, write_manifest
 from diffchest.params import load_params
-from diffchest.progress import summary
+from diffchest.progress import run, summary
 from diffchest.tables import write_table
 
 
@@ -33,4 +33,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -6,7 +6,7 @@ from diffchest.phantom.layouts.chexpert import write_chexpert
 from diffchest.phantom.layouts.mimic_cxr import write_mimic_cxr
 from diffchest.phantom.layouts.padchest import write_padchest
 from diffchest.phantom.vocabulary import DRAWN
-from diffchest.progress import summary
+from diffchest.progress import run, summary
 from diffchest.public_tables import CHEXPERT_TABLE, PADCHEST_TABLE
 
 NOT_DRAWN = "No phantoms are drawn: phantom.datasets is empty in params.yaml.\n"
@@ -42,4 +42,4 @@ def draw_dataset(name: PhantomDataset, params: Params) -> int:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -9,7 +9,7 @@ from diffchest.model.autoencoder import save_autoencoder
 from diffchest.params import load_params
 from diffchest.pretrain import PretrainingError, pretrain
 from diffchest.pretrain_data import pretraining_images
-from diffchest.progress import summary
+from diffchest.progress import run, summary
 from diffchest.store import ImageStore
 from diffchest.tables import write_metrics, write_table
 
@@ -50,4 +50,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

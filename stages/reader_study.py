@@ -8,7 +8,7 @@ from diffchest.cohorts.schema import read_manifest
 from diffchest.cooccurrence import planted_pairs
 from diffchest.params import Params, load_params
 from diffchest.phantom.vocabulary import DRAWN, KIND
-from diffchest.progress import summary
+from diffchest.progress import run, summary
 from diffchest.reader_study import (
     KINDS,
     QUESTION,
@@ -74,4 +74,4 @@ def _planted_questions(params: Params, training: pd.DataFrame) -> pd.DataFrame:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

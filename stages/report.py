@@ -2,7 +2,7 @@
 
 from diffchest import paths
 from diffchest.params import load_params
-from diffchest.progress import summary
+from diffchest.progress import run, summary
 from diffchest.report.build import build_report, collect_metrics
 from diffchest.tables import write_metrics
 
@@ -17,4 +17,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -7,7 +7,7 @@ from diffchest.cohorts.flow import role_flow
 from diffchest.cohorts.schema import COHORT_ROLES, MANIFEST_COLUMNS, read_manifest, write_manifest
 from diffchest.cohorts.splits import assign_roles, check_one_role, positives_table
 from diffchest.params import load_params
-from diffchest.progress import summary
+from diffchest.progress import run, summary
 from diffchest.tables import write_table
 
 
@@ -40,4 +40,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -2,7 +2,7 @@
 
 from diffchest.params import load_params
 from diffchest.paths import PUBLIC_TABLES
-from diffchest.progress import summary
+from diffchest.progress import run, summary
 from diffchest.public_tables import fetch_tables
 
 NOT_NEEDED = "No phantoms are drawn (phantom.datasets is empty in params.yaml), so no public table is needed.\n"
@@ -20,4 +20,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

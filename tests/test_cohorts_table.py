@@ -65,6 +65,11 @@ def test_findings_column_where_and_zip(tmp_path, frame):
         own(tmp_path, frame, where={"site": ["east"]}, **options)
 
 
+def test_spaces_around_a_patient_id_do_not_make_another_patient(tmp_path, frame):
+    cohort = own(tmp_path, frame.assign(pid=["7", " 7", "7 "]))
+    assert cohort.images["patient_id"].tolist() == ["own/7"] * 3
+
+
 def test_pretraining_needs_no_labels(tmp_path, frame):
     cohort = own(tmp_path, frame, labels=[], use="pretrain")
     assert cohort.labels.shape == (3, 0)

@@ -40,6 +40,9 @@ def test_committed_params_are_valid():
         ("evaluation.dataset", "nowhere", "evaluation.dataset"),
         ("baselines.reference", "chexzero", "baselines.reference"),
         ("pretrain.batch_size", 0, "pretrain.batch_size"),
+        ("pretrain.learning_rate", float("inf"), "pretrain.learning_rate"),
+        ("explain.encode_steps", 60, "explain.encode_steps is 60"),
+        ("confounders.decode_steps", 3000, "confounders.decode_steps is 3000"),
     ],
 )
 def test_mistakes_are_named(raw, key, value, message):

@@ -2,9 +2,12 @@
 
 import json
 import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -80,14 +83,13 @@ def test_second_repro_runs_nothing(reproduced):
     assert stages_run(run("dvc", "repro", cwd=clone)) == set()
 
 
-def test_interrupted_stages_carry_on(reproduced):
-    """A half-written store or network under the final name is never taken for a whole one."""
+def test_a_half_written_output_is_never_taken_for_a_whole_one(reproduced):
     clone, _ = reproduced
     whole = {name: (clone / name).read_bytes() for name in ("data/images.lmdb", "models/diffchest.safetensors")}
     for name in whole:
         (clone / name).unlink()
         (clone / name).write_bytes(whole[name][:1000])
-    assert stages_run(run("dvc", "repro", cwd=clone)) <= {"build_lmdb", "pretrain"}
+    assert stages_run(run("dvc", "repro", cwd=clone)) <= {"build_lmdb", "pretrain"}  # or from the run cache
     for name, content in whole.items():
         assert (clone / name).read_bytes() == content, name
 
@@ -96,6 +98,38 @@ def test_probe_fraction_reruns_the_head_and_what_follows(reproduced):
     clone, _ = reproduced
     output = run("dvc", "exp", "run", "-S", "probe.fraction=0.03", cwd=clone)
     assert stages_run(output) == AFTER_THE_HEAD
-    changed = json.loads(run("dvc", "metrics", "diff", "--json", cwd=clone))["diff"]["reports/metrics.json"]
+    changed = json.loads(run("dvc", "metrics", "diff", "--json", cwd=clone))["reports/metrics.json"]
     assert any(key.startswith("evaluate.diffchest.auc.") for key in changed)
     assert not any(key.startswith("evaluate.pca.") for key in changed)
+
+
+def test_pretraining_killed_under_dvc_carries_on(reproduced):
+    """SIGKILL of `dvc repro` and its stage after a checkpoint; the same command resumes and publishes a whole network."""
+    clone, _ = reproduced
+    params = clone / "params.yaml"
+    text = params.read_text()
+    text = re.sub(r"images_shown: \d+", "images_shown: 6400", text)
+    params.write_text(text)
+    network = clone / "models" / "diffchest.safetensors"
+    known = set((clone / "runs" / "pretrain").glob("*"))
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    process = subprocess.Popen(
+        ["dvc", "repro", "pretrain"],
+        cwd=clone,
+        env=os.environ | {"PATH": path, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 120
+    while not [
+        file for run in (clone / "runs" / "pretrain").glob("*") if run not in known for file in run.glob("*.pt")
+    ]:
+        assert process.poll() is None, "the run ended before it was killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not network.exists()
+    output = run("dvc", "repro", "pretrain", cwd=clone)
+    assert "pretrain: resumed at" in output
+    assert network.stat().st_size > 10_000

@@ -123,13 +123,14 @@ def test_the_key_covers_parameters_and_pixels():
     params = tiny_params()
     store = FakeStore()
     ids = sorted(store.pixels)
-    key = run_key(params, Images(store, ids))
-    assert run_key(tiny_params(), Images(FakeStore(), ids)) == key
-    assert run_key(tiny_params(pretrain={"learning_rate": 0.5}), Images(store, ids)) != key
-    assert run_key(tiny_params(latent_dim=5), Images(store, ids)) != key
-    assert run_key(params, Images(store, ids[1:])) != key
+    key = run_key(params, Images(store, ids), Images(store, ids[:1]))
+    assert run_key(tiny_params(), Images(FakeStore(), ids), Images(FakeStore(), ids[:1])) == key
+    assert run_key(tiny_params(pretrain={"learning_rate": 0.5}), Images(store, ids), Images(store, ids[:1])) != key
+    assert run_key(tiny_params(latent_dim=5), Images(store, ids), Images(store, ids[:1])) != key
+    assert run_key(params, Images(store, ids[1:]), Images(store, ids[:1])) != key
+    assert run_key(params, Images(store, ids), Images(store, ids[:2])) != key
     store.pixels["fake/007"] = store.pixels["fake/007"] + 1
-    assert run_key(params, Images(store, ids)) != key
+    assert run_key(params, Images(store, ids), Images(store, ids[:1])) != key
 
 
 def test_order_shows_every_image_once_an_epoch_wherever_it_starts():

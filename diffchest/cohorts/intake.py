@@ -34,7 +34,8 @@ class Intake:
         listed = pd.DataFrame({"key": key, **defaults, **columns}, index=rows.index)
         listed["image_id"] = f"{self._dataset}/" + image
         listed["dataset"] = self._dataset
-        listed["patient_id"] = (f"{self._dataset}/" + patient).where(patient.str.strip() != "", "")
+        patient = patient.str.strip()  # "12" and "12 " are one patient
+        listed["patient_id"] = (f"{self._dataset}/" + patient).where(patient != "", "")
         listed["origin"] = self._origin
         return self._usable(listed)
 

@@ -22,7 +22,8 @@ def draw(params: Params) -> Figure:
     test = manifest[(manifest["dataset"] == params.evaluation.dataset) & (manifest["role"] == "test")]
     if len(test) < 3:
         raise NothingToDrawError(f"{params.evaluation.dataset} has {len(test)} test radiographs, too few to draw")
-    labels = load_labels(paths.labels(params.evaluation.dataset), test["image_id"].tolist())
+    dataset = params.evaluation.dataset
+    labels = load_labels(paths.labels(dataset), test["image_id"].tolist(), params.cohorts[dataset].uncertain)
     plane, explained = principal_plane(_select(test["image_id"].tolist()))
     keep = np.random.default_rng(0).permutation(len(test))[:SHOWN]
     plane, test, labels = plane[keep], test.iloc[keep], labels.iloc[keep]

@@ -88,7 +88,7 @@ SECTIONS = [
     ),
     Section(
         "Reader study",
-        "Readers say for each counterfactual whether the named confounder is there.",
+        "Readers say for each test radiograph of a diagnosis whether the named confounder is there.",
         [Item("reader_agreement", "Pairwise agreement and Fleiss' kappa (paper: extended data figures 4, 5).")],
         [
             Item("reader_table_1", "Confounders that are treatments (paper: table 1)."),

@@ -22,7 +22,20 @@ from typing import Any
 from diffchest import paths
 from diffchest.errors import DataError
 
-EXACT = tuple(f"{name}.csv" for name in ("study_flow", "positives", "label_cooccurrence", "published_audit"))
+EXACT = tuple(
+    f"{name}.csv"
+    for name in (
+        "study_flow",
+        "positives",
+        "label_cooccurrence",
+        "published_audit",
+        "reader_table_1",
+        "reader_table_2",
+        "reader_pairwise",
+        "reader_template",
+        "data_efficiency_readers",
+    )
+)
 EXACT_TABLES = tuple((paths.TABLES / name).as_posix() for name in (*EXACT, "split.csv.gz"))
 
 
@@ -52,6 +65,7 @@ TOLERANCES = (
     Tolerance(r"explain\.reconstruction\.ssim", absolute=0.05),
     Tolerance(r"compare\..*difference.*", absolute=0.02),
     Tolerance(r"confounders\..*(precision|recall)", absolute=0.2),
+    Tolerance(r".*\.readers_(above|below)", absolute=1),
     Tolerance(r".*", absolute=0.1, relative=0.3),
 )
 
