@@ -64,6 +64,15 @@ def test_auc_table_and_macro_auc(test_set, models):
     assert metrics["at_least_0.9"] == (table["auc"] >= 0.9).sum()
 
 
+def test_nothing_abnormal_is_no_finding_to_average(test_set, models):
+    renamed = TestSet(test_set.labels.rename(columns={"weak": "No Finding"}), test_set.patients)
+    scores = models[0].rename(columns={"weak": "No Finding"})
+    table, metrics = auc_table(renamed, scores, model="ours", drawn=(), params=BOOTSTRAP)
+    rows = table.set_index("finding")["auc"]
+    assert len(rows) == 3
+    assert metrics["macro_auc"] == pytest.approx(rows[["strong", "third"]].mean())
+
+
 def test_real_radiographs_have_no_drawn_findings(test_set, models):
     table, metrics = auc_table(test_set, models[0], model="ours", drawn=(), params=BOOTSTRAP)
     assert not table["drawn"].any()
