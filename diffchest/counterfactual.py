@@ -154,11 +154,13 @@ def encode(model: DiffusionAutoencoder, pixels: np.ndarray, *, steps: int) -> tu
     Returns z [N, d], unnormalised, and x_T [N, C, H, W], the end of DDIM encoding given that z; both float32.
     """
     z, x_end = [], []
-    for chosen in progress(_batches(len(pixels), pixels.shape[-1]), desc="encoding", unit="batches"):
-        images = _to_tensor(model, pixels[chosen])
-        latent = model.encode(images)
-        x_end.append(ddim_encode(model, images, latent, schedule=model.schedule, steps=steps).cpu().numpy())
-        z.append(latent.cpu().numpy())
+    with progress([], total=len(pixels), desc="encode to x_T") as bar:
+        for chosen in _batches(len(pixels), pixels.shape[-1]):
+            images = _to_tensor(model, pixels[chosen])
+            latent = model.encode(images)
+            x_end.append(ddim_encode(model, images, latent, schedule=model.schedule, steps=steps).cpu().numpy())
+            z.append(latent.cpu().numpy())
+            bar.update(len(images))
     return np.concatenate(z), np.concatenate(x_end)
 
 
@@ -173,11 +175,13 @@ def decode(model: DiffusionAutoencoder, x_end: np.ndarray, z: np.ndarray, *, ste
     source = np.repeat(np.arange(images), targets)
     flat = z.reshape(images * targets, -1)
     pictures = []
-    for chosen in progress(_batches(len(flat), x_end.shape[-1]), desc="decoding", unit="batches"):
-        noise = torch.from_numpy(x_end[source[chosen]]).to(model.device)
-        latent = torch.from_numpy(flat[chosen]).to(model.device)
-        decoded = ddim_decode(model, noise, latent, schedule=model.schedule, steps=steps)
-        pictures.append(from_model_range(decoded.cpu().numpy()))
+    with progress([], total=len(flat), desc="decode") as bar:
+        for chosen in _batches(len(flat), x_end.shape[-1]):
+            noise = torch.from_numpy(x_end[source[chosen]]).to(model.device)
+            latent = torch.from_numpy(flat[chosen]).to(model.device)
+            decoded = ddim_decode(model, noise, latent, schedule=model.schedule, steps=steps)
+            pictures.append(from_model_range(decoded.cpu().numpy()))
+            bar.update(len(latent))
     stacked = np.concatenate(pictures)
     return stacked.reshape(images, targets, *stacked.shape[1:])
 
