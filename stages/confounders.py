@@ -69,11 +69,14 @@ def main() -> None:
 
     metrics = audit_metrics(table, rivals(table, count_pairs(labels["finetune"][findings])), drawn=set(drawn))
     write_metrics(paths.stage_metrics("confounders"), metrics)
+    flagged = f"{metrics['flagged']} of {metrics['pairs']} pairs flagged"
+    truth = (
+        f"; planted pairs: precision {metrics['precision']:.2f}, recall {metrics['recall']:.2f}, "
+        f"average precision {metrics['average_precision']:.2f}"
+    )
     summary(
         "confounders",
-        f"{len(targets)} targets, {len(image_ids)} radiographs, {metrics['flagged']} of {metrics['pairs']} pairs "
-        f"flagged; planted pairs: precision {metrics['precision']:.2f}, recall {metrics['recall']:.2f}, "
-        f"average precision {metrics['average_precision']:.2f}",
+        f"{len(targets)} targets, {len(image_ids)} radiographs, " + flagged + (truth if params.on_phantoms else ""),
     )
 
 
