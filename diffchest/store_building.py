@@ -15,14 +15,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import lmdb
-from joblib import Parallel, delayed
 
 from diffchest.cohorts.sources import MEMBER, SourceReader
 from diffchest.errors import DataError
 from diffchest.images import decode, encode_square, to_square
 from diffchest.progress import progress
 from diffchest.store import RECORD, STORE_VERSION
-from diffchest.workers import end_with
+from diffchest.workers import spread
 
 BATCH = 128  # images one task of the pool prepares
 COMMIT = 2048  # images written in one transaction
@@ -138,14 +137,11 @@ def _commit(
 def _prepare_all(rows: Sequence[StoreRow], *, size: int, codec: str, workers: int, build: str) -> Iterator[bytes | str]:
     """Encoded squares, or the reason why there is none, in the order of `rows`."""
     batches = (rows[start : start + BATCH] for start in range(0, len(rows), BATCH))
-    tasks = (delayed(_prepare_batch)(batch, size, codec, build, os.getpid()) for batch in batches)
-    pool = Parallel(n_jobs=workers if len(rows) >= POOL_FROM else 1, return_as="generator")
-    results: Any = pool(tasks)  # joblib's annotations allow None
-    return chain.from_iterable(results)
+    prepare = functools.partial(_prepare_batch, size=size, codec=codec, build=build)
+    return chain.from_iterable(spread(prepare, batches, workers=workers if len(rows) >= POOL_FROM else 1))
 
 
-def _prepare_batch(rows: Sequence[StoreRow], size: int, codec: str, build: str, builder: int) -> list[bytes | str]:
-    end_with(builder)
+def _prepare_batch(rows: Sequence[StoreRow], *, size: int, codec: str, build: str) -> list[bytes | str]:
     results: list[bytes | str] = []
     for row in rows:
         try:

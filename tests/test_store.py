@@ -95,7 +95,7 @@ def test_bytes_do_not_depend_on_workers_or_interruptions(rows, tmp_path, monkeyp
     monkeypatch.setattr(store_building, "_commit", commit)
     prepare = store_building._prepare_batch
     monkeypatch.setattr(
-        store_building, "_prepare_batch", lambda batch, *options: prepared.extend(batch) or prepare(batch, *options)
+        store_building, "_prepare_batch", lambda batch, **options: prepared.extend(batch) or prepare(batch, **options)
     )
     assert build(rows, folders[2]) == expected
     assert prepared == rows[16:]

@@ -1,22 +1,20 @@
 """From a list of pictures to draw to zip files, in parallel and with the same bytes for any number of processes."""
 
+import functools
 import io
-import os
 import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain, groupby
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from joblib import Parallel, delayed
 from PIL import Image as PillowImage
 
 from diffchest.phantom.canvas import Image
 from diffchest.phantom.render import draw
 from diffchest.progress import progress
-from diffchest.workers import end_with
+from diffchest.workers import spread
 
 CHUNK = 128  # pictures a process draws at a time
 
@@ -55,8 +53,7 @@ def write_zips(root: Path, pictures: Iterable[Picture], *, size: int, seed: int,
     """
     ordered = sorted(pictures, key=lambda picture: (picture.archive, picture.member))
     chunks = [ordered[start : start + CHUNK] for start in range(0, len(ordered), CHUNK)]
-    jobs = (delayed(_draw_chunk)(chunk, size, seed, os.getpid()) for chunk in chunks)
-    drawn: Any = Parallel(n_jobs=workers, return_as="generator")(jobs)
+    drawn = spread(functools.partial(_draw_chunk, size=size, seed=seed), chunks, workers=workers)
     contents = progress(chain.from_iterable(drawn), total=len(ordered), desc=f"draw {root.name}")
     root.mkdir(parents=True, exist_ok=True)
     for name, members in groupby(zip(ordered, contents, strict=True), key=lambda item: item[0].archive):
@@ -68,8 +65,7 @@ def write_zips(root: Path, pictures: Iterable[Picture], *, size: int, seed: int,
     return len(ordered)
 
 
-def _draw_chunk(pictures: Sequence[Picture], size: int, seed: int, starter: int) -> list[bytes]:
-    end_with(starter)
+def _draw_chunk(pictures: Sequence[Picture], *, size: int, seed: int) -> list[bytes]:
     return [_draw_one(picture, size, seed) for picture in pictures]
 
 
