@@ -3,11 +3,12 @@
 `params.yaml` says what each knob means and in which unit; this module says which values are possible.
 """
 
+import codecs
 import math
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from ruamel.yaml import YAML, YAMLError
 
 from diffchest.errors import DataError
@@ -50,12 +51,20 @@ class ChexpertCohort(CohortBase):
     """CheXpert as distributed, full or `-small`."""
 
     format: Literal["chexpert"]
+    validation: Literal["leave_out", "pretrain"] = "leave_out"
 
 
 class MimicCxrCohort(CohortBase):
-    """MIMIC-CXR-JPG as distributed."""
+    """MIMIC-CXR-JPG as distributed, or its tables with the DICOM files of MIMIC-CXR."""
 
     format: Literal["mimic_cxr"]
+
+
+class NihCohort(CohortBase):
+    """NIH ChestX-ray14 as distributed, archives unpacked."""
+
+    format: Literal["nih"]
+    use: Literal["pretrain", "probe", "official"] = "probe"
 
 
 class TableCohort(CohortBase):
@@ -72,9 +81,20 @@ class TableCohort(CohortBase):
     labels: list[str] = []
     findings: str | None = None
     separator: str = "|"
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    encoding: str = "utf-8"
     zip: str | None = None
     where: dict[str, list[str]] = {}
     use: Literal["pretrain", "probe"] = "probe"
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, name: str) -> str:
+        try:
+            codecs.lookup(name)
+        except LookupError:
+            raise ValueError(f"{name!r} is no text encoding that Python knows; try utf-8, latin-1 or cp1252") from None
+        return name
 
     @model_validator(mode="after")
     def _labels_somewhere(self) -> "TableCohort":
@@ -85,7 +105,8 @@ class TableCohort(CohortBase):
         return self
 
 
-Cohort = Annotated[PadchestCohort | ChexpertCohort | MimicCxrCohort | TableCohort, Field(discriminator="format")]
+AnyCohort = PadchestCohort | ChexpertCohort | MimicCxrCohort | NihCohort | TableCohort
+Cohort = Annotated[AnyCohort, Field(discriminator="format")]
 
 
 class CohortsParams(BaseModel):
@@ -104,7 +125,7 @@ class CohortsParams(BaseModel):
             raise ValueError(f"`datasets` names {missing}, but there is no section `cohorts.{missing[0]}`")
         return self
 
-    def __getitem__(self, name: str) -> PadchestCohort | ChexpertCohort | MimicCxrCohort | TableCohort:
+    def __getitem__(self, name: str) -> AnyCohort:
         """Return the section of cohort `name`; `ParamsError` if there is none."""
         if name not in self.__pydantic_extra__:
             known = ", ".join(self.__pydantic_extra__)
@@ -328,6 +349,14 @@ class RuntimeParams(Section):
     device: str
     workers: PositiveInt
     threads: PositiveInt | None
+    backend: Literal["loky", "dask", "ray"]
+    scheduler: str | None
+
+    @model_validator(mode="after")
+    def _scheduler_of_a_cluster(self) -> "RuntimeParams":
+        if self.scheduler and self.backend == "loky":
+            raise ValueError("`scheduler` is a cluster's address; set `backend` to dask or ray, or `scheduler` to null")
+        return self
 
 
 class Params(Section):

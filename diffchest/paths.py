@@ -46,6 +46,11 @@ def flow(dataset: str) -> Path:
     return COHORTS / f"{dataset}_flow.csv"
 
 
+def rejected(dataset: str) -> Path:
+    """Rows and images of one cohort that `ingest` rejected."""
+    return COHORTS / f"{dataset}_rejected.csv"
+
+
 def scores(model: str) -> Path:
     """Test-set scores of one model."""
     return SCORES / f"{model}.parquet"

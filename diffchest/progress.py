@@ -21,6 +21,11 @@ def summary(stage: str, text: str) -> None:
     print(f"{stage}: {text}", flush=True)
 
 
+def notice(text: str) -> None:
+    """Print something that the user should know, though the work goes on."""
+    print(f"note: {text}", file=sys.stderr, flush=True)
+
+
 def run(main: Callable[[], None]) -> None:
     """Run a stage; an error that the user can mend ends it with its message instead of a traceback."""
     try:

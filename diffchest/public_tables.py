@@ -1,4 +1,4 @@
-"""The public PadChest and CheXpert label tables, taken from a pinned wheel on PyPI that is never installed."""
+"""The public PadChest, CheXpert and NIH label tables, taken from a pinned wheel on PyPI that is never installed."""
 
 import hashlib
 import shutil
@@ -12,6 +12,8 @@ from diffchest.errors import DataError
 
 PADCHEST_TABLE = "PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv.gz"
 CHEXPERT_TABLE = "chexpert_train.csv.gz"
+NIH_TABLE = "Data_Entry_2017_v2020.csv.gz"
+TABLES = (PADCHEST_TABLE, CHEXPERT_TABLE, NIH_TABLE)
 
 REQUIREMENT = "torchxrayvision==1.5.7"
 WHEEL = "torchxrayvision-1.5.7-py3-none-any.whl"
@@ -21,7 +23,7 @@ DOWNLOADS = Path("downloads")
 
 
 def fetch_tables(target: Path, *, downloads: Path = DOWNLOADS, sha256: str = SHA256) -> list[Path]:
-    """Extract both tables into `target` from the wheel in `downloads`, which is fetched with pip if it is not there.
+    """Extract `TABLES` into `target` from the wheel in `downloads`, which is fetched with pip if it is not there.
 
     Raises `DataError` when there is neither wheel nor network, or when the wheel is not the pinned one.
     """
@@ -31,7 +33,7 @@ def fetch_tables(target: Path, *, downloads: Path = DOWNLOADS, sha256: str = SHA
     check_sha256(wheel, sha256)
     target.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(wheel) as archive:
-        return [_extract(archive, name, target) for name in (PADCHEST_TABLE, CHEXPERT_TABLE)]
+        return [_extract(archive, name, target) for name in TABLES]
 
 
 def check_sha256(path: Path, expected: str, *, name: str = "") -> None:

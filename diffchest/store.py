@@ -12,7 +12,7 @@ import numpy as np
 from diffchest.errors import DataError
 from diffchest.images import decode_square
 
-STORE_VERSION = 1
+STORE_VERSION = 2
 RECORD = b"\0store"  # sorts before every image id
 
 # LMDB lets a process open a file only once, and a forked child must open it anew: (identity, environment) by path.

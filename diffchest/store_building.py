@@ -7,9 +7,12 @@ bytes depend on the images, size and codec alone: not on the number of workers, 
 import functools
 import hashlib
 import json
+import math
 import os
+import shutil
+import threading
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,15 +20,18 @@ from typing import Any, NamedTuple
 import lmdb
 
 from diffchest.cohorts.sources import MEMBER, SourceReader
+from diffchest.decoding import decode
 from diffchest.errors import DataError
-from diffchest.images import decode, encode_square, to_square
+from diffchest.images import RESIZE, encode_square, to_square
 from diffchest.progress import progress
 from diffchest.store import RECORD, STORE_VERSION
-from diffchest.workers import spread
+from diffchest.workers import WorkerLostError, apart, spread
 
 BATCH = 128  # images one task of the pool prepares
 COMMIT = 2048  # images written in one transaction
 POOL_FROM = 1000  # fewer images are prepared faster than a pool starts
+PAGE = 4096  # bytes of a page of LMDB
+LOST = "decoding it ended the process (out of memory, or a crash of the decoder)"
 
 
 class StoreRow(NamedTuple):
@@ -64,10 +70,12 @@ def build_store(rows: Sequence[StoreRow], working: Path, *, size: int, codec: st
     with closing(_writable(working, len(rows), size)) as environment:
         record = _read_record(environment) or _new_record(rows, size, codec)
         todo = rows[record["done"] :]
+        _check_room(working, images=len(rows) + len(todo), size=size, codec=codec)
         prepared = _prepare_all(todo, size=size, codec=codec, workers=workers, build=str(working))
         results = zip(todo, progress(prepared, total=len(todo), desc="images"), strict=True)
         while chunk := list(islice(results, COMMIT)):
-            _commit(environment, record, chunk)
+            with _room_to_write(working):
+                _commit(environment, record, chunk)
         return [Rejected(*entry) for entry in record["rejected"]]
 
 
@@ -87,10 +95,10 @@ def publish(working: Path, target: Path) -> None:
         ):
             entries = iter(reading.cursor())
             while chunk := list(islice(entries, COMMIT)):
-                with store.begin(write=True) as writing:
-                    for key, value in chunk:
-                        writing.put(key, value, append=True)
-            store.sync(True)
+                with _room_to_write(temporary):
+                    _put_all(store, chunk)
+            with _room_to_write(temporary):
+                store.sync(True)
     os.replace(temporary, target)
 
 
@@ -106,6 +114,8 @@ def _new_record(rows: Sequence[StoreRow], size: int, codec: str) -> dict[str, An
         "version": STORE_VERSION,
         "size": size,
         "codec": codec,
+        "resize": RESIZE,
+        "params_sha256": _sha256([size, codec, RESIZE]),
         "rows_sha256": _sha256(content),
         "images": 0,
         "done": 0,
@@ -123,29 +133,75 @@ def _commit(
     environment: lmdb.Environment, record: dict[str, Any], chunk: Sequence[tuple[StoreRow, bytes | str]]
 ) -> None:
     """Write one chunk and the record of what is done in one transaction: both are there after a crash, or neither."""
-    with environment.begin(write=True) as transaction:
-        for row, result in chunk:
-            if isinstance(result, bytes):
-                transaction.put(row.image_id.encode(), result, append=True)
-                record["images"] += 1
-            else:
-                record["rejected"].append([row.image_id, result])
-        record["done"] += len(chunk)
-        transaction.put(RECORD, json.dumps(record).encode())
+    images = [(row.image_id.encode(), result) for row, result in chunk if isinstance(result, bytes)]
+    record["images"] += len(images)
+    record["rejected"] += [[row.image_id, result] for row, result in chunk if isinstance(result, str)]
+    record["done"] += len(chunk)
+    _put_all(environment, images, json.dumps(record).encode())
+
+
+def _put_all(environment: lmdb.Environment, entries: Sequence[tuple[Any, Any]], record: bytes | None = None) -> None:
+    """Append `entries` (key, value: bytes or buffers) and replace the record in one transaction.
+
+    A map that is full is made larger.
+    """
+    try:
+        with environment.begin(write=True) as transaction:
+            for key, value in entries:
+                transaction.put(key, value, append=True)
+            if record is not None:
+                transaction.put(RECORD, record)
+    except lmdb.MapFullError:
+        environment.set_mapsize(2 * environment.info()["map_size"])
+        _put_all(environment, entries, record)
+
+
+def _check_room(path: Path, *, images: int, size: int, codec: str) -> None:
+    """Raise `DataError` before any work when `images` uncompressed images (the final file's too) cannot fit."""
+    needed = images * (math.ceil(size * size / PAGE) + 1) * PAGE if codec == "raw" else 0
+    free = shutil.disk_usage(path.parent).free
+    if needed > free:
+        raise DataError(
+            f"{path.parent}: {needed / 1e9:.1f} GB needed for {images:,} images, found {free / 1e9:.1f} GB free; make "
+            f"room, or set images.codec to png"
+        )
+
+
+@contextmanager
+def _room_to_write(path: Path) -> Iterator[None]:
+    """Turn a failed write into a `DataError` that says that nothing is lost."""
+    try:
+        yield
+    except (lmdb.Error, OSError) as error:
+        raise DataError(
+            f"{path}: cannot be written ({error}); is the disk full? Make room and run `dvc repro` again: "
+            f"it carries on with the images that are done"
+        ) from None
 
 
 def _prepare_all(rows: Sequence[StoreRow], *, size: int, codec: str, workers: int, build: str) -> Iterator[bytes | str]:
     """Encoded squares, or the reason why there is none, in the order of `rows`."""
-    batches = (rows[start : start + BATCH] for start in range(0, len(rows), BATCH))
     prepare = functools.partial(_prepare_batch, size=size, codec=codec, build=build)
-    return chain.from_iterable(spread(prepare, batches, workers=workers if len(rows) >= POOL_FROM else 1))
+    processes = workers if len(rows) >= POOL_FROM else 1
+    done = 0
+    while done < len(rows):
+        batches = (rows[start : start + BATCH] for start in range(done, len(rows), BATCH))
+        try:
+            for results in spread(prepare, batches, workers=processes):
+                yield from results
+                done += len(results)
+        except WorkerLostError:
+            # the image that killed it is in a batch that was under way: do those one by one
+            suspects = [[row] for row in rows[done : done + 3 * processes * BATCH]]
+            yield from chain.from_iterable(apart(prepare, suspects, lost=lambda _: [LOST]))
+            done += len(suspects)
 
 
 def _prepare_batch(rows: Sequence[StoreRow], *, size: int, codec: str, build: str) -> list[bytes | str]:
     results: list[bytes | str] = []
     for row in rows:
         try:
-            data = _reader(row.root, build).read(row.source)
+            data = _reader(row.root, build, threading.get_ident()).read(row.source)
             pixels = decode(data, bits_stored=row.bits_stored or None, invert=row.inverted)
             results.append(encode_square(to_square(pixels, size), codec))
         except DataError as error:
@@ -153,9 +209,9 @@ def _prepare_batch(rows: Sequence[StoreRow], *, size: int, codec: str, build: st
     return results
 
 
-@functools.lru_cache(maxsize=16)
-def _reader(root: str, build: str) -> SourceReader:
-    """One reader per root and build in each worker, so that zip files stay open between batches."""
+@functools.lru_cache(maxsize=64)
+def _reader(root: str, build: str, thread: int) -> SourceReader:
+    """One reader per root, build and thread in each worker, so that zip files stay open between batches."""
     return SourceReader(root)
 
 

@@ -2,16 +2,19 @@
 
 import shutil
 
+import pandas as pd
+
 from diffchest import paths
+from diffchest.cohorts.flow import decoding_flow
 from diffchest.cohorts.rejected import check_rejected
 from diffchest.cohorts.schema import REJECTED_COLUMNS, read_manifest, write_manifest
 from diffchest.params import load_params
 from diffchest.progress import run, summary
 from diffchest.store_building import StoreRow, build_store, fingerprint, publish
 from diffchest.tables import write_table
+from diffchest.workers import cluster
 
 RUNS = paths.RUNS / "build_lmdb"
-REPORT = paths.INGEST / "rejected.csv"
 
 
 def main() -> None:
@@ -26,13 +29,18 @@ def main() -> None:
     ]
     options = {"size": params.images.size, "codec": params.images.codec}
     working = RUNS / fingerprint(rows, **options) / "images.lmdb"
-    reasons = dict(build_store(rows, working, **options, workers=params.runtime.workers))
+    with cluster(params.runtime.backend, params.runtime.scheduler):
+        reasons = dict(build_store(rows, working, **options, workers=params.runtime.workers))
 
-    rejected = manifest[manifest["image_id"].isin(reasons)]
-    rejected = rejected.assign(reason=rejected["image_id"].map(reasons))[REJECTED_COLUMNS]
-    write_table(REPORT, rejected)
-    totals = {name: int((manifest["dataset"] == name).sum()) for name in roots}
-    check_rejected(rejected, totals, limit=params.cohorts.max_rejected_fraction, report=REPORT)
+    unreadable = manifest[manifest["image_id"].isin(reasons)]
+    unreadable = unreadable.assign(reason=unreadable["image_id"].map(reasons))[REJECTED_COLUMNS]
+    for name, rows_of in manifest.groupby("dataset"):
+        report = paths.INGEST / f"{name}_rejected.csv"
+        decoded = unreadable[unreadable["dataset"] == name]
+        rejected = pd.concat([pd.read_csv(paths.rejected(str(name))), decoded])
+        write_table(report, rejected.sort_values(["image_id", "reason"]))
+        check_rejected(decoded, {str(name): len(rows_of)}, limit=params.cohorts.max_rejected_fraction, report=report)
+    write_table(paths.table("decoding_flow"), decoding_flow(manifest, list(reasons)))
     publish(working, paths.IMAGES)
     write_manifest(paths.STORED_MANIFEST, manifest[~manifest["image_id"].isin(reasons)].reset_index(drop=True))
     shutil.rmtree(RUNS)

@@ -62,7 +62,7 @@ def _study(params: Params, dataset: str) -> tuple[pd.DataFrame, pd.DataFrame, pd
         bootstrap=params.evaluation.bootstrap,
         seed=settings.seed,
     )
-    readers = read_readers(cohort.root) if cohort.format == "chexpert" else {}
+    readers = read_readers(cohort.root).benchmark if cohort.format == "chexpert" else {}
     return auc, curves, operating_points(readers, rows["test"]["study_id"].tolist(), samples["test"].labels)
 
 

@@ -17,7 +17,7 @@ def main() -> None:
     dataset = sys.argv[1]
     params = load_params().cohorts
     cohort = read_cohort(dataset, params[dataset])
-    report = paths.INGEST / f"{dataset}_rejected.csv"
+    report = paths.rejected(dataset)
     write_table(report, cohort.rejected)
     unlisted = ~cohort.rejected["image_id"].isin(cohort.images["image_id"])
     total = len(cohort.images) + int(unlisted.sum())

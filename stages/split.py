@@ -29,8 +29,10 @@ def main() -> None:
         for name, cohort in cohorts.items()
     ]
     write_table(paths.table("study_flow"), pd.concat(flows)[["dataset", "step", "images", "patients"]])
-    patients = images.loc[images["role"] != "pretrain", ["patient_id", "role"]].drop_duplicates()
-    write_table(paths.TABLES / "split.csv.gz", patients.sort_values("patient_id"))
+    evaluated = params.evaluation.dataset
+    published = images[(images["dataset"] == evaluated) & (images["role"] != "pretrain")]
+    patients = published[["patient_id", "role"]].drop_duplicates().sort_values("patient_id")
+    write_table(paths.TABLES / f"split_{evaluated}.csv.gz", patients)
     labels = {name: pd.read_parquet(paths.labels(name)).set_index("image_id") for name in cohorts}
     positives = [positives_table(name, present, labels[name]) for name in cohorts]
     write_table(paths.table("positives"), pd.concat(positives))

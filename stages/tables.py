@@ -1,4 +1,4 @@
-"""Stage `tables`: the public label tables that phantoms are drawn from."""
+"""Stage `tables`: the public label tables, which phantoms are drawn from and readers are tested on."""
 
 from diffchest.params import load_params
 from diffchest.paths import PUBLIC_TABLES
@@ -9,7 +9,7 @@ NOT_NEEDED = "No phantoms are drawn (phantom.datasets is empty in params.yaml), 
 
 
 def main() -> None:
-    """Fetch both tables, or say in a README that none is needed."""
+    """Fetch the tables, or say in a README that none is needed."""
     if not load_params().phantom.datasets:
         PUBLIC_TABLES.mkdir(parents=True, exist_ok=True)
         (PUBLIC_TABLES / "README.txt").write_text(NOT_NEEDED)

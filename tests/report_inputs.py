@@ -53,6 +53,12 @@ FLOW = [
     ("mimic_cxr", "excluded: image not present", 0, 0),
     ("mimic_cxr", "pretrain", 4000, 840),
 ]
+DECODING_FLOW = [
+    ("padchest", "excluded: image cannot be decoded", 21, 20),
+    ("padchest", "finetune", 18480, 16961),
+    ("padchest", "test", 7931, 7270),
+    ("chexpert", "excluded: image cannot be decoded", 0, 0),
+]
 
 
 def write_inputs(params: Params, *, images: int = 120) -> None:
@@ -102,6 +108,7 @@ def _write_images(params: Params, rng: np.random.Generator, images: int) -> None
 
 def _write_numbers(params: Params, rng: np.random.Generator) -> None:
     write_csv("study_flow", **pd.DataFrame(FLOW, columns=["dataset", "step", "images", "patients"]))
+    write_csv("decoding_flow", **pd.DataFrame(DECODING_FLOW, columns=["dataset", "step", "images", "patients"]))
     write_csv(
         "positives", dataset=["padchest"], finding=["cardiomegaly"], role=["test"], positives=[700], images=[7928]
     )

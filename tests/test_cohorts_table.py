@@ -1,12 +1,16 @@
 """Own radiographs: any table, images in a folder or a zip, labels as columns or as one list."""
 
+import contextlib
 import zipfile
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from diffchest.cohorts.ingest import read_cohort
+from diffchest.cohorts.labels import BLANKS, CODES, listed_names, parse_codes
 from diffchest.errors import DataError
 from diffchest.params import TableCohort
 from tests.cohort_roots import PHOTO
@@ -114,3 +118,72 @@ def test_open_cxr(shared):
     assert cohort.images["patient_id"].nunique() == raw["patient_id"].nunique()
     expected = raw["findings"].str.get_dummies("|").sum()
     assert cohort.labels.sum().astype(int).to_dict() == expected.to_dict()
+
+
+@pytest.mark.parametrize(("delimiter", "encoding"), [(";", "cp1252"), ("\t", "utf-8"), (",", "utf-8-sig")])
+def test_tables_of_other_programs(tmp_path, frame, delimiter, encoding):
+    frame["Ödem"] = frame["Edema"]
+    frame.rename(columns={"Ödem": " Ödem "}).to_csv(tmp_path / "x.csv", index=False, sep=delimiter, encoding=encoding)
+    section = {"format": "table", "root": str(tmp_path), "table": "x.csv", "image": "file", "patient": "pid"}
+    section |= {"labels": ["Ödem"], "delimiter": delimiter, "encoding": encoding}
+    cohort = read_cohort("own", TableCohort(**section))
+    np.testing.assert_array_equal(cohort.labels["Ödem"], np.float32([0, 1, np.nan]))
+
+
+def test_a_table_in_another_form_says_which_option_reads_it(tmp_path, frame):
+    frame["Ödem"] = 1
+    frame.to_csv(tmp_path / "x.csv", index=False, sep=";")
+    section = {"format": "table", "root": str(tmp_path), "table": "x.csv", "image": "file", "patient": "pid"}
+    section |= {"labels": ["Edema"]}
+    with pytest.raises(DataError, match=r"are missing; found .*; set the cohort's `delimiter` to ';'"):
+        read_cohort("own", TableCohort(**section))
+    frame.to_csv(tmp_path / "x.csv", index=False, encoding="latin-1")
+    with pytest.raises(DataError, match=r"x\.csv: not utf-8 text .* set the cohort's `encoding`"):
+        read_cohort("own", TableCohort(**section))
+    with pytest.raises(ValueError, match="'klingon' is no text encoding"):
+        TableCohort(**section, encoding="klingon")
+
+
+def test_findings_as_lists(tmp_path, frame):
+    frame["report"] = ["['Edema', ' Effusion ', '']", "[]", "nan"]
+    cohort = own(tmp_path, frame, labels=[], findings="report")
+    expected = [[0, 0], [1, 1], [np.nan, np.nan]]
+    np.testing.assert_array_equal(cohort.labels[["Edema", "Effusion"]], np.float32(expected))
+    frame.loc[0, "report"] = "['Edema', "
+    with pytest.raises(DataError, match=r"column 'report': expected a list of names .* found \"\['Edema',"):
+        own(tmp_path, frame, labels=[], findings="report")
+
+
+def test_paths_written_on_windows(tmp_path, frame):
+    frame["file"] = frame["file"].str.replace("/", "\\")
+    assert own(tmp_path, frame).images["source"].tolist() == ["images/a.jpg", "images/b.jpg", "images/c.jpg"]
+
+
+def test_names_no_file_system_takes_are_absent(tmp_path, frame):
+    frame.loc[2, "file"] = "x" * 300 + ".jpg"
+    frame.loc[1, "file"] = "a\0b.jpg"
+    rejected = own(tmp_path, frame).rejected
+    assert rejected["reason"].tolist() == ["image is not in the root"] * 2
+
+
+@given(st.text(max_size=40))
+def test_any_label_cell_is_read_or_refused(cell):
+    """Whatever a cell holds, parsing gives one of the four codes or an error that shows the cell."""
+    column = pd.Series([cell], name="x")
+    if cell.strip().lower() in (*CODES, *BLANKS):
+        assert parse_codes(column, where="t.csv")[0] in (0.0, 1.0, -1.0) or cell.strip().lower() in BLANKS
+    else:
+        with pytest.raises(DataError, match=r"t\.csv: column 'x', row 2"):
+            parse_codes(column, where="t.csv")
+
+
+@given(st.lists(st.text(alphabet=st.characters(blacklist_categories=["Cs"]), max_size=12), max_size=6))
+def test_a_list_cell_gives_its_stripped_names(names):
+    expected = [name.strip() for name in names if name.strip()]
+    assert listed_names(repr(names), where="t.csv") == expected
+
+
+@given(st.text(max_size=60))
+def test_any_list_cell_is_read_or_refused(cell):
+    with contextlib.suppress(DataError):
+        assert all(name == name.strip() != "" for name in listed_names(cell, where="t.csv"))

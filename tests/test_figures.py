@@ -14,7 +14,7 @@ from diffchest.figures.latent_space import principal_plane
 from diffchest.figures.registry import FIGURES, check_names, save_figure
 from diffchest.figures.style import DIVERGING, NothingToDrawError, signed_difference
 from diffchest.params import load_params
-from tests.report_inputs import FLOW, write_inputs
+from tests.report_inputs import DECODING_FLOW, FLOW, write_inputs
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +118,7 @@ def test_gallery_prefers_the_radiograph_with_the_fewest_other_findings():
 def test_flow_chart_shows_every_count(params, reports, monkeypatch):
     monkeypatch.chdir(reports)
     drawn = texts(study_flow.draw(params))
-    for _, _, images, patients in FLOW:
+    for _, _, images, patients in [*FLOW, *DECODING_FLOW[:3]]:
         assert f"{images:,} images" in drawn
         assert f"{patients:,} patients" in drawn
 

@@ -111,7 +111,7 @@ def test_zips_are_sorted_stored_and_dated(tmp_path, padchest_table):
 
 
 def test_interrupted_zip_never_has_its_final_name(tmp_path, padchest_table, monkeypatch):
-    def interrupt(*args):
+    def interrupt(*args, **options):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("diffchest.phantom.pictures._draw_chunk", interrupt)

@@ -8,7 +8,17 @@ import pytest
 
 from diffchest import public_tables
 from diffchest.errors import DataError
-from diffchest.public_tables import CHEXPERT_TABLE, FOLDER, PADCHEST_TABLE, WHEEL, fetch_tables
+from diffchest.public_tables import (
+    CHEXPERT_TABLE,
+    DOWNLOADS,
+    FOLDER,
+    NIH_TABLE,
+    PADCHEST_TABLE,
+    SHA256,
+    WHEEL,
+    check_sha256,
+    fetch_tables,
+)
 
 
 def make_wheel(folder):
@@ -16,6 +26,8 @@ def make_wheel(folder):
     with zipfile.ZipFile(folder / WHEEL, "w") as archive:
         archive.writestr(f"{FOLDER}/{PADCHEST_TABLE}", b"padchest")
         archive.writestr(f"{FOLDER}/{CHEXPERT_TABLE}", b"chexpert")
+        archive.writestr(f"{FOLDER}/{NIH_TABLE}", b"nih")
+        archive.writestr(f"{FOLDER}/other.csv.gz", b"not wanted")
     return hashlib.sha256((folder / WHEEL).read_bytes()).hexdigest()
 
 
@@ -28,7 +40,7 @@ def test_a_wheel_put_in_place_by_hand_needs_no_network(tmp_path, monkeypatch):
     monkeypatch.setattr(public_tables.subprocess, "run", refuse)
     fetch_tables(tmp_path / "tables", downloads=tmp_path / "downloads", sha256=digest)
     found = {path.name: path.read_bytes() for path in (tmp_path / "tables").iterdir()}
-    assert found == {PADCHEST_TABLE: b"padchest", CHEXPERT_TABLE: b"chexpert"}
+    assert found == {PADCHEST_TABLE: b"padchest", CHEXPERT_TABLE: b"chexpert", NIH_TABLE: b"nih"}
 
 
 def test_a_wrong_checksum_names_file_both_sums_and_the_remedy(tmp_path):
@@ -69,3 +81,12 @@ def test_a_download_gets_its_name_only_when_its_checksum_is_right(tmp_path, monk
         with pytest.raises(DataError, match="wrong checksum"):
             fetch_tables(tmp_path / "tables", downloads=downloads, sha256="0" * 64)
         assert list(downloads.iterdir()) == []
+
+
+def test_the_wheel_that_is_there_is_the_pinned_one_and_has_every_table(root, tmp_path):
+    if not (root / DOWNLOADS / WHEEL).is_file():
+        pytest.skip("the wheel is not there; `dvc repro tables` downloads it")
+    check_sha256(root / DOWNLOADS / WHEEL, SHA256)
+    tables = fetch_tables(tmp_path, downloads=root / DOWNLOADS)
+    assert [path.name for path in tables] == [PADCHEST_TABLE, CHEXPERT_TABLE, NIH_TABLE]
+    assert {path.read_bytes()[:2] for path in tables} == {b"\x1f\x8b"}

@@ -1,7 +1,9 @@
 """The store: whole or not there, the same bytes however it was built, readable from any process."""
 
+import json
 import os
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,13 +12,15 @@ import zipfile
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
+import lmdb
 import numpy as np
 import pytest
 
-from diffchest import store_building
+from diffchest import store_building, workers
 from diffchest.errors import DataError
-from diffchest.store import ImageStore
+from diffchest.store import RECORD, ImageStore
 from diffchest.store_building import StoreRow, build_store, fingerprint, publish
+from diffchest.workers import cluster, spread
 from tests.cohort_roots import png
 
 SIZE = 16
@@ -142,6 +146,118 @@ def test_a_file_that_is_cut_short_is_refused(rows, tmp_path):
     assert len(ImageStore(path)) == 38
     with pytest.raises(DataError, match="no image store there"):
         ImageStore(tmp_path / "none.lmdb")
+
+
+def test_the_record_says_what_the_pixels_are(rows, tmp_path):
+    build(rows, tmp_path, "png")
+    options = {"subdir": False, "readonly": True, "lock": False}
+    with lmdb.open(str(tmp_path / "images.lmdb"), **options) as environment, environment.begin() as transaction:
+        record = json.loads(transaction.get(RECORD))
+    assert (record["size"], record["codec"], record["images"], record["done"]) == (SIZE, "png", 38, 40)
+    assert "Lanczos" in record["resize"]
+    assert {len(record["params_sha256"]), len(record["rows_sha256"])} == {64}
+
+
+def test_a_full_disk_stops_the_build_and_loses_nothing(rows, tmp_path):
+    """The limit on file size stands for the disk: writing fails in the middle, the next build carries on."""
+    code = f"""
+import resource, signal
+from diffchest import store_building as building
+building.COMMIT = 8
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (49152, 49152))
+rows = [building.StoreRow(*row) for row in {[tuple(row) for row in rows]!r}]
+building.build_store(rows, building.Path({str(tmp_path / "w.lmdb")!r}), size={SIZE}, codec="raw", workers=1)
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "w.lmdb: cannot be written" in result.stderr
+    assert "is the disk full? Make room and run `dvc repro` again" in result.stderr
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    assert build(rows, tmp_path) == build(rows, whole)
+    assert (tmp_path / "images.lmdb").read_bytes() == (whole / "images.lmdb").read_bytes()
+
+
+def test_too_little_room_is_said_before_any_work(rows, tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10**6, 10**6 - 1000, 1000))
+    with pytest.raises(DataError, match=r"0\.0 GB free; make room, or set images\.codec to png"):
+        build(rows, tmp_path)
+
+
+def test_a_full_map_is_made_larger(rows, tmp_path, monkeypatch):
+    small = tmp_path / "small"
+    small.mkdir()
+    expected = build(rows, tmp_path)
+    monkeypatch.setattr(
+        store_building,
+        "_writable",
+        lambda path, images, size, *, sync=True: lmdb.open(str(path), subdir=False, map_size=2**15, lock=False),
+    )
+    assert build(rows, small) == expected
+    assert ImageStore(small / "images.lmdb").ids() == ImageStore(tmp_path / "images.lmdb").ids()
+
+
+def test_an_image_that_ends_its_worker_is_rejected_alone(rows, tmp_path):
+    """A crash in a decoder's native code costs one image, not the build."""
+    code = f"""
+import os, signal
+from diffchest import store_building as building
+building.BATCH, building.POOL_FROM = 4, 10
+
+original = building._prepare_batch
+def deadly(rows, **options):
+    if any(row.image_id == "d/021.png" for row in rows):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return original(rows, **options)
+building._prepare_batch = deadly
+rows = [building.StoreRow(*row) for row in {[tuple(row) for row in rows]!r}]
+for image_id, reason in building.build_store(
+    rows, building.Path({str(tmp_path / "w.lmdb")!r}), size={SIZE}, codec="raw", workers=2
+):
+    print(image_id, reason)
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
+    assert result.returncode == 0, result.stderr
+    lines = result.stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["d/003.png", "d/006.png", "d/021.png"]
+    assert "ended the process" in lines[2]
+
+
+def test_a_dask_cluster_gives_the_same_bytes(rows, tmp_path, monkeypatch):
+    distributed = pytest.importorskip("distributed", reason="the optional extra `dask` is not installed")
+    monkeypatch.setattr(store_building, "BATCH", 3)
+    monkeypatch.setattr(store_building, "POOL_FROM", 10)
+    folders = [tmp_path / name for name in ("here", "there")]
+    for folder in folders:
+        folder.mkdir()
+    expected = build(rows, folders[0])
+    started = distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)
+    with started, cluster("dask", started.scheduler_address):
+        assert build(rows, folders[1], workers=2) == expected
+        pids = set(spread(process_id, range(20), workers=2))
+    assert pids
+    assert os.getpid() not in pids
+    first, second = ((folder / "images.lmdb").read_bytes() for folder in folders)
+    assert first == second
+
+
+def test_a_cluster_that_is_not_there_is_named(monkeypatch):
+    monkeypatch.setattr(workers, "WAIT", 1)
+    pytest.importorskip("distributed", reason="the optional extra `dask` is not installed")
+    expected = r"runtime\.scheduler: no dask worker at tcp://127\.0\.0\.1:9"
+    with pytest.raises(DataError, match=expected), cluster("dask", "tcp://127.0.0.1:9"):
+        pass
+
+
+def test_a_backend_that_is_not_installed_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    expected = r"runtime\.backend: ray needs a package .* `pip install -e '\.\[ray\]'`"
+    with pytest.raises(DataError, match=expected), cluster("ray"):
+        pass
+
+
+def process_id(number):
+    return os.getpid()
 
 
 def first_pixel(store):

@@ -1,5 +1,7 @@
-"""CheXpert (Irvin et al. 2019): the training set to pretrain, the test set with its ground truth and readers."""
+"""CheXpert (Irvin et al. 2019): training and validation sets to pretrain, the test set with its truth and readers."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -28,73 +30,151 @@ FINDINGS = [
     "Fracture",
     "Support Devices",
 ]
+COLUMNS = ["Path", "Sex", "Age", "Frontal/Lateral", "AP/PA"]
 BENCHMARK_READERS = ("bc4", "bc6", "bc8")
+GROUND_TRUTH_READERS = ("bc1", "bc2", "bc3", "bc5", "bc7")
 GROUND_TRUTH = "groundtruth.csv"
-PATH = r"(patient\d+/study\d+/view\d+_\w+\.(?:jpg|png))$"
-STUDY = r"(patient\d+/study\d+)/?$"
+TRAINING_ROWS = 223_414
+PATH = r"(?:^|/)(patient[0-9]+/study[0-9]+/view[0-9]+_[a-z]+\.(?:jpg|png))\Z"
+STUDY = r"(?:^|/)(patient[0-9]+/study[0-9]+)/?\Z"
+FRONTAL_VIEW = r"^(?P<study>patient[0-9]+/study[0-9]+)/view(?P<number>[0-9]+)_frontal\."
+
+
+@dataclass(frozen=True)
+class Readers:
+    """The radiologists of the test set by name: `benchmark` to compare with, `ground_truth` whose majority is true.
+
+    Each table has the study id (as in the manifest) as index and one column per finding.
+    """
+
+    benchmark: dict[str, pd.DataFrame]
+    ground_truth: dict[str, pd.DataFrame]
 
 
 def read_chexpert(dataset: str, cohort: ChexpertCohort) -> Cohort:
-    """Read `train.csv` (frontal images: role `pretrain`) and, where it is there, `groundtruth.csv` (role `test`).
+    """Read `train.csv` and, where they are there, `valid.csv` and `groundtruth.csv` with `test.csv`.
 
-    The test set is the first frontal view of each study of the ground truth. Labels keep -1 (uncertain); a blank means
-    that the report does not mention the finding.
+    Frontal images of the training set have role `pretrain`, those of the validation set too if `cohort.validation` says
+    so. The test set (role `test`) is one frontal view of each study of the ground truth. Labels keep -1 (uncertain); a
+    blank means that the report does not mention the finding. Images are found by patient, study and view, so full,
+    `-small` and batch-wise downloads are read alike.
     """
     root = existing_root(cohort.root)
-    path = find_table(root, "train.csv")
-    rows = read_text(path, ["Path", "Sex", "Age", "Frontal/Lateral", "AP/PA", *FINDINGS])
     intake = Intake(dataset, origin=cohort.root)
-    native = rows["Path"].str.extract(PATH, expand=False).fillna("")
-    patient = native.str.split("/").str[0]
-    intake.flow.count("listed in the training table", rows.assign(patient_id=patient))
+    path = find_table(root, "train.csv")
+    rows, labels = _image_table(path, "train")
+    intake.compare_version(found=len(rows), known=TRAINING_ROWS, table=path.name)
+    intake.flow.count("listed in the training table", rows)
+    validation = find_optional(root, "valid.csv")
+    if validation is not None:
+        more_rows, more_labels = _image_table(validation, "valid")
+        intake.flow.count("listed in the validation table", more_rows)
+        if cohort.validation == "leave_out":
+            intake.flow.exclude("validation set", more_rows)
+        else:
+            rows = pd.concat([rows, more_rows], ignore_index=True)
+            labels = pd.concat([labels, more_labels], ignore_index=True)
+    images = _frontal(intake, rows)
+    labels = labels.loc[images.index]
+    index = index_images(root, depth=3)
+    truth = find_optional(root, GROUND_TRUTH)
+    if truth is not None:
+        test_images, test_labels = _test_set(intake, truth, _test_views(root), index, start=len(rows))
+        images, labels = pd.concat([images, test_images]), pd.concat([labels, test_labels])
+    return intake.finish(images, labels, index=index, policy=cohort.images, blank_is_negative=True)
+
+
+def read_readers(root: str | Path) -> Readers:
+    """The radiologists' labels of the test set, from those of `radiologists/<reader>_*.csv` that are there.
+
+    Columns are taken by name, since their order differs between the files. Raises `DataError` when some of the
+    benchmark readers are there and others are not.
+    """
+    root = existing_root(root)
+    benchmark = _reader_tables(root, BENCHMARK_READERS)
+    missing = [reader for reader in BENCHMARK_READERS if reader not in benchmark]
+    if benchmark and missing:
+        raise DataError(f"{root / 'radiologists'}: no file of reader(s) {missing}, expected <reader>_benchmark.csv")
+    return Readers(benchmark=benchmark, ground_truth=_reader_tables(root, GROUND_TRUTH_READERS))
+
+
+def _reader_tables(root: Path, readers: tuple[str, ...]) -> dict[str, pd.DataFrame]:
+    files = {reader: find_optional(root, f"radiologists/{reader}_*.csv") for reader in readers}
+    return {reader: _study_table(path) for reader, path in files.items() if path is not None}
+
+
+def _image_table(path: Path, part: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Rows of a table of images with `native` (patient/study/view), `patient_id` and `part`; and their labels."""
+    rows = read_text(path, [*COLUMNS, *FINDINGS])
+    return _located(rows).assign(part=part), _codes(rows, str(path))
+
+
+def _located(rows: pd.DataFrame) -> pd.DataFrame:
+    """`rows` with `native`, "" where `Path` is no path of a view, and `patient_id`."""
+    native = rows["Path"].str.extract(PATH, expand=False).fillna("").astype(str)
+    return rows.assign(native=native, patient_id=native.str.split("/").str[0])
+
+
+def _frontal(intake: Intake, rows: pd.DataFrame) -> pd.DataFrame:
+    """Manifest rows of the frontal images, role `pretrain`."""
     listed = intake.listing(
         rows,
-        image="train/" + native,
-        patient=patient,
-        key=native,
-        study_id=native.str.rpartition("/")[0],
+        image=rows["part"] + "/" + rows["native"],
+        patient=rows["patient_id"],
+        key=rows["native"],
+        study_id=rows["native"].str.rpartition("/")[0],
         view=rows["AP/PA"],
         sex=sex_code(rows["Sex"]),
         age=years(rows["Age"]),
     ).assign(role="pretrain")
     frontal = rows.loc[listed.index, "Frontal/Lateral"] == "Frontal"
-    images = intake.flow.keep(listed, frontal, kept="frontal", dropped="not frontal")
-    labels = _codes(rows.loc[images.index], str(path))
-    test = find_optional(root, GROUND_TRUTH)
-    if test is not None:
-        test_images, test_labels = _test_set(intake, test, start=len(rows))
-        images, labels = pd.concat([images, test_images]), pd.concat([labels, test_labels])
-    index = index_images(root, depth=3)
-    return intake.finish(images, labels, index=index, policy=cohort.images, blank_is_negative=True)
+    return intake.flow.keep(listed, frontal, kept="frontal", dropped="not frontal")
 
 
-def read_readers(root: str | Path) -> dict[str, pd.DataFrame]:
-    """The benchmark radiologists' labels of the test set: index study id (as in the manifest), one column per finding.
+def _test_set(
+    intake: Intake, truth: Path, views: pd.DataFrame, index: Mapping[str, str], *, start: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Manifest rows and labels of the test studies; their index starts at `start`.
 
-    Reads `radiologists/<reader>_*.csv` for bc4, bc6 and bc8; columns are taken by name, since their order differs
-    between the files. Empty when the folder is not there; `DataError` when a reader's file is missing from it.
+    The id of an image is the first frontal view that `views` lists, else view 1, whatever was downloaded; where that
+    view is not there, the first frontal one that is takes its place.
     """
-    root = existing_root(root)
-    files = {reader: find_optional(root, f"radiologists/{reader}_*.csv") for reader in BENCHMARK_READERS}
-    missing = [reader for reader, path in files.items() if path is None]
-    if len(missing) == len(files):
-        return {}
-    if missing:
-        raise DataError(f"{root / 'radiologists'}: no file of reader(s) {missing}, expected <reader>_benchmark.csv")
-    return {reader: _study_table(path) for reader, path in files.items() if path is not None}
-
-
-def _test_set(intake: Intake, path: Path, *, start: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Manifest rows and labels of the test studies; their index starts at `start`."""
-    labels = _study_table(path)
+    labels = _study_table(truth)
     studies = pd.Series(labels.index, index=range(start, start + len(labels)))
-    native = studies + "/view1_frontal.jpg"
+    listed = views.reindex(studies).set_axis(studies.index, axis=0)
+    native = listed["native"].fillna(studies + "/view1_frontal.jpg").astype(str)
+    substitute = studies.map(_first_frontal(index)).fillna(native).astype(str)
     patient = studies.str.split("/").str[0]
     intake.flow.count("test studies", pd.DataFrame({"patient_id": patient}))
     images = intake.listing(
-        studies.to_frame(), image="test/" + native, patient=patient, key=native, study_id=studies
+        studies.to_frame(),
+        image="test/" + native,
+        patient=patient,
+        key=native.where(native.isin(list(index)), substitute),
+        study_id=studies,
+        view=listed["AP/PA"].fillna(""),
+        sex=sex_code(listed["Sex"].fillna("").astype(str)),
+        age=years(listed["Age"]),
     ).assign(role="test")
     return images, labels.set_axis(studies.index, axis=0).loc[images.index]
+
+
+def _test_views(root: Path) -> pd.DataFrame:
+    """The first frontal view of each study that `test.csv` lists, index study id; no rows without that table."""
+    path = find_optional(root, "test.csv")
+    rows = pd.DataFrame(columns=COLUMNS, dtype=str) if path is None else read_text(path, COLUMNS)
+    rows = _located(rows)
+    rows["study_id"] = rows["native"].str.rpartition("/")[0] if len(rows) else ""
+    rows = rows[(rows["Frontal/Lateral"] == "Frontal") & (rows["native"] != "")]
+    return rows.drop_duplicates("study_id").set_index("study_id")
+
+
+def _first_frontal(index: Mapping[str, str]) -> pd.Series:
+    """The key of the frontal view with the lowest number of each study in `index`."""
+    keys = pd.Series(list(index), dtype=str)
+    views = keys.str.extract(FRONTAL_VIEW).assign(key=keys).dropna()
+    views = views.assign(number=views["number"].astype(int)).sort_values(["study", "number", "key"])
+    return views.drop_duplicates("study").set_index("study")["key"]
 
 
 def _study_table(path: Path) -> pd.DataFrame:

@@ -1,8 +1,11 @@
 """The study flow: how many images and patients are left after each step (figures 1 and S1 of the paper)."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 EXCLUDED = "excluded: "
+UNREADABLE = "image cannot be decoded"
 ROLES = ("pretrain", "probe", "finetune", "test")
 
 
@@ -30,6 +33,22 @@ class Flow:
     def table(self) -> pd.DataFrame:
         """The flow as a table."""
         return pd.DataFrame(self._rows, columns=["step", "images", "patients"])
+
+
+def decoding_flow(manifest: pd.DataFrame, unreadable: Sequence[str]) -> pd.DataFrame:
+    """Per dataset the images that cannot be decoded, and the roles without them: dataset, step, images, patients.
+
+    `manifest`: present images of every dataset; `unreadable`: image ids.
+    """
+    tables = []
+    for dataset, images in manifest.groupby("dataset", sort=False):
+        flow = Flow()
+        bad = images["image_id"].isin(unreadable)
+        flow.exclude(UNREADABLE, images[bad])
+        for role in (role for role in ROLES if (images["role"] == role).any()):
+            flow.count(role, images[~bad & (images["role"] == role)])
+        tables.append(flow.table().assign(dataset=dataset))
+    return pd.concat(tables)[["dataset", "step", "images", "patients"]]
 
 
 def role_flow(images: pd.DataFrame) -> pd.DataFrame:

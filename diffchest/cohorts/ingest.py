@@ -2,14 +2,17 @@
 
 from diffchest.cohorts.chexpert import read_chexpert
 from diffchest.cohorts.mimic_cxr import read_mimic_cxr
+from diffchest.cohorts.nih import read_nih
 from diffchest.cohorts.padchest import read_padchest
 from diffchest.cohorts.schema import Cohort
 from diffchest.cohorts.table import read_table_cohort
 from diffchest.errors import DataError
-from diffchest.params import ChexpertCohort, MimicCxrCohort, PadchestCohort, TableCohort
+from diffchest.params import ChexpertCohort, MimicCxrCohort, NihCohort, PadchestCohort, TableCohort
 
 
-def read_cohort(dataset: str, cohort: PadchestCohort | ChexpertCohort | MimicCxrCohort | TableCohort) -> Cohort:
+def read_cohort(
+    dataset: str, cohort: PadchestCohort | ChexpertCohort | MimicCxrCohort | NihCohort | TableCohort
+) -> Cohort:
     """Read one cohort in its native format.
 
     Raises `DataError` when its root or a table is missing, a column is missing or holds values it cannot, or no image
@@ -22,6 +25,8 @@ def read_cohort(dataset: str, cohort: PadchestCohort | ChexpertCohort | MimicCxr
             read = read_chexpert(dataset, cohort)
         case MimicCxrCohort():
             read = read_mimic_cxr(dataset, cohort)
+        case NihCohort():
+            read = read_nih(dataset, cohort)
         case TableCohort():
             read = read_table_cohort(dataset, cohort)
     if read.labels.empty and not len(read.labels.index):

@@ -7,6 +7,7 @@ import pandas as pd
 
 from diffchest.cohorts.flow import Flow
 from diffchest.cohorts.schema import COHORT_COLUMNS, LONGEST_IMAGE_ID, REJECTED_COLUMNS, Cohort, encoded_length
+from diffchest.progress import notice
 
 ABSENT = "image is not in the root"
 
@@ -22,6 +23,11 @@ class Intake:
         self._dataset = dataset
         self._origin = origin
         self._rejected: list[pd.DataFrame] = []
+
+    def compare_version(self, *, found: int, known: int, table: str) -> None:
+        """Say so when `table` has not the number of rows of the version the reader was made for; it is read anyway."""
+        if found != known:
+            notice(f"{table}: expected {known:,} rows, found {found:,}: another version, or a part; counts will differ")
 
     def listing(
         self, rows: pd.DataFrame, *, image: pd.Series, patient: pd.Series, key: pd.Series, **columns: Any

@@ -1,5 +1,6 @@
 """Label tables: written by `ingest` with the dataset's own codes, read with the user's policy for uncertain ones."""
 
+import ast
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,6 +36,20 @@ def parse_codes(column: pd.Series, *, where: str) -> pd.Series:
             f"{where}: column {column.name!r}, row {row}: expected 1, 0, -1, true, false or blank, found {unknown[0]!r}"
         )
     return column.map(codes).astype("float32")
+
+
+def listed_names(cell: str, *, where: str) -> list[str]:
+    """The names in a cell like `['normal', ' nodule']`: stripped, empty ones dropped, order kept.
+
+    Raises `DataError` naming `where` and the cell when it is no list.
+    """
+    try:
+        listed = ast.literal_eval(cell.strip())
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        listed = None
+    if not isinstance(listed, list | tuple):
+        raise DataError(f"{where}: expected a list of names like \"['normal']\", found {cell[:200]!r}")
+    return [name for name in (str(item).strip() for item in listed) if name]
 
 
 def indicator_table(cells: pd.Series, names: dict[str, list[str]]) -> pd.DataFrame:

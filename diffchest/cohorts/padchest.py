@@ -1,18 +1,16 @@
 """PadChest (Bustos et al. 2020): physician-labelled frontal radiographs to probe, other patients' to pretrain."""
 
-import ast
-
 import pandas as pd
 
 from diffchest.cohorts.intake import Intake
-from diffchest.cohorts.labels import indicator_table
+from diffchest.cohorts.labels import BLANKS, indicator_table, listed_names
 from diffchest.cohorts.reading import existing_root, find_table, read_text, sex_code, years
 from diffchest.cohorts.schema import Cohort
 from diffchest.cohorts.sources import index_images
-from diffchest.errors import DataError
 from diffchest.params import PadchestCohort
 
 TABLE = "PADCHEST_*.csv"
+LISTED_ROWS = 160_861
 FRONTAL = ("PA", "AP", "AP_horizontal")
 COLUMNS = [
     "ImageID",
@@ -39,6 +37,7 @@ def read_padchest(dataset: str, cohort: PadchestCohort) -> Cohort:
     path = find_table(root, TABLE)
     rows = read_text(path, COLUMNS)
     intake = Intake(dataset, origin=cohort.root)
+    intake.compare_version(found=len(rows), known=LISTED_ROWS, table=path.name)
     listed = _listing(intake, rows)
     frontal = intake.flow.keep(
         listed, listed["view"].isin(FRONTAL), kept="frontal (PA, AP, AP_horizontal)", dropped="not frontal"
@@ -73,15 +72,7 @@ def _listing(intake: Intake, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _labels(cells: pd.Series, where: str) -> pd.DataFrame:
-    """0/1 per label name, stripped, the empty name dropped; NaN where the cell is `nan`."""
-    names = {cell: _names(cell, where) for cell in cells.unique() if cell.strip().lower() not in ("", "nan")}
-    return indicator_table(cells, names)
-
-
-def _names(cell: str, where: str) -> list[str]:
-    try:
-        return [name for name in (str(item).strip() for item in ast.literal_eval(cell)) if name]
-    except (ValueError, SyntaxError, TypeError):
-        raise DataError(
-            f"{where}: column 'Labels': expected a list of names like \"['normal']\", found {cell!r}"
-        ) from None
+    """0/1 per label name; NaN where the cell is blank."""
+    column = f"{where}: column 'Labels'"
+    listed = [cell for cell in cells.unique() if cell.strip().lower() not in BLANKS]
+    return indicator_table(cells, {cell: listed_names(cell, where=column) for cell in listed})

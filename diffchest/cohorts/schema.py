@@ -10,7 +10,7 @@ source       path inside the cohort's root; a zip member is `archive.zip::member
 view         PA | AP | AP_horizontal | ... | "" (not known)
 sex          M | F | ""
 age          years, NaN where not known
-role         pretrain | finetune | test; in a cohort, before the split, pretrain | probe | test
+role         pretrain | finetune | test; in a cohort, before the split, `probe` too: finetune or test by patient
 bits_stored  bits a 16-bit pixel uses; 0: not known
 inverted     whether white means low values (MONOCHROME1)
 
@@ -40,7 +40,7 @@ MANIFEST_COLUMNS = [
 COHORT_COLUMNS = [*MANIFEST_COLUMNS, "origin"]
 REJECTED_COLUMNS = ["dataset", "image_id", "source", "reason"]
 MANIFEST_ROLES = ("pretrain", "finetune", "test")
-COHORT_ROLES = ("pretrain", "probe", "test")
+COHORT_ROLES = ("pretrain", "probe", "finetune", "test")
 LONGEST_IMAGE_ID = 511
 
 

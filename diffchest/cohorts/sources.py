@@ -8,19 +8,21 @@ from pathlib import Path, PurePosixPath
 
 from diffchest.errors import DataError
 
-SUFFIXES = (".png", ".jpg", ".jpeg")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".dcm")
 MEMBER = "::"
+LARGEST_FILE = 256 * 2**20  # bytes; a radiograph has at most about 50 million
 
 
-def index_images(root: Path, depth: int) -> dict[str, str]:
-    """Map the last `depth` components of every image's path below `root` to its source.
+def index_images(root: Path, depth: int, *, stem: bool = False) -> dict[str, str]:
+    """Map the last `depth` components of every image's path below `root` (`stem`: without suffix) to its source.
 
     Files come before zip members, both in path order; of several images with one key the first counts. Raises
     `DataError` for a zip file that cannot be read.
     """
     index: dict[str, str] = {}
     for path, source in _images(root):
-        index.setdefault("/".join(path.split("/")[-depth:]), source)
+        key = "/".join(path.split("/")[-depth:])
+        index.setdefault(key.rpartition(".")[0] if stem else key, source)
     return index
 
 
@@ -43,7 +45,7 @@ class SourceReader:
     """Read images of one cohort; keeps its zip files open. Not for use by two threads or processes at once."""
 
     def __init__(self, root: str | Path) -> None:
-        self._root = Path(root)
+        self._root = Path(os.path.realpath(root))
         self._archives: dict[str, zipfile.ZipFile] = {}
 
     def read(self, source: str) -> bytes:
@@ -52,27 +54,57 @@ class SourceReader:
         if not inside_root(archive):
             raise DataError("path leaves the root")
         try:
-            return self._archive(archive).read(member) if found else (self._root / archive).read_bytes()
+            return self._read_member(archive, member) if found else self._read_file(archive)
         except (FileNotFoundError, KeyError):
             raise DataError("image is not there") from None
-        except (OSError, zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError) as error:
+        except DataError:
+            raise
+        except (OSError, ValueError, zipfile.BadZipFile, zlib.error, RuntimeError, EOFError) as error:
             raise DataError(f"cannot be read ({type(error).__name__})") from None
 
-    def _archive(self, name: str) -> zipfile.ZipFile:
-        if name not in self._archives:
-            self._archives[name] = zipfile.ZipFile(self._root / name)
-        return self._archives[name]
+    def _inside(self, path: str) -> Path:
+        """The file, wherever symbolic links lead as long as it is below the root."""
+        file = Path(os.path.realpath(self._root / path))
+        if not file.is_relative_to(self._root):
+            raise DataError("path leaves the root through a symbolic link")
+        return file
+
+    def _read_file(self, path: str) -> bytes:
+        file = self._inside(path)
+        _check_size(file.stat().st_size)
+        return file.read_bytes()
+
+    def _read_member(self, archive: str, member: str) -> bytes:
+        if archive not in self._archives:
+            self._archives[archive] = zipfile.ZipFile(self._inside(archive))
+        opened = self._archives[archive]
+        _check_size(opened.getinfo(member).file_size)
+        return opened.read(member)
+
+
+def _check_size(size: int) -> None:
+    if size > LARGEST_FILE:
+        raise DataError(f"larger than {LARGEST_FILE // 2**20} MiB")
 
 
 def _images(root: Path) -> Iterator[tuple[str, str]]:
     """Pairs (path of an image, source) below `root`: files first, then zip members."""
-    files = sorted(
-        os.path.relpath(os.path.join(folder, name), root).replace(os.sep, "/")
-        for folder, _, names in os.walk(root, followlinks=True)
-        for name in names
-    )
+    files = sorted(os.path.relpath(path, root).replace(os.sep, "/") for path in _files(root))
     yield from ((path, path) for path in files if path.lower().endswith(SUFFIXES))
     for archive in (path for path in files if path.lower().endswith(".zip")):
         for member in zip_members(root / archive):
             if member.lower().endswith(SUFFIXES):
                 yield member, f"{archive}{MEMBER}{member}"
+
+
+def _files(root: Path) -> Iterator[str]:
+    """Every file below `root`, each folder once, so that a symbolic link to a folder above ends."""
+    seen: set[tuple[int, int]] = set()
+    for folder, folders, names in os.walk(root, followlinks=True):
+        status = os.stat(folder)
+        if (status.st_dev, status.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        folders.sort()
+        yield from (os.path.join(folder, name) for name in names)

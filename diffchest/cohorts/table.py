@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from diffchest.cohorts.intake import Intake
-from diffchest.cohorts.labels import indicator_table, parse_codes
+from diffchest.cohorts.labels import BLANKS, indicator_table, listed_names, parse_codes
 from diffchest.cohorts.reading import existing_root, read_text, sex_code, years
 from diffchest.cohorts.schema import Cohort
 from diffchest.cohorts.sources import MEMBER, inside_root, zip_members
@@ -16,13 +16,13 @@ from diffchest.params import TableCohort
 def read_table_cohort(dataset: str, cohort: TableCohort) -> Cohort:
     """Read the rows of `cohort.table` that `cohort.where` keeps; role `cohort.use`.
 
-    Labels are columns of codes (see `diffchest.cohorts.labels.parse_codes`) or one column that lists findings; a blank
-    cell is not assessed. Image paths are relative to the root, or to the zip file `cohort.zip`; one that leaves the
-    root is rejected. The image id is that path.
+    Labels are columns of codes (see `diffchest.cohorts.labels.parse_codes`) or one column that lists findings, between
+    separators or as `['a', 'b']`; a blank cell is not assessed. Image paths are relative to the root, or to the zip
+    file `cohort.zip`; one that leaves the root is rejected. The image id is that path.
     """
     root = existing_root(cohort.root)
     path = root / cohort.table
-    rows = read_text(path, _columns(cohort))
+    rows = read_text(path, _columns(cohort), delimiter=cohort.delimiter, encoding=cohort.encoding)
     intake = Intake(dataset, origin=f"{cohort.root}/{cohort.table}")
     intake.flow.count("listed in the table", rows.assign(patient_id=rows[cohort.patient]))
     for column, values in cohort.where.items():
@@ -32,7 +32,7 @@ def read_table_cohort(dataset: str, cohort: TableCohort) -> Cohort:
         rows = intake.flow.keep(
             rows.assign(patient_id=rows[cohort.patient]), wanted, kept=f"{column} as wanted", dropped=f"other {column}"
         )
-    text = rows[cohort.image].str.strip()
+    text = rows[cohort.image].str.strip().str.replace("\\", "/", regex=False)  # tables made on Windows
     listed = intake.listing(
         rows,
         image=text,
@@ -61,16 +61,32 @@ def _columns(cohort: TableCohort) -> list[str]:
 def _index(root: Path, archive: str | None, paths: pd.Series) -> dict[str, str]:
     """The source of every path that exists."""
     if archive is None:
-        return {path: path for path in paths if (root / path).is_file()}
+        return {path: path for path in paths if _is_file(root / path)}
     if not inside_root(archive):
         raise DataError(f"{archive}: the zip file must lie below the root {root}")
     members = set(zip_members(root / archive))
     return {path: f"{archive}{MEMBER}{path}" for path in paths if path in members}
 
 
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name that no file system takes
+        return False
+
+
 def _labels(rows: pd.DataFrame, cohort: TableCohort, where: str) -> pd.DataFrame:
     if cohort.findings:
         cells = rows[cohort.findings].str.strip()
-        names = {cell: [name.strip() for name in cell.split(cohort.separator)] for cell in cells.unique() if cell}
-        return indicator_table(cells, {cell: [name for name in listed if name] for cell, listed in names.items()})
+        cells = cells.mask(cells.str.lower().isin(BLANKS), "")
+        column = f"{where}: column {cohort.findings!r}"
+        names = {cell: _names(cell, cohort.separator, where=column) for cell in cells.unique() if cell}
+        return indicator_table(cells, names)
     return pd.DataFrame({name: parse_codes(rows[name], where=where) for name in cohort.labels}, index=rows.index)
+
+
+def _names(cell: str, separator: str, *, where: str) -> list[str]:
+    """The findings in one cell."""
+    if cell.startswith("["):
+        return listed_names(cell, where=where)
+    return [name for name in (part.strip() for part in cell.split(separator)) if name]

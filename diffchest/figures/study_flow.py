@@ -32,9 +32,10 @@ class Level:
 
 
 def draw(params: Params) -> Figure:
-    """Draw the flow chart of every dataset from `study_flow.csv`."""
+    """Draw the flow chart of every dataset from `study_flow.csv` and `decoding_flow.csv`."""
     flow = read_rows(paths.table("study_flow"), stage="split", empty="no cohort takes part")
-    columns = {str(name): levels(rows) for name, rows in flow.groupby("dataset", sort=False)}
+    decoding = read_rows(paths.table("decoding_flow"), stage="build_lmdb", empty="no image is stored")
+    columns = {str(name): levels(rows) for name, rows in with_decoding(flow, decoding).groupby("dataset", sort=False)}
     most = max(len(column) for column in columns.values())
     height = TITLE + DATASET + most * (ROW + GAP)
     figure = new_figure("Study flow", params, height=height)
@@ -48,6 +49,12 @@ def draw(params: Params) -> Figure:
         axes.text(left, DATASET / 2, dataset + drawn, fontsize=8, weight="bold", va="center", color=BLUE)
         _draw_column(axes, column, left=left, width=width - 4, most=most)
     return figure
+
+
+def with_decoding(flow: pd.DataFrame, decoding: pd.DataFrame) -> pd.DataFrame:
+    """Return the flow, followed by what decoding dropped and left in the datasets where it dropped any image."""
+    dropped = decoding.loc[decoding["step"].str.startswith(EXCLUDED) & (decoding["images"] > 0), "dataset"]
+    return pd.concat([flow, decoding[decoding["dataset"].isin(dropped)]])
 
 
 def levels(rows: pd.DataFrame) -> list[Level]:

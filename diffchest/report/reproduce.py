@@ -26,6 +26,7 @@ EXACT = tuple(
     f"{name}.csv"
     for name in (
         "study_flow",
+        "decoding_flow",
         "positives",
         "label_cooccurrence",
         "published_audit",
@@ -36,7 +37,7 @@ EXACT = tuple(
         "data_efficiency_readers",
     )
 )
-EXACT_TABLES = tuple((paths.TABLES / name).as_posix() for name in (*EXACT, "split.csv.gz"))
+SPLIT = "split_*.csv.gz"
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,8 @@ class Check:
 
 def compare_tables(reference: str) -> Iterator[Check]:
     """Compare the label-only tables of the working tree with those committed at `reference`."""
-    for name in EXACT_TABLES:
+    names = [*EXACT, *sorted(path.name for path in paths.TABLES.glob(SPLIT))]
+    for name in ((paths.TABLES / name).as_posix() for name in names):
         path = Path(name)
         committed, found = committed_file(reference, name), path.read_bytes() if path.is_file() else None
         if committed is None and found is None:

@@ -1,0 +1,173 @@
+"""Measure reading the PadChest table and building a store from real radiographs."""
+
+import csv
+import gzip
+import hashlib
+import io
+import os
+import resource
+import statistics
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, TypeVar
+
+from PIL import Image
+
+from diffchest.cohorts.padchest import read_padchest
+from diffchest.params import PadchestCohort
+from diffchest.store_building import StoreRow, build_store, publish
+
+T = TypeVar("T")
+
+TABLES = Path("data/tables")
+SIZE = 256  # px
+LARGE_SIDE = 1024  # px, of the re-encoded files
+LARGE_IMAGES = 1000
+REPETITIONS = 3
+
+
+def in_child(function: Callable[..., T], *arguments: Any) -> T:
+    """What `function` returns in a fresh process, so that its memory and its pools are its own."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as child:
+        return child.submit(function, *arguments).result()
+
+
+def measure_ingest() -> list[list[str]]:
+    """Time and memory to read the real PadChest table, with few images there and with all of them."""
+    table = next(iter(sorted(TABLES.glob("PADCHEST_*.csv.gz"))), None)
+    if table is None:
+        return [["skipped"], [f"no PadChest table in {TABLES}: run `dvc repro tables` first"]]
+    rows = [["images in the zip", "rows kept", "read_padchest, s", "with start and imports, s", "peak memory, MB"]]
+    names = list(_image_names(table))
+    for present in (names[:: len(names) // 8], names):
+        with TemporaryDirectory() as folder:
+            root = Path(folder)
+            (root / table.name).symlink_to(table.resolve())
+            _write_zip(root / "0.zip", present)
+            begun = time.perf_counter()
+            kept, seconds, peak = in_child(_ingest, root)
+            wall = time.perf_counter() - begun
+        rows.append([f"{len(present):,}", f"{kept:,}", f"{seconds:.1f}", f"{wall:.1f}", f"{peak / 1e6:.0f}"])
+    return [*rows, ["goal", "", "5.0", "", "1000"]]
+
+
+def _image_names(table: Path) -> Iterator[str]:
+    with gzip.open(table, "rt", encoding="utf-8") as text:
+        for row in csv.DictReader(text):
+            yield row["ImageID"]
+
+
+def _write_zip(path: Path, names: list[str]) -> None:
+    """A zip file with one tiny gray PNG under each of `names`."""
+    buffer = io.BytesIO()
+    Image.new("L", (16, 16)).save(buffer, format="png")
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in dict.fromkeys(names):
+            archive.writestr(name, buffer.getvalue())
+
+
+def _ingest(root: Path) -> tuple[int, float, int]:
+    """Rows of the manifest, seconds and peak memory in bytes."""
+    begun = time.perf_counter()
+    cohort = read_padchest("padchest", PadchestCohort(format="padchest", root=str(root), images="present"))
+    seconds = time.perf_counter() - begun
+    return len(cohort.images), seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def measure_build(images: Path) -> list[list[str]]:
+    """Images/s of a build against a plain Pillow loop, and whether a killed build ends in the same file."""
+    cores = len(os.sched_getaffinity(0))
+    rows = [["images", "Pillow loop, images/s", f"build, {cores} workers, images/s", "ratio, its range", "goal"]]
+    with TemporaryDirectory() as folder:
+        temporary = Path(folder)
+        rows.append([f"as they are ({SIZE} px)", *_compare(images, temporary, cores), "1.8"])
+        large = temporary / "large"
+        _enlarge(images, large)
+        rows.append([f"re-encoded ({LARGE_SIDE} px)", *_compare(large, temporary, cores), "1.8"])
+        done, same = _interrupted(images, temporary, cores)
+    killed = f"killed with {done:,} images committed, run again"
+    return [*rows, [killed, "", f"{'the same' if same else 'ANOTHER'} sha256", "", "the same"]]
+
+
+def _compare(images: Path, temporary: Path, workers: int) -> list[str]:
+    """Median images/s of both, and the median of the ratios of neighbouring runs."""
+    paths = sorted(images.glob("*.jpg"))
+    loop, build = [], []
+    for path in paths:  # warm the cache for both
+        path.read_bytes()
+    for _ in range(REPETITIONS):
+        begun = time.perf_counter()
+        for path in paths:
+            _pillow_square(path)
+        loop.append(len(paths) / (time.perf_counter() - begun))
+        build.append(len(paths) / in_child(_build, images, temporary / "whole", workers))
+    ratios = [ours / plain for ours, plain in zip(build, loop, strict=True)]
+    spread = f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+    return [f"{statistics.median(loop):,.0f}", f"{statistics.median(build):,.0f}", spread]
+
+
+def _pillow_square(path: Path) -> bytes:
+    """What a user would write without DiffChest."""
+    image = Image.open(path).convert("L")
+    scale = SIZE / max(image.size)
+    image = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.LANCZOS)
+    square = Image.new("L", (SIZE, SIZE))
+    square.paste(image, ((SIZE - image.width) // 2, (SIZE - image.height) // 2))
+    return square.tobytes()
+
+
+def _build(images: Path, folder: Path, workers: int) -> float:
+    """Build and publish `folder`.store; seconds, the start of the pool included."""
+    working, target = folder.with_suffix(".working"), folder.with_suffix(".store")
+    paths = sorted(images.glob("*.jpg"), key=lambda path: path.stem)
+    rows = [StoreRow(path.stem, str(images), path.name, 0, False) for path in paths]
+    begun = time.perf_counter()
+    rejected = build_store(rows, working, size=SIZE, codec="raw", workers=workers)
+    publish(working, target)
+    seconds = time.perf_counter() - begun
+    working.unlink()
+    if rejected:
+        raise SystemExit(f"{len(rejected)} images were rejected, the first: {rejected[0]}")
+    return seconds
+
+
+def _enlarge(images: Path, target: Path) -> None:
+    """Write the first of `images` again, larger, as files from a hospital are."""
+    target.mkdir()
+    for path in sorted(images.glob("*.jpg"))[:LARGE_IMAGES]:
+        image = Image.open(path).convert("L")
+        scale = LARGE_SIDE / max(image.size)
+        size = (round(image.width * scale), round(image.height * scale))
+        image.resize(size, Image.Resampling.BICUBIC).save(target / path.name, quality=90)
+
+
+def _interrupted(images: Path, temporary: Path, workers: int) -> tuple[int, bool]:
+    """Kill a build half-way through its file, run it again; images it had, whether the files are the same."""
+    half = (temporary / "whole.store").stat().st_size // 2
+    working = temporary / "killed.working"
+    process = get_context("spawn").Process(target=_build, args=(images, temporary / "killed", workers))
+    process.start()
+    while process.is_alive() and (not working.exists() or working.stat().st_size < half):
+        time.sleep(0.01)
+    process.kill()
+    process.join()
+    done = in_child(_images_done, working)
+    in_child(_build, images, temporary / "killed", workers)
+    in_child(_build, images, temporary / "whole", workers)
+    return done, _sha256(temporary / "killed.store") == _sha256(temporary / "whole.store")
+
+
+def _images_done(working: Path) -> int:
+    from diffchest.store import ImageStore
+
+    return len(ImageStore(working))
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
