@@ -58,7 +58,7 @@ def test_reads_what_was_stored(rows, tmp_path, codec):
     rejected = build(rows, tmp_path, codec)
     assert [entry.image_id for entry in rejected] == ["d/003.png", "d/006.png"]
     assert [entry.reason.split(" (")[0] for entry in rejected] == [
-        "not a readable PNG or JPEG file",
+        "not a PNG, JPEG or DICOM file",
         "image is not there",
     ]
     store = ImageStore(tmp_path / "images.lmdb")
