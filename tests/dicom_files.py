@@ -63,6 +63,7 @@ def jpeg(values: np.ndarray, bits: int, syntax: str) -> bytes:
         Image.fromarray(values).save(buffer, format="JPEG", quality=98)
         return buffer.getvalue()
     if syntax == uid.JPEGLossless:
-        return imagecodecs.ljpeg_encode(values, bitspersample=bits)
-    lossless = {"lossless": True, "predictor": 1} if syntax == uid.JPEGLosslessSV1 else {"level": 98}
-    return imagecodecs.jpeg8_encode(values, bitspersample=bits, **lossless)
+        return bytes(imagecodecs.ljpeg_encode(values, bitspersample=bits))
+    if syntax == uid.JPEGLosslessSV1:
+        return bytes(imagecodecs.jpeg8_encode(values, bitspersample=bits, lossless=True, predictor=1))
+    return bytes(imagecodecs.jpeg8_encode(values, bitspersample=bits, level=98))

@@ -2,13 +2,14 @@
 
 import io
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pydicom
 import pytest
 from pydicom import Dataset, Sequence, uid
 from pydicom.data import get_testdata_file
-from pydicom.encaps import encapsulate
+from pydicom.encaps import encapsulate, get_frame
 from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
 
 from diffchest import dicom as dicom_module
@@ -56,12 +57,11 @@ def test_lossy_jpeg(syntax, bits, tolerance):
 def test_files_of_other_writers_agree(name):
     """The same MR slice, stored by several tools; window 600 +- 800."""
     plain, other = (
-        get_testdata_file(f"MR_small{suffix}.dcm", download=False, read=False) for suffix in ("", f"_{name}")
+        Path(str(get_testdata_file(f"MR_small{suffix}.dcm", download=False, read=False))) for suffix in ("", f"_{name}")
     )
     expected = np.clip((pydicom.dcmread(plain).pixel_array - 599.5) / 1599 + 0.5, 0, 1)
     for path in (plain, other):
-        with open(path, "rb") as file:
-            np.testing.assert_allclose(decode(file.read()), expected, atol=1e-6)
+        np.testing.assert_allclose(decode(path.read_bytes()), expected, atol=1e-6)
 
 
 def test_unused_bits_are_dropped(values):
@@ -125,8 +125,7 @@ def test_windows_agree_with_pydicom(values):
 
 
 def test_linear_is_the_default_and_an_empty_window_is_none(values):
-    window = {"WindowCenter": 0, "WindowWidth": 2000}
-    signed = dicom(values - 2048, bits=12, **window)
+    signed = dicom(values - 2048, bits=12, WindowCenter=0, WindowWidth=2000)
     np.testing.assert_allclose(decode(signed), linear(values - 2048.0, 0, 2000), atol=1e-6)
     empty = dicom(values, bits=12, WindowCenter=None, WindowWidth=None, VOILUTFunction=None)
     np.testing.assert_allclose(decode(empty), values / 4095, atol=1e-7)
@@ -249,7 +248,7 @@ def test_half_a_code_stream_is_refused(syntax):
     """A lenient decoder would return a picture that is gray from the middle down."""
     noise = np.random.default_rng(0).integers(0, 256, (64, 64))
     whole = pydicom.dcmread(io.BytesIO(dicom(noise, bits=8, syntax=syntax)))
-    frame = pydicom.encaps.get_frame(whole.PixelData, 0, number_of_frames=1)
+    frame = get_frame(whole.PixelData, 0, number_of_frames=1)
     whole.PixelData = encapsulate([frame[: len(frame) // 2]])
     with pytest.raises(DataError, match="truncated or damaged"):
         decode(written(whole, syntax))
