@@ -12,6 +12,7 @@ import platform
 import shlex
 import signal
 import sys
+import time
 from datetime import date
 from pathlib import Path
 
@@ -22,9 +23,11 @@ PARTS = {
     "ingest": "the real PadChest table through read_padchest",
     "build": "a store built from radiographs, against a plain Pillow loop; killed and carried on",
     "codec": "random reads from raw, png and jpeg stores, against decoding the source files",
+    "damaged": "damaged files through decode, in child processes",
     "large": "a store of 515,704 images, written, opened and read",
 }
 IMAGES = Path("../shared/data/open_cxr")
+DAMAGED_FILES = 2000
 
 
 def main() -> None:
@@ -40,10 +43,11 @@ def main() -> None:
         "ingest": measure_ingest,
         "build": lambda: measure_build(images),
         "codec": lambda: measure_codec(images),
+        "damaged": lambda: _measure_damaged(images),
         "large": lambda: measure_large(images),
     }
     parts = arguments.parts or [name for name in PARTS if name != "large"]
-    if {"build", "codec", "large"} & set(parts) and not any(images.glob("*.jpg")):
+    if set(parts) - {"ingest"} and not any(images.glob("*.jpg")):
         parser.error(f"{images}: no .jpg files there; name their folder with --images")
     print(f"`python {shlex.join(sys.argv)}`, {date.today()}, {_processor()}, {len(os.sched_getaffinity(0))} cores\n")
     for part in parts:
@@ -52,6 +56,21 @@ def main() -> None:
         for cells in (header, ["---"] * len(header), *rows):
             print(f"| {' | '.join(cells)} |")
         print(flush=True)
+
+
+def _measure_damaged(images: Path) -> list[list[str]]:
+    """What becomes of the files of `tests/damaged.py`."""
+    sys.path.append(str(Path(__file__).resolve().parent.parent))
+    from tests.damaged import examine
+
+    begun = time.perf_counter()
+    outcome = examine(DAMAGED_FILES, images.resolve())
+    seconds = time.perf_counter() - begun
+    counts = [outcome.tried, outcome.decoded, outcome.rejected.total(), len(outcome.crashed)]
+    return [
+        ["files", "decoded", "rejected with a reason", "ended or stalled the process (goal 0)", "seconds"],
+        [*(f"{count:,}" for count in counts), f"{seconds:.0f}"],
+    ]
 
 
 def _processor() -> str:
