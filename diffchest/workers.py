@@ -7,17 +7,20 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from itertools import islice
 from typing import Any, TypeVar
 
-from joblib import Parallel, delayed, parallel_config
+from joblib import Parallel, delayed, effective_n_jobs, parallel_config
 from joblib.externals.loky import ProcessPoolExecutor
 from joblib.externals.loky.process_executor import TerminatedWorkerError
+from joblib.parallel import get_active_backend
 
 from diffchest.errors import DataError
 
 T = TypeVar("T")
 R = TypeVar("R")
 
+JOBS_A_WORKER = 4  # where a cluster gives results back only all together
 WAIT = 60  # seconds for the workers of a cluster to come
 
 _on_cluster: ContextVar[bool] = ContextVar("on_cluster", default=False)
@@ -33,17 +36,29 @@ def spread(function: Callable[[T], R], items: Iterable[T], *, workers: int) -> I
     Inside `cluster` the cluster's workers compute, however many they are, unless `workers` is 1. Local processes do not
     outlive this one. Raises `WorkerLostError` when one of them dies.
     """
+    jobs = (delayed(function)(item) for item in items)
     if workers > 1 and _on_cluster.get():
+        yield from _on_the_cluster(jobs)
+        return
+    # the watch starts before a worker takes work: one that waits for a task or a lock would never come to it
+    with parallel_config("loky", n_jobs=workers, initializer=_end_with, initargs=(os.getpid(),)):
         pool = Parallel(return_as="generator")
-    else:
-        # the watch starts before a worker takes work: one that waits for a task or a lock would never come to it
-        with parallel_config("loky", n_jobs=workers, initializer=_end_with, initargs=(os.getpid(),)):
-            pool = Parallel(return_as="generator")
-    results: Any = pool(delayed(function)(item) for item in items)  # joblib's annotations allow None
+    results: Any = pool(jobs)  # joblib's annotations allow None
     try:
         yield from results
     except TerminatedWorkerError as error:
         raise WorkerLostError(str(error).splitlines()[0]) from None
+
+
+def _on_the_cluster(jobs: Iterator[Any]) -> Iterator[Any]:
+    """Results in order; ray gives them back only all together, so it is given a few jobs for each worker at a time."""
+    backend: Any = get_active_backend()[0]  # joblib's annotations allow a sentinel
+    if backend.supports_return_generator:
+        results: Any = Parallel(return_as="generator")(jobs)
+        yield from results
+        return
+    while some := list(islice(jobs, JOBS_A_WORKER * effective_n_jobs(-1))):
+        yield from Parallel()(some)
 
 
 def apart(function: Callable[[T], R], items: Iterable[T], *, lost: Callable[[T], R]) -> Iterator[R]:

@@ -34,12 +34,15 @@ def main() -> None:
 
     unreadable = manifest[manifest["image_id"].isin(reasons)]
     unreadable = unreadable.assign(reason=unreadable["image_id"].map(reasons))[REJECTED_COLUMNS]
-    for name, rows_of in manifest.groupby("dataset"):
-        report = paths.INGEST / f"{name}_rejected.csv"
+    totals = {str(name): len(images) for name, images in manifest.groupby("dataset")}
+    reports = {name: paths.INGEST / f"{name}_rejected.csv" for name in totals}
+    for name, report in reports.items():
         decoded = unreadable[unreadable["dataset"] == name]
-        rejected = pd.concat([pd.read_csv(paths.rejected(str(name))), decoded])
+        rejected = pd.concat([pd.read_csv(paths.rejected(name)), decoded])
         write_table(report, rejected.sort_values(["image_id", "reason"]))
-        check_rejected(decoded, {str(name): len(rows_of)}, limit=params.cohorts.max_rejected_fraction, report=report)
+    for name, report in reports.items():  # after every report is written
+        decoded = unreadable[unreadable["dataset"] == name]
+        check_rejected(decoded, totals, limit=params.cohorts.max_rejected_fraction, report=report)
     write_table(paths.table("decoding_flow"), decoding_flow(manifest, list(reasons)))
     publish(working, paths.IMAGES)
     write_manifest(paths.STORED_MANIFEST, manifest[~manifest["image_id"].isin(reasons)].reset_index(drop=True))

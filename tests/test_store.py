@@ -15,6 +15,8 @@ from multiprocessing import get_context
 import lmdb
 import numpy as np
 import pytest
+from joblib import parallel_config, register_parallel_backend
+from joblib.parallel import ThreadingBackend
 
 from diffchest import store_building, workers
 from diffchest.errors import DataError
@@ -247,6 +249,36 @@ def test_a_cluster_that_is_not_there_is_named(monkeypatch):
     expected = r"runtime\.scheduler: no dask worker at tcp://127\.0\.0\.1:9"
     with pytest.raises(DataError, match=expected), cluster("dask", "tcp://127.0.0.1:9"):
         pass
+
+
+class TogetherBackend(ThreadingBackend):
+    """Gives results back only all together, as ray's does."""
+
+    supports_return_generator = False
+
+
+def test_a_backend_without_generators_gives_every_result_in_order():
+    register_parallel_backend("together", TogetherBackend)
+    token = workers._on_cluster.set(True)
+    try:
+        with parallel_config("together", n_jobs=2):
+            assert list(spread(str, iter(range(50)), workers=2)) == [str(number) for number in range(50)]
+    finally:
+        workers._on_cluster.reset(token)
+
+
+def test_ray_gives_the_same_bytes(rows, tmp_path, monkeypatch):
+    pytest.importorskip("ray", reason="the optional extra `ray` is not installed")
+    monkeypatch.setattr(store_building, "BATCH", 3)
+    monkeypatch.setattr(store_building, "POOL_FROM", 10)
+    folders = [tmp_path / name for name in ("here", "there")]
+    for folder in folders:
+        folder.mkdir()
+    expected = build(rows, folders[0])
+    with cluster("ray"):
+        assert build(rows, folders[1], workers=2) == expected
+    first, second = ((folder / "images.lmdb").read_bytes() for folder in folders)
+    assert first == second
 
 
 def test_a_backend_that_is_not_installed_is_named(monkeypatch):

@@ -7,12 +7,10 @@ from diffchest.cohorts.padchest import read_padchest
 from diffchest.cohorts.schema import Cohort
 from diffchest.cohorts.table import read_table_cohort
 from diffchest.errors import DataError
-from diffchest.params import ChexpertCohort, MimicCxrCohort, NihCohort, PadchestCohort, TableCohort
+from diffchest.params import AnyCohort, ChexpertCohort, MimicCxrCohort, NihCohort, PadchestCohort, TableCohort
 
 
-def read_cohort(
-    dataset: str, cohort: PadchestCohort | ChexpertCohort | MimicCxrCohort | NihCohort | TableCohort
-) -> Cohort:
+def read_cohort(dataset: str, cohort: AnyCohort) -> Cohort:
     """Read one cohort in its native format.
 
     Raises `DataError` when its root or a table is missing, a column is missing or holds values it cannot, or no image
