@@ -134,7 +134,6 @@ def _build(images: Path, folder: Path, workers: int) -> float:
     rejected = build_store(rows, working, size=SIZE, codec="raw", workers=workers)
     publish(working, target)
     seconds = time.perf_counter() - begun
-    working.unlink()
     get_reusable_executor().shutdown(wait=True)  # a process of multiprocessing would wait for idle workers
     if rejected:
         raise SystemExit(f"{len(rejected)} images were rejected, the first: {rejected[0]}")

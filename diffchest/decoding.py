@@ -20,28 +20,45 @@ SIXTEEN_BIT_MODES = ("I", "I;16", "I;16B", "I;16L")
 CHATTY = ("PIL", "pydicom", "openjpeg", "pylibjpeg")  # loggers that report every oddity of a damaged file
 
 
-def decode(data: bytes, *, bits_stored: int | None = None, invert: bool = False) -> np.ndarray:
-    """Decode a PNG, JPEG or DICOM file to float32 [H, W] in [0, 1]; the first image where a file holds several.
+@contextmanager
+def quiet_decoders() -> Iterator[None]:
+    """No warnings from the decoders inside: the reason of a rejection is told once, by `DataError`."""
+    levels = {name: logging.getLogger(name).level for name in CHATTY}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for name in CHATTY:
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+        try:
+            yield
+        finally:
+            for name, level in levels.items():
+                logging.getLogger(name).setLevel(level)
 
-    16-bit gray is divided by the largest value of `bits_stored` bits (None: the fewest of 8, 10, 12, 14, 16 that hold
-    the image's largest value), never cut to 8 bits. Colour, palette and CMYK images (as Adobe writes them) become luma;
-    transparency is ignored: a pixel keeps its colour however transparent it is. Orientation marks are ignored too.
-    `invert`: white means low values (MONOCHROME1). A DICOM file says both for itself, and is believed: `bits_stored`
-    and `invert` do not apply to it. Raises `DataError` with a short reason for whatever cannot be decoded.
+
+def decode(data: bytes, *, bits_stored: int | None = None, invert: bool = False) -> np.ndarray:
+    """Decode a PNG, JPEG or DICOM file to [H, W]: uint8 for PNG and JPEG of 8 bits, else float32 in [0, 1].
+
+    Of several images in a file, the first. 16-bit gray is divided by the largest value of `bits_stored` bits (None: the
+    fewest of 8, 10, 12, 14, 16 that hold the image's largest value), never cut to 8 bits. Colour, palette and CMYK
+    images (as Adobe writes them) become luma; transparency is ignored: a pixel keeps its colour however transparent it
+    is. Orientation marks are ignored too. `invert`: white means low values (MONOCHROME1). A DICOM file says both for
+    itself, and is believed: `bits_stored` and `invert` do not apply to it.
+    Raises `DataError` with a short reason for whatever cannot be decoded.
     """
     if not data:
         raise DataError("empty file")
-    with _silence():
-        if is_dicom(data):
-            return decode_dicom(data)
-        if data.startswith(PNG_SIGNATURE):
-            image = _opened(data, "PNG")
-        elif data.startswith(JPEG_SIGNATURE):
-            image = _opened(data, "JPEG")
-        else:
-            raise DataError("not a PNG, JPEG or DICOM file")
-        pixels = _gray(image, bits_stored)
-    return 1.0 - pixels if invert else pixels
+    if is_dicom(data):
+        return decode_dicom(data)
+    if data.startswith(PNG_SIGNATURE):
+        image = _opened(data, "PNG")
+    elif data.startswith(JPEG_SIGNATURE):
+        image = _opened(data, "JPEG")
+    else:
+        raise DataError("not a PNG, JPEG or DICOM file")
+    pixels = _gray(image, bits_stored)
+    if invert:
+        pixels = 255 - pixels if pixels.dtype == np.uint8 else 1.0 - pixels
+    return pixels
 
 
 def _opened(data: bytes, form: str) -> Image.Image:
@@ -68,7 +85,7 @@ def _gray(image: Image.Image, bits_stored: int | None) -> np.ndarray:
         pixels /= _largest_value(int(pixels.max()), bits_stored)
         return pixels
     gray = image.convert("RGB").convert("L") if image.mode in ("P", "PA") else image.convert("L")
-    return np.asarray(gray, dtype=np.float32) / np.float32(255.0)
+    return np.asarray(gray)
 
 
 def _largest_value(found: int, bits_stored: int | None) -> float:
@@ -81,18 +98,3 @@ def _largest_value(found: int, bits_stored: int | None) -> float:
 
 def _damaged(form: str, error: Exception) -> DataError:
     return DataError(f"truncated or damaged ({form}: {type(error).__name__})")
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    """No warnings from the decoders: the reason of a rejection is told once, by `DataError`."""
-    levels = {name: logging.getLogger(name).level for name in CHATTY}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for name in CHATTY:
-            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-        try:
-            yield
-        finally:
-            for name, level in levels.items():
-                logging.getLogger(name).setLevel(level)

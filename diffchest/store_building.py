@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import lmdb
 
 from diffchest.cohorts.sources import MEMBER, SourceReader
-from diffchest.decoding import decode
+from diffchest.decoding import decode, quiet_decoders
 from diffchest.errors import DataError
 from diffchest.images import RESIZE, encode_square, to_square
 from diffchest.progress import progress
@@ -29,7 +29,7 @@ from diffchest.workers import WorkerLostError, apart, spread
 
 BATCH = 128  # images one task of the pool prepares
 COMMIT = 2048  # images written in one transaction
-POOL_FROM = 1000  # fewer images are prepared faster than a pool starts
+POOL_FROM = 500  # fewer images of usual size are prepared faster than a pool starts
 PAGE = 4096  # bytes of a page of LMDB
 LOST = "decoding it ended the process (out of memory, or a crash of the decoder)"
 
@@ -58,7 +58,7 @@ def fingerprint(rows: Sequence[StoreRow], *, size: int, codec: str) -> str:
     """
     files = sorted({os.path.join(row.root, row.source.partition(MEMBER)[0]) for row in rows})
     stats = [[path, *_stat(path)] for path in files]
-    return _sha256([STORE_VERSION, size, codec, rows, stats])[:16]
+    return _sha256([STORE_VERSION, RESIZE, size, codec, rows, stats])[:16]
 
 
 def build_store(rows: Sequence[StoreRow], working: Path, *, size: int, codec: str, workers: int) -> list[Rejected]:
@@ -67,45 +67,59 @@ def build_store(rows: Sequence[StoreRow], working: Path, *, size: int, codec: st
     Returns the images that could not be read; one bad image never stops a build.
     """
     working.parent.mkdir(parents=True, exist_ok=True)
-    with closing(_writable(working, len(rows), size)) as environment:
-        record = _read_record(environment) or _new_record(rows, size, codec)
-        todo = rows[record["done"] :]
-        _check_room(working, images=len(rows) + len(todo), size=size, codec=codec)
-        prepared = _prepare_all(todo, size=size, codec=codec, workers=workers, build=str(working))
-        results = zip(todo, progress(prepared, total=len(todo), desc="images"), strict=True)
-        while chunk := list(islice(results, COMMIT)):
-            with _room_to_write(working):
-                _commit(environment, record, chunk)
-        return [Rejected(*entry) for entry in record["rejected"]]
+    record = _done_before(working)
+    resumed = record is not None
+    if record is None:
+        working.unlink(missing_ok=True)  # nothing was committed to it
+        record = _new_record(rows, size, codec)
+    todo = rows[record["done"] :]
+    _check_room(working, images=len(todo) + resumed * len(rows), size=size, codec=codec)
+    prepared = _prepare_all(todo, size=size, codec=codec, workers=workers, build=str(working))
+    _write(working, record, zip(todo, progress(prepared, total=len(todo), desc="images"), strict=True), rows=len(rows))
+    if resumed:
+        _write_anew(working, rows, record)
+    return [Rejected(*entry) for entry in record["rejected"]]
 
 
 def publish(working: Path, target: Path) -> None:
-    """Write the finished store `working` to `target`, which appears when it is whole.
-
-    Written anew, in equal steps: the pages of a working file that was interrupted hold other remains of old pages.
-    """
+    """Make the finished store `working` appear as `target`, which is there whole or not at all."""
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(target.name + ".tmp")
-    temporary.unlink(missing_ok=True)
-    with closing(lmdb.open(str(working), subdir=False, readonly=True, lock=False)) as source:
-        record = _read_record(source) or {}
-        with (
-            closing(_writable(temporary, record["done"], record["size"], sync=False)) as store,
-            source.begin(buffers=True) as reading,
-        ):
-            entries = iter(reading.cursor())
-            while chunk := list(islice(entries, COMMIT)):
-                with _room_to_write(temporary):
-                    _put_all(store, chunk)
-            with _room_to_write(temporary):
-                store.sync(True)
+    shutil.move(working, temporary)  # copies where they lie on different disks
     os.replace(temporary, target)
 
 
-def _writable(path: Path, images: int, size: int, *, sync: bool = True) -> lmdb.Environment:
-    """An environment with generous room, of which only pages in use take space, that depends on nothing else."""
-    map_size = 2 * images * (size * size + 8192) + 2**26
-    return lmdb.open(str(path), subdir=False, map_size=map_size, lock=False, sync=sync)
+def _write(path: Path, record: dict[str, Any], results: Iterator[tuple[StoreRow, bytes | str]], *, rows: int) -> None:
+    """Commit `results` chunk by chunk to the store at `path`, for which `record` says what is done."""
+    # generous room, of which only pages in use take space, that depends on nothing else
+    map_size = 2 * rows * (record["size"] ** 2 + 8192) + 2**26
+    with _room_to_write(path), closing(lmdb.open(str(path), subdir=False, map_size=map_size, lock=False)) as store:
+        while chunk := list(islice(results, COMMIT)):
+            _commit(store, record, chunk)
+
+
+def _write_anew(working: Path, rows: Sequence[StoreRow], record: dict[str, Any]) -> None:
+    """Replace a store that was interrupted by one written in the steps of one that was not.
+
+    Their content is the same, but LMDB leaves remains of old pages in the unused bytes of new ones.
+    """
+    again = working.with_suffix(".again")
+    again.unlink(missing_ok=True)
+    reasons = dict(record["rejected"])
+    with closing(lmdb.open(str(working), subdir=False, readonly=True, lock=False)) as source, source.begin() as reading:
+        results = ((row, reasons.get(row.image_id) or reading.get(row.image_id.encode())) for row in rows)
+        fresh = {**record, "images": 0, "done": 0, "rejected": []}
+        _write(again, fresh, results, rows=len(rows))
+    os.replace(again, working)
+
+
+def _done_before(working: Path) -> dict[str, Any] | None:
+    """The record of an earlier, interrupted build, None where nothing was committed."""
+    if not working.is_file() or not working.stat().st_size:
+        return None
+    with closing(lmdb.open(str(working), subdir=False, readonly=True, lock=False)) as store, store.begin() as reading:
+        data = reading.get(RECORD)
+    return json.loads(data) if data else None
 
 
 def _new_record(rows: Sequence[StoreRow], size: int, codec: str) -> dict[str, Any]:
@@ -123,12 +137,6 @@ def _new_record(rows: Sequence[StoreRow], size: int, codec: str) -> dict[str, An
     }
 
 
-def _read_record(environment: lmdb.Environment) -> dict[str, Any] | None:
-    with environment.begin() as transaction:
-        data = transaction.get(RECORD)
-    return json.loads(data) if data else None
-
-
 def _commit(
     environment: lmdb.Environment, record: dict[str, Any], chunk: Sequence[tuple[StoreRow, bytes | str]]
 ) -> None:
@@ -140,24 +148,20 @@ def _commit(
     _put_all(environment, images, json.dumps(record).encode())
 
 
-def _put_all(environment: lmdb.Environment, entries: Sequence[tuple[Any, Any]], record: bytes | None = None) -> None:
-    """Append `entries` (key, value: bytes or buffers) and replace the record in one transaction.
-
-    A map that is full is made larger.
-    """
+def _put_all(environment: lmdb.Environment, entries: Sequence[tuple[bytes, bytes]], record: bytes) -> None:
+    """Append `entries` (key, value) and replace the record in one transaction; a map that is full is made larger."""
     try:
         with environment.begin(write=True) as transaction:
             for key, value in entries:
                 transaction.put(key, value, append=True)
-            if record is not None:
-                transaction.put(RECORD, record)
+            transaction.put(RECORD, record)
     except lmdb.MapFullError:
         environment.set_mapsize(2 * environment.info()["map_size"])
         _put_all(environment, entries, record)
 
 
 def _check_room(path: Path, *, images: int, size: int, codec: str) -> None:
-    """Raise `DataError` before any work when `images` uncompressed images (the final file's too) cannot fit."""
+    """Raise `DataError` before any work when `images` uncompressed images cannot fit."""
     needed = images * (math.ceil(size * size / PAGE) + 1) * PAGE if codec == "raw" else 0
     free = shutil.disk_usage(path.parent).free
     if needed > free:
@@ -198,15 +202,17 @@ def _prepare_all(rows: Sequence[StoreRow], *, size: int, codec: str, workers: in
 
 
 def _prepare_batch(rows: Sequence[StoreRow], *, size: int, codec: str, build: str) -> list[bytes | str]:
-    results: list[bytes | str] = []
-    for row in rows:
-        try:
-            data = _reader(row.root, build, threading.get_ident()).read(row.source)
-            pixels = decode(data, bits_stored=row.bits_stored or None, invert=row.inverted)
-            results.append(encode_square(to_square(pixels, size), codec))
-        except DataError as error:
-            results.append(str(error))
-    return results
+    with quiet_decoders():
+        return [_prepare(row, size=size, codec=codec, build=build) for row in rows]
+
+
+def _prepare(row: StoreRow, *, size: int, codec: str, build: str) -> bytes | str:
+    try:
+        data = _reader(row.root, build, threading.get_ident()).read(row.source)
+        pixels = decode(data, bits_stored=row.bits_stored or None, invert=row.inverted)
+        return encode_square(to_square(pixels, size), codec)
+    except DataError as error:
+        return str(error)
 
 
 @functools.lru_cache(maxsize=64)

@@ -33,6 +33,15 @@ def test_scaling_is_antialiased():
     np.testing.assert_allclose(to_square(stripes.astype(np.float32), 64) / 255, expected, atol=0.02)
 
 
+def test_eight_bit_images_are_scaled_as_in_float():
+    y, x = np.mgrid[0:600, 0:500]
+    picture = np.rint(127.5 + 80 * np.sin(x * y / 9000) + 45 * np.cos(x / 3)).astype(np.uint8)
+    difference = np.abs(to_square(picture, 128) - to_square(picture / np.float32(255), 128).astype(int))
+    assert difference.max() <= 3
+    assert difference.mean() < 0.3
+    np.testing.assert_array_equal(to_square(picture[:128, :128], 128), picture[:128, :128])
+
+
 def test_sixteen_bit_depth_survives_scaling():
     """A window of 64 of 4096 gray values: cut to 8 bits first, only 4 of them would be left."""
     values = np.tile(np.arange(2048, 2112, dtype=np.uint16), (64, 1))

@@ -45,7 +45,8 @@ class SourceReader:
     """Read images of one cohort; keeps its zip files open. Not for use by two threads or processes at once."""
 
     def __init__(self, root: str | Path) -> None:
-        self._root = Path(os.path.realpath(root))
+        self._root = os.path.realpath(root)
+        self._folders: dict[str, str] = {}  # their real paths: finding one takes longer than opening a file
         self._archives: dict[str, zipfile.ZipFile] = {}
 
     def read(self, source: str) -> bytes:
@@ -62,17 +63,22 @@ class SourceReader:
         except (OSError, ValueError, zipfile.BadZipFile, zlib.error, RuntimeError, EOFError) as error:
             raise DataError(f"cannot be read ({type(error).__name__})") from None
 
-    def _inside(self, path: str) -> Path:
+    def _inside(self, path: str) -> str:
         """The file, wherever symbolic links lead as long as it is below the root."""
-        file = Path(os.path.realpath(self._root / path))
-        if not file.is_relative_to(self._root):
+        folder, name = os.path.split(path)
+        if folder not in self._folders:
+            self._folders[folder] = os.path.realpath(os.path.join(self._root, folder))
+        file = os.path.join(self._folders[folder], name)
+        if os.path.islink(file):
+            file = os.path.realpath(file)
+        if os.path.commonpath([file, self._root]) != self._root:
             raise DataError("path leaves the root through a symbolic link")
         return file
 
     def _read_file(self, path: str) -> bytes:
-        file = self._inside(path)
-        _check_size(file.stat().st_size)
-        return file.read_bytes()
+        with open(self._inside(path), "rb") as file:
+            _check_size(os.fstat(file.fileno()).st_size)
+            return file.read()
 
     def _read_member(self, archive: str, member: str) -> bytes:
         if archive not in self._archives:
