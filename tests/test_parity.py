@@ -8,7 +8,8 @@ import torch
 
 from diffchest.diffusion import ddim_decode, ddim_encode, linear_schedule
 from diffchest.model import DiffusionAutoencoder, load_authors
-from diffchest.model.authors import geometry, our_name
+from diffchest.model.authors.geometry import geometry
+from diffchest.model.authors.network import LINEAR, their_name
 from diffchest.params import DiffusionParams
 
 SCHEDULE = linear_schedule(timesteps=1000)
@@ -52,16 +53,17 @@ def test_sampling(model, vectors):
 
 def test_full_size_network_has_the_authors_tensors(shared):
     """Names, shapes and counts of the 256 px checkpoint, on a network without storage."""
-    with (shared / "parity" / "authors_256px_keys.csv").open() as file:
+    path = shared / "parity" / "authors_256px_keys.csv"
+    with path.open() as file:
         listed = {row["key"]: tuple(map(int, row["shape"].split("x"))) for row in csv.DictReader(file)}
-    theirs = {key.removeprefix("ema_model."): s for key, s in listed.items() if key.startswith("ema_model.")}
-    params, size = geometry(theirs)
+    theirs = {key: shape for key, shape in listed.items() if key.startswith("ema_model.")}
+    params, size = geometry(theirs, source=path)
     assert size == 256
     with torch.device("meta"):
         model = DiffusionAutoencoder(
             params, DiffusionParams(timesteps=1000, beta_start=1e-4, beta_end=0.02, prediction="epsilon"), size
         )
-    ours = {name: tensor.numel() for name, tensor in model.state_dict().items()}
-    assert ours == {our_name(name): int(np.prod(shape)) for name, shape in theirs.items()}
+    ours = {their_name(name): tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    assert ours == {key: shape[:2] if LINEAR.search(key) else shape for key, shape in theirs.items()}
     assert sum(p.numel() for p in model.unet.parameters()) == 138_341_891
     assert sum(p.numel() for p in model.encoder.parameters()) == 30_150_400

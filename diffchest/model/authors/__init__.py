@@ -1,0 +1,1 @@
+"""Import of the authors' checkpoints; `python -m diffchest.model.authors` converts them to our files."""
