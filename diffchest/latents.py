@@ -59,7 +59,7 @@ class Latents:
         except FileNotFoundError:
             raise DataError(f"{path}: no such file; run `dvc repro extract_latents`") from None
         except (BadZipFile, KeyError, ValueError, EOFError) as error:
-            raise DataError(f"{path}: not a file of latents ({error}); run `dvc repro -f extract_latents`") from None
+            raise DataError(f"{path}: not a file of latents ({error}); run `dvc repro -f -s extract_latents`") from None
 
 
 @torch.inference_mode()

@@ -61,7 +61,7 @@ class MimicCxrCohort(CohortBase):
 
 
 class NihCohort(CohortBase):
-    """NIH ChestX-ray14 as distributed, archives unpacked."""
+    """NIH ChestX-ray14 as distributed, the archives unpacked or as zip files."""
 
     format: Literal["nih"]
     use: Literal["pretrain", "probe", "official"] = "probe"

@@ -67,7 +67,7 @@ class ImageStore:
         if record.get("version") != STORE_VERSION:
             found = record.get("version", "none")
             raise DataError(
-                f"{self._path}: expected store version {STORE_VERSION}, found {found}; run `dvc repro -f build_lmdb`"
+                f"{self._path}: expected store version {STORE_VERSION}, found {found}; run `dvc repro -f -s build_lmdb`"
             )
         return record
 
@@ -88,12 +88,12 @@ def _environment(path: str) -> lmdb.Environment:
     try:
         environment = lmdb.open(path, subdir=False, readonly=True, lock=False, readahead=False)
     except lmdb.Error as error:
-        raise DataError(f"{path}: not an image store ({error}); run `dvc repro -f build_lmdb`") from None
+        raise DataError(f"{path}: not an image store ({error}); run `dvc repro -f -s build_lmdb`") from None
     expected = (environment.info()["last_pgno"] + 1) * environment.stat()["psize"]
     if status.st_size < expected:  # reading past the end would kill the process
         environment.close()
         raise DataError(
-            f"{path}: cut short, expected {expected} bytes, found {status.st_size}; run `dvc repro -f build_lmdb`"
+            f"{path}: cut short, expected {expected} bytes, found {status.st_size}; run `dvc repro -f -s build_lmdb`"
         )
     _environments[path] = (identity, environment)
     return environment

@@ -11,7 +11,7 @@ import math
 import os
 import shutil
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from itertools import chain, islice
 from pathlib import Path
@@ -54,7 +54,7 @@ class Rejected(NamedTuple):
 def fingerprint(rows: Sequence[StoreRow], *, size: int, codec: str) -> str:
     """Name of the working folder: a hash of everything the store's bytes come from.
 
-    Files and zip files count by name, size and modification time, so that a build is never carried on with others.
+    Files and zip files count by name, size and time of modification, so that a build is not carried on with others.
     """
     files = sorted({os.path.join(row.root, row.source.partition(MEMBER)[0]) for row in rows})
     stats = [[path, *_stat(path)] for path in files]
@@ -64,7 +64,8 @@ def fingerprint(rows: Sequence[StoreRow], *, size: int, codec: str) -> str:
 def build_store(rows: Sequence[StoreRow], working: Path, *, size: int, codec: str, workers: int) -> list[Rejected]:
     """Store `rows` (sorted by image_id) in the file `working`, or the rest of them if it has some already.
 
-    Returns the images that could not be read; one bad image never stops a build.
+    Returns the images that could not be read; one bad image never stops a build. Those that an interrupted build could
+    not read are tried again, except where the decoder crashed.
     """
     working.parent.mkdir(parents=True, exist_ok=True)
     record = _done_before(working)
@@ -77,7 +78,8 @@ def build_store(rows: Sequence[StoreRow], working: Path, *, size: int, codec: st
     prepared = _prepare_all(todo, size=size, codec=codec, workers=workers, build=str(working))
     _write(working, record, zip(todo, progress(prepared, total=len(todo), desc="images"), strict=True), rows=len(rows))
     if resumed:
-        _write_anew(working, rows, record)
+        again = functools.partial(_prepare, size=size, codec=codec, build=str(working))
+        record = _write_anew(working, rows, record, again)
     return [Rejected(*entry) for entry in record["rejected"]]
 
 
@@ -98,19 +100,29 @@ def _write(path: Path, record: dict[str, Any], results: Iterator[tuple[StoreRow,
             _commit(store, record, chunk)
 
 
-def _write_anew(working: Path, rows: Sequence[StoreRow], record: dict[str, Any]) -> None:
-    """Replace a store that was interrupted by one written in the steps of one that was not.
+def _write_anew(
+    working: Path, rows: Sequence[StoreRow], record: dict[str, Any], again: Callable[[StoreRow], bytes | str]
+) -> dict[str, Any]:
+    """Replace a store that was interrupted by one written in the steps of one that was not; return its record.
 
-    Their content is the same, but LMDB leaves remains of old pages in the unused bytes of new ones.
+    Its bytes would tell: LMDB leaves remains of old pages in the unused bytes of new ones. `again` prepares the images
+    that were rejected: a disk may have been away.
     """
-    again = working.with_suffix(".again")
-    again.unlink(missing_ok=True)
+    fresh = working.with_suffix(".fresh")
+    fresh.unlink(missing_ok=True)
+    new = {**record, "images": 0, "done": 0, "rejected": []}
     reasons = dict(record["rejected"])
-    with closing(lmdb.open(str(working), subdir=False, readonly=True, lock=False)) as source, source.begin() as reading:
-        results = ((row, reasons.get(row.image_id) or reading.get(row.image_id.encode())) for row in rows)
-        fresh = {**record, "images": 0, "done": 0, "rejected": []}
-        _write(again, fresh, results, rows=len(rows))
-    os.replace(again, working)
+    with closing(lmdb.open(str(working), subdir=False, readonly=True, lock=False)) as store, store.begin() as reading:
+
+        def result(row: StoreRow) -> bytes | str:
+            if reasons.get(row.image_id) == LOST:
+                return LOST
+            return reading.get(row.image_id.encode()) or again(row)
+
+        with quiet_decoders():
+            _write(fresh, new, ((row, result(row)) for row in rows), rows=len(rows))
+    os.replace(fresh, working)
+    return new
 
 
 def _done_before(working: Path) -> dict[str, Any] | None:
@@ -161,7 +173,7 @@ def _put_all(environment: lmdb.Environment, entries: Sequence[tuple[bytes, bytes
 
 
 def _check_room(path: Path, *, images: int, size: int, codec: str) -> None:
-    """Raise `DataError` before any work when `images` uncompressed images cannot fit."""
+    """Raise `DataError` before any work when `images` uncompressed images cannot fit on the disk of `path`."""
     needed = images * (math.ceil(size * size / PAGE) + 1) * PAGE if codec == "raw" else 0
     free = shutil.disk_usage(path.parent).free
     if needed > free:

@@ -4,6 +4,7 @@ import importlib
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -13,17 +14,18 @@ from typing import Any, TypeVar
 from joblib import Parallel, delayed, effective_n_jobs, parallel_config
 from joblib.externals.loky import ProcessPoolExecutor
 from joblib.externals.loky.process_executor import TerminatedWorkerError
-from joblib.parallel import get_active_backend
 
 from diffchest.errors import DataError
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-JOBS_A_WORKER = 4  # where a cluster gives results back only all together
+Spread = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]
+
+JOBS_A_WORKER = 4  # given to a cluster at a time
 WAIT = 60  # seconds for the workers of a cluster to come
 
-_on_cluster: ContextVar[bool] = ContextVar("on_cluster", default=False)
+_by_cluster: ContextVar[Spread | None] = ContextVar("by_cluster", default=None)
 
 
 class WorkerLostError(Exception):
@@ -36,29 +38,18 @@ def spread(function: Callable[[T], R], items: Iterable[T], *, workers: int) -> I
     Inside `cluster` the cluster's workers compute, however many they are, unless `workers` is 1. Local processes do not
     outlive this one. Raises `WorkerLostError` when one of them dies.
     """
-    jobs = (delayed(function)(item) for item in items)
-    if workers > 1 and _on_cluster.get():
-        yield from _on_the_cluster(jobs)
+    by_cluster = _by_cluster.get()
+    if workers > 1 and by_cluster is not None:
+        yield from by_cluster(function, items)
         return
     # the watch starts before a worker takes work: one that waits for a task or a lock would never come to it
     with parallel_config("loky", n_jobs=workers, initializer=_end_with, initargs=(os.getpid(),)):
         pool = Parallel(return_as="generator")
-    results: Any = pool(jobs)  # joblib's annotations allow None
+    results: Any = pool(delayed(function)(item) for item in items)  # joblib's annotations allow None
     try:
         yield from results
     except TerminatedWorkerError as error:
         raise WorkerLostError(str(error).splitlines()[0]) from None
-
-
-def _on_the_cluster(jobs: Iterator[Any]) -> Iterator[Any]:
-    """Results in order; ray gives them back only all together, so it is given a few jobs for each worker at a time."""
-    backend: Any = get_active_backend()[0]  # joblib's annotations allow a sentinel
-    if backend.supports_return_generator:
-        results: Any = Parallel(return_as="generator")(jobs)
-        yield from results
-        return
-    while some := list(islice(jobs, JOBS_A_WORKER * effective_n_jobs(-1))):
-        yield from Parallel()(some)
 
 
 def apart(function: Callable[[T], R], items: Iterable[T], *, lost: Callable[[T], R]) -> Iterator[R]:
@@ -85,28 +76,43 @@ def cluster(backend: str, scheduler: str | None = None) -> Iterator[None]:
         yield
         return
     connect = {"dask": _dask, "ray": _ray}[backend]
-    with connect(scheduler), parallel_config(backend, n_jobs=-1):
-        token = _on_cluster.set(True)
+    with connect(scheduler) as by_cluster:
+        token = _by_cluster.set(by_cluster)
         try:
             yield
         finally:
-            _on_cluster.reset(token)
+            _by_cluster.reset(token)
 
 
 @contextmanager
-def _dask(scheduler: str | None) -> Iterator[None]:
+def _dask(scheduler: str | None) -> Iterator[Spread]:
+    """By dask itself: joblib's backend for it waits for ever where a job ended its worker."""
     distributed = _package("distributed", extra="dask")
     try:
         client = distributed.Client(scheduler, timeout=WAIT)
         client.wait_for_workers(1, timeout=WAIT)
     except (OSError, TimeoutError, ValueError) as error:
         raise DataError(f"runtime.scheduler: no dask worker at {scheduler or 'this machine'} ({error})") from None
+
+    def by_dask(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+        under_way: deque[Any] = deque()
+        ahead = JOBS_A_WORKER * sum(client.nthreads().values())
+        try:
+            for item in items:
+                under_way.append(client.submit(function, item, pure=False))
+                if len(under_way) >= ahead:
+                    yield under_way.popleft().result()
+            while under_way:
+                yield under_way.popleft().result()
+        except distributed.scheduler.KilledWorker as error:
+            raise WorkerLostError(str(error).splitlines()[0]) from None
+
     with client:
-        yield
+        yield by_dask
 
 
 @contextmanager
-def _ray(scheduler: str | None) -> Iterator[None]:
+def _ray(scheduler: str | None) -> Iterator[Spread]:
     ray = _package("ray", extra="ray")
     try:
         ray.init(address=scheduler, ignore_reinit_error=True)
@@ -114,9 +120,18 @@ def _ray(scheduler: str | None) -> Iterator[None]:
         raise DataError(f"runtime.scheduler: no ray cluster at {scheduler} ({error})") from None
     importlib.import_module("ray.util.joblib").register_ray()
     try:
-        yield
+        with parallel_config("ray", n_jobs=-1):
+            yield by_joblib
     finally:
         ray.shutdown()
+
+
+def by_joblib(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    """By joblib's active backend, a few jobs for each worker at a time: ray gives results back only all together."""
+    jobs = (delayed(function)(item) for item in items)
+    while some := list(islice(jobs, JOBS_A_WORKER * effective_n_jobs(-1))):
+        results: Any = Parallel()(some)
+        yield from results
 
 
 def _package(name: str, *, extra: str) -> Any:

@@ -1,5 +1,6 @@
 """Stage `build_lmdb`: every radiograph of the manifest, decoded, resized and padded, in one LMDB file."""
 
+import os
 import shutil
 
 import pandas as pd
@@ -21,7 +22,7 @@ def main() -> None:
     """Build the store; list unreadable images, and stop when a cohort has too many of them."""
     params = load_params()
     manifest = read_manifest(paths.MANIFEST)
-    roots = {name: params.cohorts[name].root for name in params.cohorts.datasets}
+    roots = {name: os.path.abspath(params.cohorts[name].root) for name in params.cohorts.datasets}
     columns = ["image_id", "source", "bits_stored", "inverted", "dataset"]
     rows = [
         StoreRow(image_id, roots[dataset], source, bits, inverted)

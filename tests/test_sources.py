@@ -6,6 +6,7 @@ import zipfile
 import pytest
 
 from diffchest.cohorts import sources
+from diffchest.cohorts.reading import find_table
 from diffchest.cohorts.sources import SourceReader, index_images, inside_root
 from diffchest.errors import DataError
 from tests.cohort_roots import PHOTO
@@ -85,3 +86,13 @@ def test_a_damaged_member_is_one_rejected_image(root):
     with pytest.raises(DataError, match="cannot be read \\(BadZipFile\\)"):
         SourceReader(root).read("0.zip::x/2.JPG")
     assert SourceReader(root).read("0.zip::x/3.dcm") == b"DICM"
+
+
+def test_folders_come_in_the_order_in_which_tables_are_looked_for(tmp_path):
+    """`CheXpert-v1.0` before `CheXpert-v1.0-small`, as `find_table` finds their tables."""
+    for folder in ("cxr-small", "cxr"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.png").touch()
+        (tmp_path / folder / "train.csv").touch()
+    assert index_images(tmp_path, depth=1) == {"a.png": "cxr/a.png"}
+    assert find_table(tmp_path, "train.csv") == tmp_path / "cxr" / "train.csv"

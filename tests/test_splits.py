@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diffchest.cohorts.flow import Flow, role_flow
+from diffchest.cohorts.intake import Intake
 from diffchest.cohorts.splits import assign_roles, check_one_role, positives_table, split_patients
 from diffchest.errors import DataError
 
@@ -107,3 +108,19 @@ def test_positives_by_role():
     assert table.loc[("B", "test"), ["positives", "images"]].tolist() == [2, 2]
     assert table.loc[("A", "pretrain"), ["positives", "images"]].tolist() == [0, 1]
     assert positives_table("a", manifest, labels[[]]).empty
+
+
+@pytest.mark.parametrize("spelling", ["tables/", "./tables", "tables/x/.."])
+def test_a_root_is_one_origin_however_it_is_written(spelling):
+    rows = pd.DataFrame({"n": [1]})
+    listed = [
+        Intake(name, origin).listing(rows, image=text("1.png"), patient=text("7"), key=text("1.png"))
+        for name, origin in (("a", "tables"), ("b", spelling))
+    ]
+    both = pd.concat([listed[0].assign(role="pretrain"), listed[1].assign(role="test")])
+    with pytest.raises(DataError, match="7 of tables: pretrain, test"):
+        check_one_role(both)
+
+
+def text(value):
+    return pd.Series([value])

@@ -15,8 +15,7 @@ from multiprocessing import get_context
 import lmdb
 import numpy as np
 import pytest
-from joblib import parallel_config, register_parallel_backend
-from joblib.parallel import ThreadingBackend
+from joblib import parallel_config
 
 from diffchest import store_building, workers
 from diffchest.errors import DataError
@@ -25,6 +24,7 @@ from diffchest.store_building import StoreRow, build_store, fingerprint, publish
 from diffchest.workers import cluster, spread
 from tests.cohort_roots import png
 
+prepare_batch = store_building._prepare_batch
 SIZE = 16
 
 
@@ -136,13 +136,26 @@ building.build_store(rows, building.Path({str(tmp_path / "w.lmdb")!r}), size={SI
     assert len(ImageStore(tmp_path / "images.lmdb")) == 38
 
 
+def test_what_could_not_be_read_is_tried_again(rows, tmp_path):
+    """A disk that was away: the images it holds are stored by the next run, and the file is as if it had been there."""
+    rejected = build_store(rows, tmp_path / "w.lmdb", size=SIZE, codec="raw", workers=1)
+    assert [entry.image_id for entry in rejected] == ["d/003.png", "d/006.png"]
+    (tmp_path / "root" / "006.png").write_bytes(png(pixels(6)))
+    assert [entry.image_id for entry in build(rows, tmp_path)] == ["d/003.png"]
+    np.testing.assert_array_equal(ImageStore(tmp_path / "images.lmdb").read(["d/006.png"])[0], pixels(6))
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    build(rows, whole)
+    assert (tmp_path / "images.lmdb").read_bytes() == (whole / "images.lmdb").read_bytes()
+
+
 def test_a_file_that_is_cut_short_is_refused(rows, tmp_path):
     build(rows, tmp_path)
     path = tmp_path / "images.lmdb"
     whole = path.read_bytes()
     for length in (0, 1000, 5000, len(whole) - 4096):
         path.write_bytes(whole[:length])
-        with pytest.raises(DataError, match="run `dvc repro -f build_lmdb`"):
+        with pytest.raises(DataError, match="run `dvc repro -f -s build_lmdb`"):
             ImageStore(path)
     path.write_bytes(whole)
     assert len(ImageStore(path)) == 38
@@ -248,20 +261,30 @@ def test_a_cluster_that_is_not_there_is_named(monkeypatch):
         pass
 
 
-class TogetherBackend(ThreadingBackend):
-    """Gives results back only all together, as ray's does."""
+def test_an_image_that_ends_workers_of_a_cluster_is_rejected_alone(rows, tmp_path, monkeypatch):
+    dask = pytest.importorskip("dask", reason="the optional extra `dask` is not installed")
+    distributed = pytest.importorskip("distributed", reason="the optional extra `dask` is not installed")
+    monkeypatch.setattr(store_building, "BATCH", 3)
+    monkeypatch.setattr(store_building, "POOL_FROM", 10)
+    monkeypatch.setattr(store_building, "_prepare_batch", deadly)
+    once = dask.config.set({"distributed.scheduler.allowed-failures": 0})
+    started = distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)
+    with once, started, cluster("dask", started.scheduler_address):
+        rejected = build_store(rows, tmp_path / "w.lmdb", size=SIZE, codec="raw", workers=2)
+    assert [entry.image_id for entry in rejected] == ["d/003.png", "d/006.png", "d/021.png"]
+    assert rejected[2].reason == store_building.LOST
 
-    supports_return_generator = False
+
+def deadly(rows, **options):
+    """As `_prepare_batch`, but one image ends the process."""
+    if any(row.image_id == "d/021.png" for row in rows):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return prepare_batch(rows, **options)
 
 
-def test_a_backend_without_generators_gives_every_result_in_order():
-    register_parallel_backend("together", TogetherBackend)
-    token = workers._on_cluster.set(True)
-    try:
-        with parallel_config("together", n_jobs=2):
-            assert list(spread(str, iter(range(50)), workers=2)) == [str(number) for number in range(50)]
-    finally:
-        workers._on_cluster.reset(token)
+def test_joblib_is_given_a_few_jobs_at_a_time_and_gives_every_result_in_order():
+    with parallel_config("threading", n_jobs=2):
+        assert list(workers.by_joblib(str, iter(range(50)))) == [str(number) for number in range(50)]
 
 
 def test_ray_gives_the_same_bytes(rows, tmp_path, monkeypatch):

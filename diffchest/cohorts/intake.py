@@ -1,5 +1,6 @@
 """What every cohort goes through: rows to manifest columns, unusable rows out, images located."""
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,7 +22,7 @@ class Intake:
     def __init__(self, dataset: str, origin: str) -> None:
         self.flow = Flow()
         self._dataset = dataset
-        self._origin = origin
+        self._origin = os.path.normpath(origin)
         self._rejected: list[pd.DataFrame] = []
 
     def compare_version(self, *, found: int, known: int, table: str) -> None:
@@ -34,7 +35,7 @@ class Intake:
     ) -> pd.DataFrame:
         """Manifest columns of the table `rows`, without the rows that cannot be used (rejected with the reason).
 
-        `image`, `patient`: native ids; `key`: what `locate` looks up; `columns`: further manifest columns.
+        `image`, `patient`: native ids; `key`: what `finish` looks up in its index; `columns`: further manifest columns.
         """
         defaults = {"study_id": "", "view": "", "sex": "", "age": float("nan"), "bits_stored": 0, "inverted": False}
         listed = pd.DataFrame({"key": key, **defaults, **columns}, index=rows.index)

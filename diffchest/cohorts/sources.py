@@ -95,7 +95,8 @@ def _check_size(size: int) -> None:
 
 def _images(root: Path) -> Iterator[tuple[str, str]]:
     """Pairs (path of an image, source) below `root`: files first, then zip members."""
-    files = sorted(os.path.relpath(path, root).replace(os.sep, "/") for path in _files(root))
+    files = (os.path.relpath(path, root).replace(os.sep, "/") for path in _files(root))
+    files = sorted(files, key=lambda path: path.split("/"))  # as tables are looked for: `a/` before `a-small/`
     yield from ((path, path) for path in files if path.lower().endswith(SUFFIXES))
     for archive in (path for path in files if path.lower().endswith(".zip")):
         for member in zip_members(root / archive):

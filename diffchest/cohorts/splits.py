@@ -33,7 +33,8 @@ def assign_roles(cohort: pd.DataFrame, *, test_fraction: float, seed: int) -> pd
 def check_one_role(images: pd.DataFrame) -> None:
     """Raise `DataError` with the ids when a patient has two roles, within a cohort or across cohorts of one table.
 
-    Patients of two cohorts are the same when their native id and the cohorts' `origin` (root and table) are.
+    Patients of two cohorts are the same when their native id and the cohorts' `origin` are: root, and table where a
+    root can have several.
     """
     native = images["patient_id"].str.partition("/")[2]
     roles = images[["origin", "role"]].assign(patient=native).drop_duplicates()
