@@ -29,8 +29,7 @@ T = TypeVar("T")
 
 TABLES = Path("data/tables")
 SIZE = 256  # px
-LARGE_SIDES = (1024, 2048)  # px, of the re-encoded files; those of the real cohorts have 2000 to 3000
-LARGE_IMAGES = 1000
+ENLARGED = {1024: 5711, 2048: 1000}  # images re-encoded at so many px; those of the real cohorts have 2000 to 3000
 REPETITIONS = 3
 
 
@@ -89,10 +88,12 @@ def measure_build(images: Path) -> list[list[str]]:
     with TemporaryDirectory() as folder:
         temporary = Path(folder)
         rows.append([f"as they are ({SIZE} px)", *_compare(images, temporary, cores), "1.8"])
-        for side in LARGE_SIDES:
+        for side, number in ENLARGED.items():
             large = temporary / str(side)
-            _enlarge(images, large, side)
-            rows.append([f"{LARGE_IMAGES:,} of them at {side} px", *_compare(large, temporary, cores), "1.8"])
+            _enlarge(images, large, side, number)
+            rows.append(
+                [f"{len(list(large.iterdir())):,} of them at {side} px", *_compare(large, temporary, cores), "1.8"]
+            )
         done, same = _interrupted(images, temporary, cores)
     killed = f"killed with {done:,} images committed, run again"
     return [*rows, [killed, "", f"{'the same' if same else 'ANOTHER'} sha256", "", "the same"]]
@@ -140,10 +141,10 @@ def _build(images: Path, folder: Path, workers: int) -> float:
     return seconds
 
 
-def _enlarge(images: Path, target: Path, side: int) -> None:
+def _enlarge(images: Path, target: Path, side: int, number: int) -> None:
     """Write the first of `images` again, larger, as files from a hospital are."""
     target.mkdir()
-    for path in sorted(images.glob("*.jpg"))[:LARGE_IMAGES]:
+    for path in sorted(images.glob("*.jpg"))[:number]:
         image = Image.open(path).convert("L")
         scale = side / max(image.size)
         size = (round(image.width * scale), round(image.height * scale))

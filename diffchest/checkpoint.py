@@ -23,7 +23,7 @@ class Checkpoints:
     def save(self, images: int, state: dict[str, Any]) -> Path:
         """Write `state` as the checkpoint at `images`; it appears whole or not at all."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / f"{images:012d}.pt"
+        path = self._path(images)
         partial = path.with_suffix(".partial")
         with partial.open("wb") as file:
             torch.save({"key": self.key, **state}, file)
@@ -34,9 +34,12 @@ class Checkpoints:
             old.unlink()
         return path
 
-    def load(self) -> dict[str, Any] | None:
-        """Return the newest usable state, on the CPU, or None; each one refused is named on stderr with the reason."""
-        for path in self._newest_first():
+    def load(self, images: int | None = None) -> dict[str, Any] | None:
+        """Return the newest usable state (or that at `images`), on the CPU, or None.
+
+        Each one refused is named on stderr with the reason.
+        """
+        for path in self._newest_first() if images is None else [self._path(images)]:
             try:
                 state = torch.load(path, map_location="cpu", weights_only=True)
                 if state["key"] == self.key:
@@ -46,6 +49,9 @@ class Checkpoints:
                 reason = f"truncated or damaged ({type(error).__name__})"
             print(f"{path}: not used: {reason}; you may delete it", file=sys.stderr, flush=True)
         return None
+
+    def _path(self, images: int) -> Path:
+        return self.folder / f"{images:012d}.pt"
 
     def _newest_first(self) -> list[Path]:
         return sorted(self.folder.glob("*.pt"), reverse=True)

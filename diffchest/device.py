@@ -1,5 +1,7 @@
 """Where tensors live: `runtime.device` and `runtime.threads`."""
 
+import os
+
 import torch
 
 from diffchest.params import ParamsError, RuntimeParams
@@ -8,13 +10,17 @@ from diffchest.params import ParamsError, RuntimeParams
 def set_up(runtime: RuntimeParams) -> torch.device:
     """Set the number of threads and return the device; `auto` is the first of CUDA, MPS and the CPU that is there.
 
+    Of several processes of a machine, started by `torchrun`, each takes its own GPU.
+
     Raises `ParamsError` if the device that `runtime.device` names is not a device or not on this machine.
     """
     if runtime.threads is not None:
         torch.set_num_threads(runtime.threads)
+    if runtime.device in ("auto", "cuda") and torch.cuda.is_available():
+        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+        torch.cuda.set_device(device)
+        return device
     if runtime.device == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda")
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         device = torch.device(runtime.device)

@@ -1,6 +1,9 @@
 """The semantic latents of all radiographs: encoding them, and their file."""
 
+import hashlib
+import json
 import os
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +16,12 @@ import torch
 from diffchest.errors import DataError
 from diffchest.images import to_model_range
 from diffchest.model.autoencoder import DiffusionAutoencoder
+from diffchest.processes import Processes
 from diffchest.progress import progress
+from diffchest.read_ahead import read_ahead
+
+PART = 1024  # images
+ALONE = Processes()
 
 
 class Images(Protocol):
@@ -62,18 +70,49 @@ class Latents:
             raise DataError(f"{path}: not a file of latents ({error}); run `dvc repro -f -s extract_latents`") from None
 
 
-@torch.inference_mode()
 def extract_latents(
-    model: DiffusionAutoencoder, store: Images, image_ids: Sequence[str], *, batch_size: int
-) -> Latents:
-    """Encode the images `image_ids` of `store`, `batch_size` at a time, in their order."""
-    z = np.empty((len(image_ids), model.latent_dim), dtype=np.float32)
-    with progress([], total=len(image_ids), desc="encode") as bar:
-        for first in range(0, len(image_ids), batch_size):
-            images = torch.from_numpy(to_model_range(store.read(image_ids[first : first + batch_size])))
-            codes = model.encode(model.prepare(images.to(model.device)))
-            z[first : first + len(codes)] = codes.float().cpu().numpy()
-            bar.update(len(codes))
+    model: DiffusionAutoencoder,
+    store: Images,
+    image_ids: Sequence[str],
+    *,
+    batch_size: int,
+    runs: Path,
+    processes: Processes = ALONE,
+) -> Latents | None:
+    """Encode the images `image_ids` of `store`, `batch_size` at a time, in their order.
+
+    Parts of `PART` images are dealt out to the processes, and kept in `runs/<key>/` until all are done: an interrupted
+    run goes on with the parts that are missing. Returns None in all processes but the first.
+    """
+    content = json.dumps([model.sha256, batch_size, list(image_ids)])
+    folder = runs / hashlib.sha256(content.encode()).hexdigest()[:16]
+    folder.mkdir(parents=True, exist_ok=True)
+    starts = range(0, len(image_ids), PART)
+    files = {start: folder / f"{start:09d}.npy" for start in starts}
+    mine = [start for start in starts[processes.rank :: processes.count] if not files[start].exists()]
+    for start in progress(mine, desc="encode", unit=f"x {PART:,} images"):
+        z = _encode(model, store, image_ids[start : start + PART], batch_size)
+        partial = files[start].with_suffix(".partial.npy")
+        np.save(partial, z)
+        os.replace(partial, files[start])
+    processes.wait()
+    if not processes.first:
+        return None
+    z = np.concatenate([np.empty((0, model.latent_dim), np.float32), *(np.load(file) for file in files.values())])
+    shutil.rmtree(runs)
     if not np.isfinite(z).all():
         raise DataError("latents: z is not finite for some radiographs; pretraining diverged, run it again")
     return Latents(np.asarray(image_ids, dtype=np.str_), z, model.sha256)
+
+
+@torch.inference_mode()
+def _encode(model: DiffusionAutoencoder, store: Images, image_ids: Sequence[str], batch_size: int) -> np.ndarray:
+    """z [N, d], float32."""
+    z = np.empty((len(image_ids), model.latent_dim), dtype=np.float32)
+    batches = (image_ids[first : first + batch_size] for first in range(0, len(image_ids), batch_size))
+    first = 0
+    for _, gray in read_ahead(lambda batch: torch.from_numpy(to_model_range(store.read(batch))), batches):
+        codes = model.encode(model.prepare(gray.to(model.device)))
+        z[first : first + len(codes)] = codes.float().cpu().numpy()
+        first += len(codes)
+    return z

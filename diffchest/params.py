@@ -215,6 +215,8 @@ class PretrainParams(Section):
     ema_decay: Annotated[float, Field(ge=0.0, lt=1.0)]
     grad_clip: PositiveFloat
     precision: Literal["fp32", "bf16", "fp16"]
+    micro_batch: PositiveInt | None
+    compile: bool
     horizontal_flip: Fraction
     validation_fraction: Annotated[float, Field(ge=0.0, lt=1.0)]
     checkpoint_every: PositiveInt
@@ -346,6 +348,7 @@ class FiguresParams(Section):
 class RuntimeParams(Section):
     """`runtime`: where things run; never changes a result and is no tracked parameter of any stage."""
 
+    launch: str
     device: str
     workers: PositiveInt
     threads: PositiveInt | None

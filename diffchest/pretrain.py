@@ -1,37 +1,56 @@
 """Pretraining of the diffusion autoencoder: no labels, resumable anywhere, the same weights for the same inputs.
 
 Progress is counted in images shown. The order of images, the timesteps and the noise are functions of
-(`pretrain.seed`, images shown), so that a run stopped and resumed equals one that never stopped.
+(`pretrain.seed`, number of the image shown), so that a run stopped and resumed equals one that never stopped, and,
+up to rounding, one by another number of processes.
 """
 
 import hashlib
 import inspect
 import json
 import signal
-from contextlib import AbstractContextManager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
+from torch.nn.parallel import DistributedDataParallel
 
 from diffchest import pretrain_data, training_state
 from diffchest.checkpoint import Checkpoints
 from diffchest.diffusion import objective, schedule
-from diffchest.diffusion.objective import denoising_errors
+from diffchest.diffusion.objective import SelfConditioned, denoising_errors
 from diffchest.model import autoencoder, blocks, encoder, unet
 from diffchest.model.autoencoder import DiffusionAutoencoder, place
 from diffchest.params import Params, PretrainParams
-from diffchest.pretrain_data import STEP_STREAM, VALIDATION_STREAM, Images, Order, stream_seed
+from diffchest.pretrain_data import (
+    DROPOUT_STREAM,
+    IMAGE_STREAM,
+    Images,
+    Order,
+    batches,
+    micro_batches,
+    stream_seed,
+)
+from diffchest.pretrain_log import write_log
+from diffchest.pretrain_validation import progress_pictures, validation_losses
+from diffchest.processes import Processes
 from diffchest.progress import progress
+from diffchest.read_ahead import read_ahead
 from diffchest.training_state import TrainingState
 
 STEPS_BETWEEN_CHECKS = 50  # of the loss; each check waits for the device
 DETERMINING_CODE = (autoencoder, blocks, encoder, unet, objective, schedule, pretrain_data, training_state)
 AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
+ALONE = Processes()
+
+MicroBatches = list[tuple[range, Tensor]]
 
 
 class PretrainingError(RuntimeError):
@@ -39,92 +58,171 @@ class PretrainingError(RuntimeError):
 
 
 @dataclass(frozen=True)
+class Network:
+    """The model as it is trained: its pass, and where gradients are not yet averaged over processes."""
+
+    forward: SelfConditioned
+    no_sync: Callable[[], AbstractContextManager[Any]]
+
+
+@dataclass(frozen=True)
 class Pretrained:
-    """The averaged model and the loss curve: images, train_loss, validation_loss."""
+    """The averaged model; one row per checkpoint (`history`); pictures uint8 [3, K, H, W] by images shown."""
 
     model: DiffusionAutoencoder
     history: pd.DataFrame
+    pictures: dict[int, np.ndarray]
 
 
-def pretrain(params: Params, train: Images, validation: Images, *, runs: Path, device: torch.device) -> Pretrained:
-    """Train, or resume, until `pretrain.images_shown`; checkpoints lie in `runs/<key of the run>/`.
+def pretrain(
+    params: Params,
+    train: Images,
+    validation: Images,
+    *,
+    runs: Path,
+    device: torch.device,
+    processes: Processes = ALONE,
+) -> Pretrained:
+    """Train, or resume, until `pretrain.images_shown`; checkpoints and a log lie in `runs/<key of the run>/`.
 
     Raises `PretrainingError` on SIGTERM or SIGINT, after saving, and when the loss is not finite.
     """
     knobs = params.pretrain
     key = run_key(params, train, validation)
     checkpoints = Checkpoints(runs / key, key)
-    order = Order(len(train), knobs.seed)
     torch.manual_seed(knobs.seed)
     model = place(DiffusionAutoencoder(params.model, params.diffusion, params.images.size), device)
     state = TrainingState(model, knobs)
-    if saved := checkpoints.load():
-        state.load_state_dict(saved)
-        print(f"pretrain: resumed at {state.shown:,} of {knobs.images_shown:,} images", flush=True)
+    if saved := _newest(checkpoints, processes):
+        state.load_state_dict(saved, first=processes.first)
+        _say(f"resumed at {state.shown:,} of {knobs.images_shown:,} images", processes)
+    network = _network(model, knobs, processes)
 
+    order = Order(len(train), knobs.seed)
     bar = progress([], total=knobs.images_shown, desc="pretrain")
     bar.initial = bar.n = state.shown
-    with StopSignals() as stop, bar:
-        while state.shown < knobs.images_shown:
-            before, batch = state.shown, min(knobs.batch_size, knobs.images_shown - state.shown)
-            torch.manual_seed(stream_seed(knobs.seed, STEP_STREAM, state.shown))  # timesteps, noise, flips, dropout
-            x = model.prepare(train.batch(order.take(state.shown, batch)).to(device))
-            state.update(training_loss(model, x, knobs), batch)
-            bar.update(batch)
 
-            due = state.shown // knobs.checkpoint_every > before // knobs.checkpoint_every
+    def read(batch: range) -> MicroBatches:
+        parts = micro_batches(batch, knobs.micro_batch, processes.rank, processes.count)
+        return [(part, train.batch(order.take(part))) for part in parts]
+
+    with StopSignals() as stop, bar:
+        for batch, parts in read_ahead(read, batches(state.shown, knobs)):
+            state.loss_sum += accumulate_gradient(network, state, batch, parts, processes)
+            state.update(len(batch))
+            bar.update(len(batch))
+
+            due = state.shown // knobs.checkpoint_every > batch.start // knobs.checkpoint_every
             due = due or state.shown == knobs.images_shown
-            check = due or stop.requested or state.step % STEPS_BETWEEN_CHECKS == 0
-            if check and not torch.isfinite(state.loss_sum):
+            stopped = processes.any(bool(stop.requested))
+            if not (due or stopped or state.step % STEPS_BETWEEN_CHECKS == 0):
+                continue
+            loss_sum = processes.sum(state.loss_sum)
+            if not torch.isfinite(loss_sum):
                 raise PretrainingError(_not_finite(state.shown, checkpoints))
             if due:
-                state.record(validation_loss(state.ema, validation, knobs))
+                losses = validation_losses(state.ema, validation, knobs, processes)
+                state.record({"train_loss": float(loss_sum / state.loss_images), **losses})
+                state.pictures[state.shown] = progress_pictures(
+                    state.ema, validation if len(validation) else train, knobs
+                )
                 bar.set_postfix(state.history[-1], refresh=False)
-            if due or stop.requested:
-                path = checkpoints.save(state.shown, state.state_dict())
-                if stop.requested and state.shown < knobs.images_shown:
-                    raise PretrainingError(
-                        f"stopped by {stop.requested} after {state.shown:,} of {knobs.images_shown:,} images; "
-                        f"saved to {path}; the same command goes on from there"
-                    )
-    return Pretrained(state.ema, pd.DataFrame(state.history))
+                loss_sum = torch.zeros_like(loss_sum)
+            if (due or stopped) and processes.first:
+                checkpoints.save(state.shown, state.state_dict(loss_sum))
+                write_log(checkpoints.folder, state.history, state.pictures)
+            processes.wait()  # for the files to be written
+            if stopped and state.shown < knobs.images_shown:
+                raise PretrainingError(
+                    f"stopped by {stop.requested or 'another process'} after {state.shown:,} of "
+                    f"{knobs.images_shown:,} images; saved in {checkpoints.folder}; the same command goes on from there"
+                )
+    pictures = {shown: picture.numpy() for shown, picture in state.pictures.items()}
+    return Pretrained(state.ema, pd.DataFrame(state.history), pictures)
 
 
-def training_loss(model: DiffusionAutoencoder, x: Tensor, knobs: PretrainParams) -> Tensor:
-    """Return the mean denoising error of `x` [N, C, H, W] at uniform timesteps (DiffChest eq. 2)."""
-    if knobs.horizontal_flip:
-        flipped = torch.rand(len(x), 1, 1, 1) < knobs.horizontal_flip
-        x = torch.where(flipped.to(x.device), x.flip(3), x)
-    t = torch.randint(model.schedule.timesteps, (len(x),)).to(x.device)
-    noise = torch.randn(x.shape).to(x.device)
-    with torch.autocast(x.device.type, dtype=AUTOCAST.get(knobs.precision), enabled=knobs.precision in AUTOCAST):
-        return denoising_errors(model, x, t, noise, schedule=model.schedule, prediction=model.prediction).mean()
+def accumulate_gradient(
+    network: Network, state: TrainingState, batch: range, parts: MicroBatches, processes: Processes
+) -> Tensor:
+    """Add up the gradient of the mean error of `batch`, of which this process takes `parts`; return their errors' sum.
 
-
-@torch.inference_mode()
-def validation_loss(model: DiffusionAutoencoder, images: Images, knobs: PretrainParams) -> float:
-    """Return the mean denoising error over held-out patients, NaN if there are none.
-
-    Timesteps are spread evenly and, like the noise, the same at every call: two values differ by the weights alone.
+    A process without a part takes one image for nothing, since the others wait for its gradient.
     """
-    errors: list[Tensor] = []
-    for first in range(0, len(images), knobs.batch_size):
-        positions = torch.arange(first, min(first + knobs.batch_size, len(images)))
-        generator = torch.Generator().manual_seed(stream_seed(knobs.seed, VALIDATION_STREAM, first))
-        x = model.prepare(images.batch(positions.numpy()).to(model.device))
-        t = (positions * 617 % model.schedule.timesteps).to(model.device)  # 617: coprime to 1000, far from its divisors
-        noise = torch.randn(x.shape, generator=generator).to(model.device)
-        errors.append(denoising_errors(model, x, t, noise, schedule=model.schedule, prediction=model.prediction).cpu())
-    return torch.cat(errors).mean().item() if errors else float("nan")
+    model, knobs = state.model, state.knobs
+    weight = processes.count / len(batch)  # processes average their gradients
+    if not parts:
+        parts, weight = [(batch[:1], torch.zeros(1, 1, model.image_size, model.image_size))], 0.0
+    total = torch.zeros((), device=model.device)
+    for number, (shown, gray) in enumerate(parts):
+        last = number == len(parts) - 1
+        with nullcontext() if last else network.no_sync():
+            errors = training_errors(network, model, gray, shown, knobs)
+            state.scaler.scale(errors.sum() * weight).backward()
+        total += errors.detach().sum() * (weight > 0)
+    return total
+
+
+def training_errors(
+    network: Network, model: DiffusionAutoencoder, gray: Tensor, shown: range, knobs: PretrainParams
+) -> Tensor:
+    """Return the denoising error [N] of each image `gray` [N, 1, H, W] at a uniform timestep (DiffChest eq. 2).
+
+    Timestep, noise and flip of an image follow from its number among `shown`; dropout from the first number.
+    """
+    x = model.prepare(gray.to(model.device, non_blocking=True))
+    t, noise, flipped = draws(knobs, shown, x, model.schedule.timesteps)
+    x = torch.where(flipped, x.flip(3), x)
+    torch.manual_seed(stream_seed(knobs.seed, DROPOUT_STREAM, shown.start))
+    with torch.autocast(x.device.type, dtype=AUTOCAST.get(knobs.precision), enabled=knobs.precision in AUTOCAST):
+        return denoising_errors(network.forward, x, t, noise, schedule=model.schedule, prediction=model.prediction)
+
+
+def draws(knobs: PretrainParams, shown: range, x: Tensor, timesteps: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Draw timestep [N], noise like `x` [N, C, H, W] and flip [N, 1, 1, 1] (boolean) of the images number `shown`."""
+    noise = torch.empty_like(x)
+    chances = np.empty((len(shown), 2))
+    generator = torch.Generator(x.device)
+    for row, number in enumerate(shown):
+        seed = stream_seed(knobs.seed, IMAGE_STREAM, number)
+        generator.manual_seed(seed)
+        noise[row].normal_(generator=generator)
+        chances[row] = np.random.default_rng(seed).random(2)
+    t = torch.from_numpy((chances[:, 0] * timesteps).astype(np.int64))
+    flipped = torch.from_numpy(chances[:, 1] < knobs.horizontal_flip).view(-1, 1, 1, 1)
+    return t.to(x.device), noise, flipped.to(x.device)
 
 
 def run_key(params: Params, train: Images, validation: Images) -> str:
     """Hash all that determines the result: parameters, images, and the code of the network and its loss."""
     sections = {name: getattr(params, name).model_dump() for name in ("model", "diffusion", "pretrain")}
-    code = [inspect.getsource(module) for module in DETERMINING_CODE]
+    code = [inspect.getsource(part) for part in (*DETERMINING_CODE, accumulate_gradient, training_errors, draws)]
     data = [params.images.size, train.fingerprint(), validation.fingerprint()]
-    recipe = [sections, data, code, inspect.getsource(training_loss)]
+    recipe = [sections, data, code]
     return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _network(model: DiffusionAutoencoder, knobs: PretrainParams, processes: Processes) -> Network:
+    """The model, its gradients averaged over processes where there are several, compiled if asked."""
+    forward, no_sync = model, nullcontext
+    if processes.count > 1:
+        devices = [model.device] if model.device.type == "cuda" else None
+        forward = DistributedDataParallel(
+            model, device_ids=devices, broadcast_buffers=False, gradient_as_bucket_view=True
+        )
+        no_sync = forward.no_sync
+    return Network(torch.compile(forward) if knobs.compile else forward, no_sync)
+
+
+def _newest(checkpoints: Checkpoints, processes: Processes) -> dict[str, Any] | None:
+    """The newest usable state, the same in all processes, which must see the same files."""
+    saved = checkpoints.load() if processes.first else None
+    shown = processes.share(saved["shown"] if saved else None)
+    return saved if processes.first or shown is None else checkpoints.load(shown)
+
+
+def _say(text: str, processes: Processes) -> None:
+    if processes.first:
+        print(f"pretrain: {text}", flush=True)
 
 
 class StopSignals(AbstractContextManager["StopSignals"]):

@@ -1,7 +1,7 @@
 """Which radiographs pretraining sees, in which order, and the patients held out from it."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -15,7 +15,7 @@ from diffchest.params import PretrainParams
 
 IN_MEMORY_BYTES = 2_000_000_000
 FINGERPRINT_IMAGES = 4096  # images hashed at a time
-VALIDATION_STREAM, ORDER_STREAM, STEP_STREAM = range(3)
+VALIDATION_STREAM, ORDER_STREAM, IMAGE_STREAM, DROPOUT_STREAM, PICTURE_STREAM = range(5)
 
 
 class Store(Protocol):
@@ -69,9 +69,9 @@ class Order:
         self.size, self.seed = size, seed
         self._epoch, self._order = -1, np.empty(0, dtype=np.int64)
 
-    def take(self, first: int, count: int) -> np.ndarray:
-        """Return the positions shown `first`-th to `first + count - 1`-th."""
-        return np.array([self._at(n) for n in range(first, first + count)])
+    def take(self, shown: range) -> np.ndarray:
+        """Return the positions of the images shown as number `shown`."""
+        return np.array([self._at(n) for n in shown])
 
     def _at(self, n: int) -> int:
         epoch, index = divmod(n, self.size)
@@ -79,6 +79,23 @@ class Order:
             rng = np.random.default_rng([self.seed, ORDER_STREAM, epoch])
             self._epoch, self._order = epoch, rng.permutation(self.size)
         return int(self._order[index])
+
+
+def batches(first: int, knobs: PretrainParams) -> Iterator[range]:
+    """Yield the numbers of the images shown in each step, from image `first` to the end of the run."""
+    for start in range(first, knobs.images_shown, knobs.batch_size):
+        yield range(start, min(start + knobs.batch_size, knobs.images_shown))
+
+
+def micro_batches(batch: range, size: int | None, rank: int, processes: int) -> list[range]:
+    """Return the parts of `batch` that process `rank` of `processes` takes through the network, one at a time.
+
+    Parts of `size` images are dealt out in turn, so that the parts, and all that is drawn for them, are the same for
+    any number of processes; None: one part each.
+    """
+    size = size or -(-len(batch) // processes)
+    parts = [batch[start : start + size] for start in range(0, len(batch), size)]
+    return parts[rank::processes]
 
 
 def held_out_patients(patients: Sequence[str], fraction: float, seed: int) -> set[str]:
@@ -111,5 +128,5 @@ def pretraining_images(manifest: pd.DataFrame, store: Store, params: PretrainPar
 
 
 def stream_seed(seed: int, stream: int, position: int) -> int:
-    """Return the torch seed of one step: a function of the run's seed and the number of images shown."""
+    """Return the torch seed of one image or step: a function of the run's seed and its place in the run."""
     return int(np.random.SeedSequence([seed, stream, position]).generate_state(1, np.uint64)[0])

@@ -1,5 +1,6 @@
 """Progress bars on a terminal, silence elsewhere, and the one line each stage ends with."""
 
+import os
 import sys
 from collections.abc import Callable, Iterable
 from typing import TypeVar
@@ -12,8 +13,9 @@ T = TypeVar("T")
 
 
 def progress(iterable: Iterable[T], *, total: int | None = None, desc: str = "", unit: str = "images") -> "tqdm[T]":
-    """Wrap `iterable` in a bar with rate and time left; draws nothing when stderr is not a terminal."""
-    return tqdm(iterable, total=total, desc=desc, unit=unit, disable=not sys.stderr.isatty(), dynamic_ncols=True)
+    """Wrap `iterable` in a bar with rate and time left, drawn by the first process of a run on a terminal only."""
+    silent = not sys.stderr.isatty() or os.environ.get("RANK", "0") != "0"
+    return tqdm(iterable, total=total, desc=desc, unit=unit, disable=silent, dynamic_ncols=True)
 
 
 def summary(stage: str, text: str) -> None:

@@ -11,9 +11,10 @@ from diffchest.params import PretrainParams
 
 
 class TrainingState:
-    """Model, weight average (EMA), optimiser, loss scaler, position, and the loss curve so far.
+    """Model, weight average (EMA), optimiser, loss scaler, position, and what was seen so far.
 
-    `shown` counts images, `step` updates; `history` has one row per checkpoint: images, train_loss, validation_loss.
+    `shown` counts images, `step` updates; `history` has one row per checkpoint; `pictures` has what the average model
+    made of a few radiographs there, uint8 [3, K, H, W], by images shown.
     """
 
     def __init__(self, model: DiffusionAutoencoder, knobs: PretrainParams) -> None:
@@ -24,35 +25,33 @@ class TrainingState:
         self.scaler = torch.amp.GradScaler(device.type, enabled=knobs.precision == "fp16")
         self.shown, self.step = 0, 0
         self.history: list[dict[str, float]] = []
-        self.loss_sum = torch.zeros((), device=device)  # over the images since the last row of the history
+        self.pictures: dict[int, torch.Tensor] = {}
+        self.loss_sum = torch.zeros((), device=device)  # over this process's images since the last row of the history
         self.loss_images = 0
         self._weights: list[torch.Tensor] = list(model.parameters())
         self._averages: list[torch.Tensor] = list(self.ema.parameters())
 
-    def update(self, loss: torch.Tensor, images: int) -> None:
-        """Take one step down the gradient of `loss`, the mean over a batch of `images`, and average the weights."""
-        self.optimizer.zero_grad(set_to_none=True)
-        self.scaler.scale(loss).backward()
+    def update(self, images: int) -> None:
+        """Take one step down the gradient, accumulated from a scaled loss over `images`, and average the weights."""
         self.scaler.unscale_(self.optimizer)
         torch.nn.utils.clip_grad_norm_(self._weights, self.knobs.grad_clip)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.knobs, self.shown + images)
         self.scaler.step(self.optimizer)
         self.scaler.update()
+        self.optimizer.zero_grad(set_to_none=True)
         self.step += 1
         self.shown += images
         get_ema_multi_avg_fn(ema_decay(self.knobs, self.step))(self._averages, self._weights, self.step)
-        self.loss_sum = self.loss_sum + loss.detach() * images
         self.loss_images += images
 
-    def record(self, validation_loss: float) -> None:
+    def record(self, row: dict[str, float]) -> None:
         """Add a row to the history and start the next interval."""
-        train_loss = self.loss_sum.item() / self.loss_images
-        self.history.append({"images": self.shown, "train_loss": train_loss, "validation_loss": validation_loss})
+        self.history.append({"images": self.shown, **row})
         self.loss_sum, self.loss_images = torch.zeros_like(self.loss_sum), 0
 
-    def state_dict(self) -> dict[str, Any]:
-        """Return all of it as tensors, numbers and containers."""
+    def state_dict(self, loss_sum: torch.Tensor) -> dict[str, Any]:
+        """Return all of it as tensors, numbers and containers; `loss_sum` is that of all processes."""
         return {
             "model": self.model.state_dict(),
             "ema": self.ema.state_dict(),
@@ -61,18 +60,21 @@ class TrainingState:
             "shown": self.shown,
             "step": self.step,
             "history": self.history,
-            "loss_sum": self.loss_sum.cpu(),
+            "pictures": self.pictures,
+            "loss_sum": loss_sum.cpu(),
             "loss_images": self.loss_images,
         }
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go back to what `state_dict` returned."""
+    def load_state_dict(self, state: dict[str, Any], *, first: bool) -> None:
+        """Go back to what `state_dict` returned; the `first` process goes on with the sum of the losses."""
         self.model.load_state_dict(state["model"])
         self.ema.load_state_dict(state["ema"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.scaler.load_state_dict(state["scaler"])
-        self.shown, self.step, self.history = state["shown"], state["step"], state["history"]
-        self.loss_sum, self.loss_images = state["loss_sum"].to(self.model.device), state["loss_images"]
+        self.shown, self.step = state["shown"], state["step"]
+        self.history, self.pictures = state["history"], state["pictures"]
+        self.loss_sum.copy_(state["loss_sum"] if first else torch.zeros(()))
+        self.loss_images = state["loss_images"]
 
 
 def learning_rate(knobs: PretrainParams, shown: int) -> float:

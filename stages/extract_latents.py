@@ -6,6 +6,7 @@ from diffchest.device import set_up
 from diffchest.latents import extract_latents
 from diffchest.model.autoencoder import load_autoencoder
 from diffchest.params import load_params
+from diffchest.processes import launched
 from diffchest.progress import run, summary
 from diffchest.store import ImageStore
 
@@ -15,9 +16,14 @@ def main() -> None:
     params = load_params()
     model = load_autoencoder(paths.AUTOENCODER, set_up(params.runtime))
     image_ids = read_manifest(paths.STORED_MANIFEST)["image_id"].tolist()
-    latents = extract_latents(model, ImageStore(paths.IMAGES), image_ids, batch_size=params.latents.batch_size)
-    latents.save(paths.LATENTS)
-    summary("extract_latents", f"{len(image_ids):,} radiographs, d = {model.latent_dim}")
+    runs, store = paths.RUNS / "extract_latents", ImageStore(paths.IMAGES)
+    with launched() as processes:
+        latents = extract_latents(
+            model, store, image_ids, batch_size=params.latents.batch_size, runs=runs, processes=processes
+        )
+    if latents is not None:
+        latents.save(paths.LATENTS)
+        summary("extract_latents", f"{len(image_ids):,} radiographs, d = {model.latent_dim}")
 
 
 if __name__ == "__main__":

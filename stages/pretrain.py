@@ -2,6 +2,8 @@
 
 import sys
 
+import numpy as np
+
 from diffchest import paths
 from diffchest.cohorts.schema import read_manifest
 from diffchest.device import set_up
@@ -9,6 +11,7 @@ from diffchest.model.autoencoder import save_autoencoder
 from diffchest.params import load_params
 from diffchest.pretrain import PretrainingError, pretrain
 from diffchest.pretrain_data import pretraining_images
+from diffchest.processes import launched
 from diffchest.progress import run, summary
 from diffchest.store import ImageStore
 from diffchest.tables import write_metrics, write_table
@@ -21,11 +24,18 @@ def main() -> None:
     train, validation = pretraining_images(
         read_manifest(paths.STORED_MANIFEST), ImageStore(paths.IMAGES), params.pretrain
     )
-    try:
-        result = pretrain(params, train, validation, runs=paths.RUNS / "pretrain", device=device)
-    except PretrainingError as stopped:
-        sys.exit(f"pretrain: {stopped}")
+    with launched() as processes:
+        try:
+            result = pretrain(
+                params, train, validation, runs=paths.RUNS / "pretrain", device=device, processes=processes
+            )
+        except PretrainingError as stopped:
+            sys.exit(f"pretrain: {stopped}" if processes.first else 1)
+    if not processes.first:
+        return
 
+    shown, pictures = list(result.pictures), np.stack(list(result.pictures.values()))
+    np.savez_compressed(paths.PRETRAIN_PICTURES, images_shown=shown, pictures=pictures)
     save_autoencoder(paths.AUTOENCODER, result.model)
     write_table(paths.PLOTS / "pretrain_loss.csv", result.history)
     last = result.history.iloc[-1]

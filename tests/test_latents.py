@@ -2,10 +2,12 @@ import numpy as np
 import pytest
 import torch
 
+from diffchest import latents as latents_module
 from diffchest.errors import DataError
 from diffchest.images import to_model_range
 from diffchest.latents import Latents, extract_latents
 from diffchest.model import DiffusionAutoencoder
+from diffchest.processes import Processes
 from tests.tiny import FakeStore, tiny_params
 
 
@@ -16,10 +18,11 @@ def model():
     return DiffusionAutoencoder(params.model, params.diffusion, params.images.size).eval()
 
 
-def test_every_image_has_the_latent_of_its_own_pixels(model):
+def test_every_image_has_the_latent_of_its_own_pixels(model, tmp_path):
     store = FakeStore(images=10)
     ids = sorted(store.pixels)[::-1]
-    latents = extract_latents(model, store, ids, batch_size=4)
+    latents = extract_latents(model, store, ids, batch_size=4, runs=tmp_path / "runs")
+    assert latents is not None
     assert latents.image_id.tolist() == ids
     assert latents.z.dtype == np.float32
     with torch.inference_mode():
@@ -49,7 +52,26 @@ def test_missing_image_and_unusable_file_are_named(tmp_path):
         Latents.load(path)
 
 
-def test_latents_that_are_not_finite_are_refused(model):
+def test_latents_that_are_not_finite_are_refused(model, tmp_path):
     torch.nn.init.constant_(model.encoder.head.bias, float("nan"))
     with pytest.raises(DataError, match="not finite"):
-        extract_latents(model, FakeStore(images=3), ["fake/000"], batch_size=2)
+        extract_latents(model, FakeStore(images=3), ["fake/000"], batch_size=2, runs=tmp_path / "runs")
+
+
+def test_an_interrupted_run_goes_on_with_the_parts_that_are_missing(model, tmp_path, monkeypatch):
+    """The second of two processes alone, then the first: every part is encoded once, and z is that of one process."""
+    store = FakeStore(images=30)
+    ids = sorted(store.pixels)
+    whole = extract_latents(model, store, ids, batch_size=4, runs=tmp_path / "whole")
+    monkeypatch.setattr(latents_module, "PART", 8)
+    monkeypatch.setattr(Processes, "wait", lambda processes: None)
+    assert extract_latents(model, store, ids, batch_size=4, runs=tmp_path / "runs", processes=Processes(1, 2)) is None
+    assert len(list(tmp_path.glob("runs/*/*.npy"))) == 2
+    read, asked = store.read, []
+    monkeypatch.setattr(store, "read", lambda image_ids: asked.extend(image_ids) or read(image_ids))
+    resumed = extract_latents(model, store, ids, batch_size=4, runs=tmp_path / "runs")
+    assert asked == ids[:8] + ids[16:24]
+    assert whole is not None
+    assert resumed is not None
+    np.testing.assert_array_equal(resumed.z, whole.z)
+    assert not (tmp_path / "runs").exists()

@@ -1,33 +1,45 @@
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from PIL import Image
+from safetensors.torch import load_file
+from scipy import stats
 
 from diffchest.checkpoint import Checkpoints
 from diffchest.errors import DataError
-from diffchest.pretrain import PretrainingError, run_key
-from diffchest.pretrain_data import Images, Order, held_out_patients, pretraining_images
-from diffchest.training_state import ema_decay, learning_rate
+from diffchest.model import DiffusionAutoencoder
+from diffchest.pretrain import ALONE, Network, PretrainingError, accumulate_gradient, draws, run_key
+from diffchest.pretrain_data import Images, Order, held_out_patients, micro_batches, pretraining_images
+from diffchest.training_state import TrainingState, ema_decay, learning_rate
 from tests.tiny import ROOT, FakeStore, fake_manifest, run, tiny_params
 
-SHOWN = 640
 
-
-def start(folder: Path) -> subprocess.Popen:
+def start(folder: Path, *, processes: int = 1, **knobs) -> subprocess.Popen:
     folder.mkdir(exist_ok=True)
-    command = [sys.executable, "-m", "tests.tiny", str(folder), str(SHOWN)]
+    several = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"] if processes > 1 else []
+    command = [sys.executable, *several, "-m", "tests.tiny", str(folder), json.dumps(knobs)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(command, cwd=ROOT, text=True, stdout=-1, stderr=-1, env=environment)
 
 
+def finished(process: subprocess.Popen) -> str:
+    output, message = process.communicate(timeout=200)
+    assert process.returncode == 0, message
+    return output
+
+
 def test_a_killed_run_resumes_to_the_same_bytes(tmp_path):
-    whole, killed = start(tmp_path / "whole"), start(tmp_path / "killed")
+    whole, killed = start(tmp_path / "whole", images_shown=640), start(tmp_path / "killed", images_shown=640)
     deadline = time.monotonic() + 100
     while not list(tmp_path.glob("killed/runs/*/*.pt")):
         assert killed.poll() is None, killed.communicate()
@@ -37,29 +49,116 @@ def test_a_killed_run_resumes_to_the_same_bytes(tmp_path):
     assert killed.wait(60) == -signal.SIGKILL
     assert not (tmp_path / "killed" / "model.safetensors").exists()
 
-    resumed = start(tmp_path / "killed")
+    resumed = start(tmp_path / "killed", images_shown=640)
     output, message = resumed.communicate(timeout=120)
     assert resumed.returncode == 0, message
     assert "resumed at" in output
-    assert whole.wait(120) == 0, whole.communicate()
+    finished(whole)
     for name in ("model.safetensors", "loss.csv"):
         assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_two_processes_give_the_weights_of_one(tmp_path):
+    """Dropout too: it is drawn for parts of 4 images, whichever process takes them; the last batch has one part."""
+    knobs = {"images_shown": 164, "batch_size": 16, "micro_batch": 4, "horizontal_flip": 0.5, "checkpoint_every": 80}
+    one, two = start(tmp_path / "one", **knobs), start(tmp_path / "two", processes=2, **knobs)
+    finished(one), finished(two)
+    ours, theirs = (load_file(tmp_path / name / "model.safetensors") for name in ("one", "two"))
+    weights, others = (torch.cat([tensor.ravel() for tensor in state.values()]) for state in (ours, theirs))
+    assert (weights - others).norm() <= 1e-4 * weights.norm()
+    losses = [pd.read_csv(tmp_path / name / "loss.csv") for name in ("one", "two")]
+    pd.testing.assert_frame_equal(*losses, rtol=1e-4)
+    assert losses[0]["images"].tolist() == [80, 160, 164]
+
+
+def test_two_processes_stop_together_and_resume(tmp_path):
+    """SIGTERM to the launcher, as SLURM sends it: one checkpoint, then the same weights as a run that never stopped."""
+    knobs = {"images_shown": 480, "micro_batch": 8}
+    stopped = start(tmp_path / "stopped", processes=2, **knobs)
+    log = tmp_path / "stopped" / "runs"
+    deadline = time.monotonic() + 100
+    while not list(log.glob("*/*.pt")):
+        assert stopped.poll() is None, stopped.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    stopped.send_signal(signal.SIGTERM)
+    _, message = stopped.communicate(timeout=100)
+    if stopped.returncode:
+        assert "PretrainingError: stopped by" in message
+    assert "resumed at" in finished(start(tmp_path / "stopped", processes=2, **knobs))
+    finished(start(tmp_path / "whole", processes=2, **knobs))
+    ours, theirs = (load_file(tmp_path / name / "model.safetensors") for name in ("stopped", "whole"))
+    assert all(torch.equal(tensor, theirs[name]) for name, tensor in ours.items())
+
+
+@pytest.mark.parametrize(
+    ("batch", "size", "processes"), [(16, 4, 2), (16, 4, 3), (5, None, 2), (1, None, 4), (7, 2, 1)]
+)
+def test_parts_of_a_batch_are_dealt_out_whole(batch, size, processes):
+    parts = [micro_batches(range(100, 100 + batch), size, rank, processes) for rank in range(processes)]
+    assert sorted(number for mine in parts for part in mine for number in part) == list(range(100, 100 + batch))
+    if size:
+        assert sorted((part for mine in parts for part in mine), key=lambda part: part.start) == [
+            range(start, min(start + size, 100 + batch)) for start in range(100, 100 + batch, size)
+        ]
+
+
+def test_accumulated_gradients_are_those_of_the_whole_batch():
+    params, gray, batch = tiny_params(), torch.rand(12, 1, 16, 16), range(40, 52)
+    torch.manual_seed(0)
+    model = DiffusionAutoencoder(params.model, params.diffusion, params.images.size)
+    torch.nn.init.normal_(model.unet.conv.weight)  # zero at the start, and with it most gradients
+    gradients, totals = [], []
+    for size in (None, 5):
+        model.zero_grad()
+        parts = [(part, gray[part.start - 40 : part.stop - 40]) for part in micro_batches(batch, size, 0, 1)]
+        state, network = TrainingState(model, params.pretrain), Network(model, nullcontext)
+        totals.append(accumulate_gradient(network, state, batch, parts, ALONE))
+        gradients.append([parameter.grad for parameter in model.parameters()])
+    torch.testing.assert_close(*totals)
+    torch.testing.assert_close(*gradients, rtol=1e-3, atol=1e-6)
+
+
+def test_draws_are_uniform_normal_and_depend_on_the_number_alone():
+    knobs = tiny_params(pretrain={"horizontal_flip": 0.25}).pretrain
+    x = torch.zeros(4000, 1, 4, 4)
+    t, noise, flipped = draws(knobs, range(4000), x, 100)
+    assert stats.chisquare(np.bincount(t, minlength=100)).pvalue > 1e-3
+    assert stats.kstest(noise.ravel(), "norm").pvalue > 1e-3
+    assert flipped.float().mean().item() == pytest.approx(0.25, abs=0.03)
+    again = draws(knobs, range(1000, 1010), x[:10], 100)
+    assert all(torch.equal(ours, whole[1000:1010]) for ours, whole in zip(again, (t, noise, flipped), strict=True))
+
+
+def test_a_log_and_pictures_are_written_while_it_trains(tmp_path):
+    result = run(tmp_path, tiny_params(pretrain={"images_shown": 320}))
+    folder = next(tmp_path.glob("runs/*"))
+    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    assert pd.DataFrame(lines).astype(float).equals(result.history.astype(float))
+    bins = [name for name in result.history if name.startswith("validation_loss_t")]
+    assert bins[0] == "validation_loss_t0_9"
+    assert bins[-1] == "validation_loss_t90_99"
+    assert list(result.pictures) == [160, 320]
+    assert result.pictures[320].shape == (3, 4, 16, 16)
+    picture = np.asarray(Image.open(folder / "pictures_000000000320.png"))
+    np.testing.assert_array_equal(picture[16:32, 32:48], result.pictures[320][2, 1])
 
 
 def test_sigterm_saves_between_checkpoints_and_stops(tmp_path, monkeypatch):
     params = tiny_params(pretrain={"images_shown": 320, "horizontal_flip": 0.5}, dropout=0.1)
     whole = run(tmp_path / "whole", params)
-    take = Order.take
+    update = TrainingState.update
 
-    def terminated_at_the_13th_batch(order, first, count):
-        if first == 12 * 16:
+    def terminated_at_the_13th_batch(state, images):
+        if state.step == 12:
             os.kill(os.getpid(), signal.SIGTERM)
-        return take(order, first, count)
+        update(state, images)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Order, "take", terminated_at_the_13th_batch)
-        with pytest.raises(PretrainingError, match=r"stopped by SIGTERM after 208 of 320 images; saved to .*0208\.pt"):
+        patch.setattr(TrainingState, "update", terminated_at_the_13th_batch)
+        with pytest.raises(PretrainingError, match=r"stopped by SIGTERM after 208 of 320 images; saved in "):
             run(tmp_path / "stopped", params)
+    assert max(path.stem for path in tmp_path.glob("stopped/runs/*/*.pt")) == "000000000208"
     resumed = run(tmp_path / "stopped", params)
     assert resumed.history.equals(whole.history)
     theirs = whole.model.state_dict()
@@ -72,7 +171,7 @@ def test_training_learns_the_images_and_keeps_two_checkpoints(tmp_path):
     assert history["images"].tolist() == [320, 640, 960]
     assert history["train_loss"].iloc[-1] < 0.8 * history["train_loss"].iloc[0]
     assert history["validation_loss"].iloc[-1] < 0.8 * history["validation_loss"].iloc[0]
-    assert sorted(path.stem for path in tmp_path.glob("runs/*/*")) == ["000000000640", "000000000960"]
+    assert sorted(path.stem for path in tmp_path.glob("runs/*/*.pt")) == ["000000000640", "000000000960"]
 
 
 def test_odd_last_batch_and_no_validation(tmp_path):
@@ -135,11 +234,11 @@ def test_the_key_covers_parameters_and_pixels():
 
 def test_order_shows_every_image_once_an_epoch_wherever_it_starts():
     order = Order(10, seed=3)
-    shown = order.take(0, 35)
+    shown = order.take(range(35))
     for epoch in range(3):
         assert sorted(shown[10 * epoch : 10 * epoch + 10]) == list(range(10))
     assert (shown[:10] != shown[10:20]).any()
-    np.testing.assert_array_equal(Order(10, seed=3).take(17, 8), shown[17:25])
+    np.testing.assert_array_equal(Order(10, seed=3).take(range(17, 25)), shown[17:25])
 
 
 def test_validation_patients_are_never_trained_on():

@@ -1,5 +1,9 @@
-"""A tiny network, radiographs of noise and shapes, and a run that can be killed: `python -m tests.tiny <folder> <images>`."""
+"""A tiny network, radiographs of noise and shapes, and a run that can be killed, or started by `torchrun`.
 
+python -m tests.tiny <folder> <parameters of pretrain, as JSON>
+"""
+
+import json
 import sys
 from pathlib import Path
 
@@ -9,8 +13,9 @@ import torch
 
 from diffchest.model.autoencoder import save_autoencoder
 from diffchest.params import Params, load_params
-from diffchest.pretrain import pretrain
+from diffchest.pretrain import ALONE, pretrain
 from diffchest.pretrain_data import pretraining_images
+from diffchest.processes import Processes, launched
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -64,16 +69,18 @@ def fake_manifest(store: FakeStore) -> pd.DataFrame:
     return pd.DataFrame({"image_id": ids, "patient_id": [f"fake/{patient}" for patient in patients], "role": role})
 
 
-def run(folder: Path, params: Params):
+def run(folder: Path, params: Params, processes: Processes = ALONE):
     """Pretrain on the fake radiographs, checkpoints in `folder`."""
     store = FakeStore()
     train, validation = pretraining_images(fake_manifest(store), store, params.pretrain)
-    return pretrain(params, train, validation, runs=folder / "runs", device=torch.device("cpu"))
+    return pretrain(params, train, validation, runs=folder / "runs", device=torch.device("cpu"), processes=processes)
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
     out = Path(sys.argv[1])
-    result = run(out, tiny_params(pretrain={"images_shown": int(sys.argv[2])}))
-    save_autoencoder(out / "model.safetensors", result.model)
-    result.history.to_csv(out / "loss.csv", index=False)
+    with launched() as several:
+        result = run(out, tiny_params(pretrain=json.loads(sys.argv[2]), dropout=0.1), several)
+    if several.first:
+        save_autoencoder(out / "model.safetensors", result.model)
+        result.history.to_csv(out / "loss.csv", index=False)
