@@ -1,6 +1,7 @@
 """Pixels to small gray squares, and squares to the range the network works in."""
 
 import io
+import zlib
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ from PIL import Image
 
 RESIZE = "Lanczos, longest side to size, centred on black, 8-bit images in 8 bits"  # recorded in every store
 JPEG_QUALITY = 95
+RUN_LENGTHS = {"compress_type": zlib.Z_RLE, "compress_level": 1}  # filtered radiographs hold nothing else to be found
 
 
 def to_square(pixels: np.ndarray, size: int) -> np.ndarray:
@@ -38,7 +40,7 @@ def encode_square(square: np.ndarray, codec: str) -> bytes:
     if codec == "raw":
         return square.tobytes()
     buffer = io.BytesIO()
-    options: dict[str, Any] = {"quality": JPEG_QUALITY} if codec == "jpeg" else {}
+    options: dict[str, Any] = {"quality": JPEG_QUALITY} if codec == "jpeg" else RUN_LENGTHS
     Image.fromarray(square).save(buffer, format=codec, **options)
     return buffer.getvalue()
 

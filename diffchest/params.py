@@ -223,6 +223,24 @@ class PretrainParams(Section):
     seed: Seed
 
 
+class PretrainEvaluationParams(Section):
+    """`pretrain_evaluation`: what the network knows of held-out radiographs."""
+
+    images: Annotated[int, Field(ge=2)]
+    bound_timesteps: PositiveInt
+    levels: Annotated[int, Field(ge=2)]
+    others: PositiveInt
+    reencodings: Annotated[int, Field(ge=0)]
+    batch_size: PositiveInt
+    seed: Seed
+
+    @model_validator(mode="after")
+    def _others_are_among_the_images(self) -> "PretrainEvaluationParams":
+        if self.others >= self.images:
+            raise ValueError(f"`others` ({self.others}) must be fewer than `images` ({self.images})")
+        return self
+
+
 class LatentsParams(Section):
     """`latents`: encoding every image of the manifest."""
 
@@ -372,6 +390,7 @@ class Params(Section):
     model: ModelParams
     diffusion: DiffusionParams
     pretrain: PretrainParams
+    pretrain_evaluation: PretrainEvaluationParams
     latents: LatentsParams
     probe: ProbeParams
     baselines: BaselinesParams

@@ -19,7 +19,14 @@ from diffchest.checkpoint import Checkpoints
 from diffchest.errors import DataError
 from diffchest.model import DiffusionAutoencoder
 from diffchest.pretrain import ALONE, Network, PretrainingError, accumulate_gradient, draws, run_key
-from diffchest.pretrain_data import Images, Order, held_out_patients, micro_batches, pretraining_images
+from diffchest.pretrain_data import (
+    Images,
+    Order,
+    held_out_images,
+    held_out_patients,
+    micro_batches,
+    pretraining_images,
+)
 from diffchest.training_state import TrainingState, ema_decay, learning_rate
 from tests.tiny import ROOT, FakeStore, fake_manifest, run, tiny_params
 
@@ -285,3 +292,16 @@ def test_warm_up_and_average():
     assert learning_rate(knobs, 5000) == pytest.approx(0.1)
     assert ema_decay(knobs, 1) == pytest.approx(2 / 11)
     assert ema_decay(knobs, 10**6) == pytest.approx(0.999)
+
+
+def test_one_image_of_each_held_out_patient_is_evaluated():
+    store = FakeStore()
+    manifest, knobs = fake_manifest(store), tiny_params().pretrain
+    _, validation = pretraining_images(manifest, store, knobs)
+    images = held_out_images(manifest, knobs, number=10)
+    patient = manifest.set_index("image_id")["patient_id"]
+    assert set(images) <= set(validation.image_ids)
+    assert sorted(patient[images]) == sorted(set(patient[validation.image_ids]))
+    assert len(held_out_images(manifest, knobs, number=2)) == 2
+    with pytest.raises(DataError, match=r"0 patient\(s\) held out, at least 2 needed; raise"):
+        held_out_images(manifest, tiny_params(pretrain={"validation_fraction": 0.0}).pretrain, number=2)

@@ -38,7 +38,9 @@ SECTIONS = [
         "Pretraining",
         "The self-conditioned diffusion autoencoder learns without labels; z is its semantic latent, x_T the rest.",
         [
-            Item("pretrain_loss", "Loss on training and held-out patients."),
+            Item("pretrain_loss", "Loss on training and held-out patients, in all and by timestep."),
+            Item("pretrain_progress", "Reconstructions of held-out radiographs while the network learns."),
+            Item("information", "The gap between the curves, integrated over SNR, estimates what z tells (in nats)."),
             Item("latent_space", "z of the test radiographs in two dimensions (paper: extended data figure 1b)."),
             Item("reconstructions", "Original, reconstruction and x_T (paper: figure S6)."),
         ],

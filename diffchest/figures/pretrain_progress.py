@@ -1,0 +1,30 @@
+"""What pretraining makes of held-out radiographs, checkpoint by checkpoint."""
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from diffchest import paths
+from diffchest.figures.inputs import read_arrays
+from diffchest.figures.style import WIDTH, new_figure, show_picture
+from diffchest.params import Params
+
+CHECKPOINTS = 5  # shown, of all
+
+
+def draw(params: Params) -> Figure:
+    """Draw each radiograph in a row: original, reconstructions at some checkpoints, the last sample of the same z."""
+    arrays = read_arrays(paths.PRETRAIN_PICTURES, stage="pretrain")
+    shown, pictures = arrays["images_shown"], arrays["pictures"]  # [C], [C, 3, K, H, W]
+    chosen = np.unique(np.linspace(0, len(shown) - 1, min(CHECKPOINTS, len(shown))).round().astype(int))
+    columns = [("original", pictures[-1, 0])]
+    columns += [(f"{shown[index]:,} images", pictures[index, 1]) for index in chosen]
+    columns += [("same z, new $x_T$", pictures[-1, 2])]
+    side = WIDTH / len(columns)
+    rows = pictures.shape[2]
+    figure = new_figure("Pretraining: held-out radiographs and their reconstructions", params, height=14 + rows * side)
+    grid = figure.subplots(rows, len(columns), squeeze=False)
+    for axes, (title, column) in zip(grid.T, columns, strict=True):
+        for row, picture in enumerate(column):
+            show_picture(axes[row], picture)
+        axes[0].set_title(title, fontsize=7)
+    return figure

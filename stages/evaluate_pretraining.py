@@ -1,0 +1,59 @@
+"""What the pretrained network knows of held-out radiographs: bits per pixel given z, and information z carries."""
+
+import torch
+
+from diffchest import paths
+from diffchest.cohorts.schema import read_manifest
+from diffchest.device import set_up
+from diffchest.diffusion.bound import variational_bound
+from diffchest.diffusion.information import information
+from diffchest.images import to_model_range
+from diffchest.model.autoencoder import load_autoencoder
+from diffchest.params import load_params
+from diffchest.pretrain_data import held_out_images
+from diffchest.progress import run, summary
+from diffchest.store import ImageStore
+from diffchest.tables import write_metrics, write_table
+
+
+def main() -> None:
+    """Evaluate the variational bound and the information on one radiograph of each of some held-out patients."""
+    params = load_params()
+    settings = params.pretrain_evaluation
+    model = load_autoencoder(paths.AUTOENCODER, set_up(params.runtime))
+    image_ids = held_out_images(read_manifest(paths.STORED_MANIFEST), params.pretrain, number=settings.images)
+    gray = torch.from_numpy(to_model_range(ImageStore(paths.IMAGES).read(image_ids)))
+    x = model.prepare(gray.to(model.device))
+    with torch.inference_mode():
+        z = torch.cat([model.encode(part) for part in x.split(settings.batch_size)])
+    common = {"schedule": model.schedule, "seed": settings.seed, "batch_size": settings.batch_size}
+    bound = variational_bound(model, x, z, timesteps_per_image=settings.bound_timesteps, **common)
+    told = information(
+        model,
+        x,
+        z,
+        levels=settings.levels,
+        others=min(settings.others, len(x) - 1),
+        reencodings=settings.reencodings,
+        **common,
+    )
+    write_table(paths.PLOTS / "information.csv", told.curve)
+    parts = {name: getattr(bound, name).mean() for name in ("prior", "diffusion", "reconstruction")}
+    write_metrics(
+        paths.stage_metrics("evaluate_pretraining"),
+        {
+            "images": len(image_ids),
+            "bound": {"bits_per_dim": bound.bits_per_dim, "standard_error": bound.standard_error, **parts},
+            "information": told.summary(),
+        },
+    )
+    summary(
+        "evaluate_pretraining",
+        f"{len(image_ids)} held-out radiographs: at most {bound.bits_per_dim:.3f} bits per dimension given z; "
+        f"z tells about {told.summary()['estimate_bits']:.0f} bits (an estimate), "
+        f"at least {told.summary()['infonce_bits']:.1f}",
+    )
+
+
+if __name__ == "__main__":
+    run(main)
