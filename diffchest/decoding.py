@@ -71,7 +71,7 @@ def _opened(data: bytes, form: str) -> Image.Image:
         raise _damaged(form, error) from None
     check_size(image.height, image.width)
     if image.mode not in SIXTEEN_BIT_MODES and ";16" in str(image.tile[0][3] if image.tile else ""):
-        raise DataError("16-bit colour PNG; store 16-bit gray or 8-bit colour")
+        raise DataError("16-bit PNG with colour or transparency; store 16-bit gray, or 8 bits")
     try:
         image.load()
     except Exception as error:  # as above

@@ -122,6 +122,11 @@ def _check(dataset: Dataset) -> None:
     bits = dataset.BitsStored
     if not 1 < bits <= dataset.BitsAllocated or dataset.get("HighBit", bits - 1) != bits - 1:
         raise DataError("DICOM: bits stored are not the lowest of those allocated")
+    for name in ("RescaleSlope", "RescaleIntercept"):
+        if name in dataset and not _has(dataset, name):
+            del dataset[name]  # empty: as if it was not there
+    if "PixelRepresentation" not in dataset:
+        raise DataError("DICOM: no PixelRepresentation: signed or unsigned values?")
     if dataset.get("RescaleSlope") == 0.0:
         raise DataError("DICOM: rescale slope 0")
 

@@ -85,15 +85,21 @@ def _environment(path: str) -> lmdb.Environment:
     if environment is not None:
         environment.close()
         del _environments[path]
+    environment = open_store(path)
+    _environments[path] = (identity, environment)
+    return environment
+
+
+def open_store(path: str | Path) -> lmdb.Environment:
+    """Open the store at `path` for reading; `DataError` when it is damaged or cut short."""
     try:
-        environment = lmdb.open(path, subdir=False, readonly=True, lock=False, readahead=False)
+        environment = lmdb.open(str(path), subdir=False, readonly=True, lock=False, readahead=False)
     except lmdb.Error as error:
         raise DataError(f"{path}: not an image store ({error}); run `dvc repro -f -s build_lmdb`") from None
-    expected = (environment.info()["last_pgno"] + 1) * environment.stat()["psize"]
-    if status.st_size < expected:  # reading past the end would kill the process
+    expected, found = (environment.info()["last_pgno"] + 1) * environment.stat()["psize"], os.path.getsize(path)
+    if found < expected:  # reading past the end would kill the process
         environment.close()
         raise DataError(
-            f"{path}: cut short, expected {expected} bytes, found {status.st_size}; run `dvc repro -f -s build_lmdb`"
+            f"{path}: cut short, expected {expected} bytes, found {found}; run `dvc repro -f -s build_lmdb`"
         )
-    _environments[path] = (identity, environment)
     return environment

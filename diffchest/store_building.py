@@ -4,6 +4,7 @@ The store grows in a working file, one committed chunk at a time, and appears un
 bytes depend on the images, size and codec alone: not on the number of workers, nor on interruptions.
 """
 
+import fcntl
 import functools
 import hashlib
 import json
@@ -23,8 +24,8 @@ from diffchest.cohorts.sources import MEMBER, SourceReader
 from diffchest.decoding import decode, quiet_decoders
 from diffchest.errors import DataError
 from diffchest.images import RESIZE, encode_square, to_square
-from diffchest.progress import progress
-from diffchest.store import RECORD, STORE_VERSION
+from diffchest.progress import notice, progress
+from diffchest.store import RECORD, STORE_VERSION, open_store
 from diffchest.workers import WorkerLostError, apart, spread
 
 BATCH = 128  # images one task of the pool prepares
@@ -67,7 +68,8 @@ def build_store(rows: Sequence[StoreRow], working: Path, *, size: int, codec: st
     Returns the images that could not be read; one bad image never stops a build. Those that an interrupted build could
     not read are tried again, except where the decoder crashed.
     """
-    working.parent.mkdir(parents=True, exist_ok=True)
+    with _room_to_write(working):
+        working.parent.mkdir(parents=True, exist_ok=True)
     record = _done_before(working)
     resumed = record is not None
     if record is None:
@@ -85,10 +87,31 @@ def build_store(rows: Sequence[StoreRow], working: Path, *, size: int, codec: st
 
 def publish(working: Path, target: Path) -> None:
     """Make the finished store `working` appear as `target`, which is there whole or not at all."""
-    target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(target.name + ".tmp")
-    shutil.move(working, temporary)  # copies where they lie on different disks
-    os.replace(temporary, target)
+    with _room_to_write(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            shutil.move(working, temporary)  # copies where they lie on different disks
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
+        os.replace(temporary, target)
+
+
+@contextmanager
+def claimed(folder: Path) -> Iterator[None]:
+    """Keep `folder` for the builds of this process; `DataError` when another one has it."""
+    with _room_to_write(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "lock").open("w")
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DataError(f"{folder}: another process builds the store; wait for it, or end it") from None
+        except OSError:
+            pass  # a file system without locks
+        yield
 
 
 def _write(path: Path, record: dict[str, Any], results: Iterator[tuple[StoreRow, bytes | str]], *, rows: int) -> None:
@@ -112,7 +135,7 @@ def _write_anew(
     fresh.unlink(missing_ok=True)
     new = {**record, "images": 0, "done": 0, "rejected": []}
     reasons = dict(record["rejected"])
-    with closing(lmdb.open(str(working), subdir=False, readonly=True, lock=False)) as store, store.begin() as reading:
+    with closing(open_store(working)) as store, store.begin() as reading:
 
         def result(row: StoreRow) -> bytes | str:
             if reasons.get(row.image_id) == LOST:
@@ -129,8 +152,12 @@ def _done_before(working: Path) -> dict[str, Any] | None:
     """The record of an earlier, interrupted build, None where nothing was committed."""
     if not working.is_file() or not working.stat().st_size:
         return None
-    with closing(lmdb.open(str(working), subdir=False, readonly=True, lock=False)) as store, store.begin() as reading:
-        data = reading.get(RECORD)
+    try:
+        with closing(open_store(working)) as store, store.begin() as reading:
+            data = reading.get(RECORD)
+    except DataError as error:
+        notice(f"{error}; begun anew")
+        return None
     return json.loads(data) if data else None
 
 
@@ -165,7 +192,8 @@ def _put_all(environment: lmdb.Environment, entries: Sequence[tuple[bytes, bytes
     try:
         with environment.begin(write=True) as transaction:
             for key, value in entries:
-                transaction.put(key, value, append=True)
+                if not transaction.put(key, value, append=True):
+                    raise ValueError(f"image id {key.decode()!r} is not above the one before; sort the rows")
             transaction.put(RECORD, record)
     except lmdb.MapFullError:
         environment.set_mapsize(2 * environment.info()["map_size"])

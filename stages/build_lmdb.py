@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Mapping
 
 import pandas as pd
 
@@ -11,7 +12,7 @@ from diffchest.cohorts.rejected import check_rejected
 from diffchest.cohorts.schema import REJECTED_COLUMNS, read_manifest, write_manifest
 from diffchest.params import load_params
 from diffchest.progress import run, summary
-from diffchest.store_building import StoreRow, build_store, fingerprint, publish
+from diffchest.store_building import StoreRow, build_store, claimed, fingerprint, publish
 from diffchest.tables import write_table
 from diffchest.workers import cluster
 
@@ -30,26 +31,32 @@ def main() -> None:
     ]
     options = {"size": params.images.size, "codec": params.images.codec}
     working = RUNS / fingerprint(rows, **options) / "images.lmdb"
-    with cluster(params.runtime.backend, params.runtime.scheduler):
-        reasons = dict(build_store(rows, working, **options, workers=params.runtime.workers))
+    with claimed(RUNS):
+        with cluster(params.runtime.backend, params.runtime.scheduler):
+            reasons = dict(build_store(rows, working, **options, workers=params.runtime.workers))
+        _report(manifest, reasons, limit=params.cohorts.max_rejected_fraction)
+        publish(working, paths.IMAGES)
+        write_manifest(paths.STORED_MANIFEST, manifest[~manifest["image_id"].isin(reasons)].reset_index(drop=True))
+        shutil.rmtree(RUNS)
+    megabytes = paths.IMAGES.stat().st_size / 1e6
+    summary("build_lmdb", f"{len(rows) - len(reasons):,} images, {megabytes:,.0f} MB, {len(reasons):,} rejected")
 
+
+def _report(manifest: pd.DataFrame, reasons: Mapping[str, str], *, limit: float) -> None:
+    """List what ingest and decoding rejected, by cohort; then stop if decoding rejected too much of one."""
     unreadable = manifest[manifest["image_id"].isin(reasons)]
     unreadable = unreadable.assign(reason=unreadable["image_id"].map(reasons))[REJECTED_COLUMNS]
     totals = {str(name): len(images) for name, images in manifest.groupby("dataset")}
     reports = {name: paths.INGEST / f"{name}_rejected.csv" for name in totals}
     for name, report in reports.items():
         decoded = unreadable[unreadable["dataset"] == name]
-        rejected = pd.concat([pd.read_csv(paths.rejected(name)), decoded])
+        before = pd.read_csv(paths.rejected(name), dtype=str, keep_default_na=False)
+        rejected = pd.concat([before, decoded])
         write_table(report, rejected.sort_values(["image_id", "reason"]))
+    write_table(paths.table("decoding_flow"), decoding_flow(manifest, list(reasons)))
     for name, report in reports.items():  # after every report is written
         decoded = unreadable[unreadable["dataset"] == name]
-        check_rejected(decoded, totals, limit=params.cohorts.max_rejected_fraction, report=report)
-    write_table(paths.table("decoding_flow"), decoding_flow(manifest, list(reasons)))
-    publish(working, paths.IMAGES)
-    write_manifest(paths.STORED_MANIFEST, manifest[~manifest["image_id"].isin(reasons)].reset_index(drop=True))
-    shutil.rmtree(RUNS)
-    megabytes = paths.IMAGES.stat().st_size / 1e6
-    summary("build_lmdb", f"{len(rows) - len(reasons):,} images, {megabytes:,.0f} MB, {len(reasons):,} rejected")
+        check_rejected(decoded, totals, limit=limit, report=report)
 
 
 if __name__ == "__main__":

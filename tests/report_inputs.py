@@ -66,6 +66,7 @@ def write_inputs(params: Params, *, images: int = 120) -> None:
     rng = np.random.default_rng(0)
     _write_images(params, rng, images)
     _write_numbers(params, rng)
+    _write_pretraining(rng)
     _write_explanations(params)
     _write_audit(params, rng)
     _write_readers(rng)
@@ -79,6 +80,14 @@ def write_csv(name: str, **columns) -> None:
 def phantom(findings: list[str], number: int) -> np.ndarray:
     """One drawn radiograph, uint8 [SIZE, SIZE]."""
     return np.rint(draw(findings, patient=str(number), image="0", size=SIZE) * 255).astype(np.uint8)
+
+
+def _write_pretraining(rng: np.random.Generator) -> None:
+    pictures = rng.integers(0, 256, (3, 3, 2, SIZE, SIZE), dtype=np.uint8)
+    np.savez(paths.PRETRAIN_PICTURES, images_shown=[10, 20, 30], pictures=pictures)
+    levels = np.linspace(-10, 9, 5)
+    errors = {f"mse_{name}": rng.random(5) for name in ("own", "other", "average", "reencoded", "reference")}
+    write_table(paths.PLOTS / "information.csv", pd.DataFrame({"log_snr": levels, **errors}))
 
 
 def _write_images(params: Params, rng: np.random.Generator, images: int) -> None:

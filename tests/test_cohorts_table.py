@@ -187,3 +187,47 @@ def test_a_list_cell_gives_its_stripped_names(names):
 def test_any_list_cell_is_read_or_refused(cell):
     with contextlib.suppress(DataError):
         assert all(name == name.strip() != "" for name in listed_names(cell, where="t.csv"))
+
+
+def test_lists_in_a_parquet_table_are_lists(tmp_path, frame):
+    frame["report"] = [["Mass", "Edema"], None, ["Mass"]]
+    labels = own(tmp_path, frame, "index.parquet", labels=[], findings="report").labels
+    assert list(labels.columns) == ["Edema", "Mass"]
+    np.testing.assert_array_equal(labels, np.float32([[np.nan, np.nan], [1, 1], [0, 1]]))
+
+
+@pytest.mark.parametrize(
+    "cell", ["['Mass' 'Edema']", "['Mass', None]", "['Mass', ['Edema']]", "[Mass, Edema]", "['a' \"b\"]"]
+)
+def test_a_list_that_python_would_read_as_something_else_is_refused(cell):
+    with pytest.raises(DataError, match=r"t\.csv: expected a list of names like"):
+        listed_names(cell, where="t.csv")
+
+
+def test_an_image_has_one_id_however_its_path_is_written(tmp_path, frame):
+    frame["file"] = ["images/a.jpg", "./images/a.jpg", "images//a.jpg"]
+    cohort = own(tmp_path, frame)
+    assert cohort.images["image_id"].tolist() == ["own/images/a.jpg"]
+    assert cohort.rejected["reason"].unique().tolist() == ["image id occurs more than once; the first row counts"]
+
+
+def test_the_first_usable_of_several_rows_counts(tmp_path, frame):
+    frame["file"], frame["pid"] = ["images/a.jpg"] * 3, ["", "7", "8"]
+    cohort = own(tmp_path, frame)
+    assert cohort.images["patient_id"].tolist() == ["own/7"]
+    assert len(cohort.rejected) == 2
+
+
+def test_a_filter_leaves_a_column_called_patient_id_alone(tmp_path, frame):
+    frame["patient_id"] = ["s1", "s2", "s3"]
+    cohort = own(tmp_path, frame, study="patient_id", where={"site": ["north"], "patient_id": ["s1"]})
+    assert cohort.images[["patient_id", "study_id"]].to_numpy().tolist() == [["own/7", "s1"]]
+
+
+def test_a_delimiter_at_the_end_of_every_row_shifts_nothing(tmp_path, frame):
+    frame.to_csv(tmp_path / "index.csv", index=False)
+    header, *rows = (tmp_path / "index.csv").read_text().splitlines()
+    (tmp_path / "index.csv").write_text("\n".join([header, *(f"{row}," for row in rows)]))
+    section = {"format": "table", "root": str(tmp_path), "table": "index.csv", "image": "file", "patient": "pid"}
+    cohort = read_cohort("own", TableCohort(**section, labels=["Edema"]))
+    assert cohort.images["image_id"].tolist() == ["own/images/a.jpg", "own/images/b.jpg", "own/images/c.jpg"]

@@ -122,7 +122,7 @@ def test_cmyk_jpeg_as_adobe_writes_it(ramp, gray):
 def test_sixteen_bit_colour_is_refused(colour):
     samples = {2: 3, 4: 2, 6: 4}[colour]
     data = png(20, 20, 16, colour, (b"\0" + b"\x01\x00" * samples * 20) * 20)
-    with pytest.raises(DataError, match="16-bit colour"):
+    with pytest.raises(DataError, match="16-bit PNG with colour or transparency"):
         decode(data)
 
 

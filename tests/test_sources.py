@@ -96,3 +96,31 @@ def test_folders_come_in_the_order_in_which_tables_are_looked_for(tmp_path):
         (tmp_path / folder / "train.csv").touch()
     assert index_images(tmp_path, depth=1) == {"a.png": "cxr/a.png"}
     assert find_table(tmp_path, "train.csv") == tmp_path / "cxr" / "train.csv"
+
+
+def test_a_damaged_lzma_member_costs_one_image(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("1.jpg", PHOTO)
+    data = bytearray((tmp_path / "a.zip").read_bytes())
+    data[60:120] = bytes(60)
+    (tmp_path / "a.zip").write_bytes(data)
+    with pytest.raises(DataError, match="cannot be read"):
+        SourceReader(tmp_path).read("a.zip::1.jpg")
+
+
+def test_a_zip_of_a_version_to_come_is_named(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("1.jpg", PHOTO)
+    data = bytearray((tmp_path / "a.zip").read_bytes())
+    data[data.index(b"PK\x01\x02") + 6] = 110
+    (tmp_path / "a.zip").write_bytes(data)
+    with pytest.raises(DataError, match=r"a\.zip: cannot be read as a zip file .*version 11"):
+        index_images(tmp_path, depth=1)
+
+
+def test_a_name_that_is_not_utf_8_is_said(tmp_path):
+    folder = os.path.join(os.fsencode(tmp_path), b"Bilder_\xe4")
+    os.mkdir(folder)
+    (tmp_path / os.fsdecode(folder) / "1.jpg").write_bytes(PHOTO)
+    with pytest.raises(DataError, match=r"'Bilder_\\udce4/1\.jpg' is not UTF-8; rename"):
+        index_images(tmp_path, depth=1)

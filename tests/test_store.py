@@ -1,5 +1,6 @@
 """The store: whole or not there, the same bytes however it was built, readable from any process."""
 
+import errno
 import json
 import os
 import pickle
@@ -109,7 +110,7 @@ def test_bytes_do_not_depend_on_workers_or_interruptions(rows, tmp_path, monkeyp
     assert all(other == first for other in others)
 
 
-def test_a_killed_build_carries_on_and_leaves_no_process(rows, tmp_path):
+def test_a_killed_build_carries_on_and_leaves_no_process(rows, tmp_path, monkeypatch):
     """kill -9 while the pool works: nothing under the final name, workers end, the next build completes it."""
     code = f"""
 import time
@@ -132,8 +133,11 @@ building.build_store(rows, building.Path({str(tmp_path / "w.lmdb")!r}), size={SI
     start = time.monotonic()
     process.stdout.read()  # returns when the last worker has closed its copy of the pipe
     assert time.monotonic() - start < 20
-    build(rows, tmp_path)
-    assert len(ImageStore(tmp_path / "images.lmdb")) == 38
+    monkeypatch.setattr(store_building, "COMMIT", 8)
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    assert build(rows, tmp_path) == build(rows, whole)
+    assert (tmp_path / "images.lmdb").read_bytes() == (whole / "images.lmdb").read_bytes()
 
 
 def test_what_could_not_be_read_is_tried_again(rows, tmp_path):
@@ -147,6 +151,62 @@ def test_what_could_not_be_read_is_tried_again(rows, tmp_path):
     whole.mkdir()
     build(rows, whole)
     assert (tmp_path / "images.lmdb").read_bytes() == (whole / "images.lmdb").read_bytes()
+
+
+def test_an_image_that_crashed_the_decoder_is_not_tried_again(rows, tmp_path, monkeypatch):
+    working = tmp_path / "w.lmdb"
+    monkeypatch.setattr(store_building, "_prepare_batch", lambda batch, **_: [store_building.LOST for _ in batch])
+    build_store(rows[:2], working, size=SIZE, codec="raw", workers=1)
+    monkeypatch.setattr(store_building, "_prepare", lambda *_, **__: pytest.fail("decoded once more"))
+    again = build_store(rows[:2], working, size=SIZE, codec="raw", workers=1)
+    assert [entry.reason for entry in again] == [store_building.LOST] * 2
+
+
+def test_bits_and_inversion_of_the_table_reach_the_pixels(tmp_path):
+    """A MONOCHROME1 PNG of 12 bits in 16, as PadChest has them."""
+    values = np.arange(0, 4096, 16, dtype=np.uint16).reshape(16, 16)
+    (tmp_path / "a.png").write_bytes(png(values))
+    build([StoreRow("d/a", str(tmp_path), "a.png", 12, True)], tmp_path)
+    stored = ImageStore(tmp_path / "images.lmdb").read(["d/a"])[0]
+    np.testing.assert_array_equal(stored, np.rint((1 - values / 4095) * 255))
+
+
+@pytest.mark.parametrize("remains", [b"garbage" * 900, 4096, 8192])
+def test_a_damaged_working_file_is_begun_anew(rows, tmp_path, remains, capsys):
+    working = tmp_path / "w.lmdb"
+    build_store(rows, working, size=SIZE, codec="raw", workers=1)
+    working.write_bytes(remains if isinstance(remains, bytes) else working.read_bytes()[:remains])
+    assert len(build(rows, tmp_path)) == 2
+    assert "begun anew" in capsys.readouterr().err
+    assert len(ImageStore(tmp_path / "images.lmdb")) == 38
+
+
+def test_rows_out_of_order_are_an_error(rows, tmp_path):
+    with pytest.raises(ValueError, match="is not above the one before"):
+        build(rows[::-1], tmp_path)
+
+
+def test_a_second_build_in_the_same_folder_is_refused(tmp_path):
+    code = f"from diffchest.store_building import claimed\nwith claimed(__import__('pathlib').Path({str(tmp_path)!r})): pass"
+    with store_building.claimed(tmp_path):
+        second = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "another process builds the store; wait for it, or end it" in second.stderr
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_disk_that_is_full_when_the_store_is_published_is_said(rows, tmp_path, monkeypatch):
+    def full(source, target):
+        target.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    build_store(rows, tmp_path / "w.lmdb", size=SIZE, codec="raw", workers=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "move", full)
+        with pytest.raises(DataError, match=r"images\.lmdb: cannot be written .*is the disk full"):
+            publish(tmp_path / "w.lmdb", tmp_path / "images.lmdb")
+    assert not list(tmp_path.glob("images.lmdb*"))
+    publish(tmp_path / "w.lmdb", tmp_path / "images.lmdb")
+    assert len(ImageStore(tmp_path / "images.lmdb")) == 38
 
 
 def test_a_file_that_is_cut_short_is_refused(rows, tmp_path):

@@ -1,6 +1,5 @@
 """What every cohort goes through: rows to manifest columns, unusable rows out, images located."""
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,7 +21,7 @@ class Intake:
     def __init__(self, dataset: str, origin: str) -> None:
         self.flow = Flow()
         self._dataset = dataset
-        self._origin = os.path.normpath(origin)
+        self._origin = origin
         self._rejected: list[pd.DataFrame] = []
 
     def compare_version(self, *, found: int, known: int, table: str) -> None:
@@ -48,20 +47,17 @@ class Intake:
 
     def _usable(self, listed: pd.DataFrame) -> pd.DataFrame:
         too_long = encoded_length(listed["image_id"]) > LONGEST_IMAGE_ID
-        problems = {
-            "image id is empty": listed["key"] == "",
-            "patient id is empty": listed["patient_id"] == "",
-            "image id occurs more than once; the first row counts": listed["image_id"].duplicated(),
-            f"image id is longer than {LONGEST_IMAGE_ID} bytes": too_long,
-        }
-        usable = pd.Series(True, index=listed.index)
-        for reason, where in problems.items():
-            new = where & usable
-            if new.any():
-                self.flow.exclude(reason, listed[new])
-                self.reject(listed[new], reason)
-            usable &= ~where
-        return listed[usable]
+        listed = self._without(listed, listed["key"] == "", "image id is empty")
+        listed = self._without(listed, listed["patient_id"] == "", "patient id is empty")
+        listed = self._without(listed, too_long[listed.index], f"image id is longer than {LONGEST_IMAGE_ID} bytes")
+        again = listed["image_id"].duplicated()
+        return self._without(listed, again, "image id occurs more than once; the first row counts")
+
+    def _without(self, listed: pd.DataFrame, unusable: pd.Series, reason: str) -> pd.DataFrame:
+        if unusable.any():
+            self.flow.exclude(reason, listed[unusable])
+            self.reject(listed[unusable], reason)
+        return listed[~unusable]
 
     def reject(self, images: pd.DataFrame, reason: str) -> None:
         """Record `images` as rejected."""

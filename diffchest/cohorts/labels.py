@@ -1,7 +1,9 @@
 """Label tables: written by `ingest` with the dataset's own codes, read with the user's policy for uncertain ones."""
 
 import ast
+import io
 import math
+import tokenize
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -43,13 +45,34 @@ def listed_names(cell: str, *, where: str) -> list[str]:
 
     Raises `DataError` naming `where` and the cell when it is no list.
     """
+    expected = f"{where}: expected a list of names like \"['normal', 'nodule']\", found {cell[:200]!r}"
+    text = cell.strip()
     try:
-        listed = ast.literal_eval(cell.strip())
+        listed = ast.parse(text, mode="eval").body
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-        listed = None
-    if not isinstance(listed, list | tuple):
-        raise DataError(f"{where}: expected a list of names like \"['normal']\", found {cell[:200]!r}")
-    return [name for name in (str(item).strip() for item in listed) if name]
+        raise DataError(expected) from None
+    if not isinstance(listed, ast.List | ast.Tuple):
+        raise DataError(expected)
+    names = [_name(item, text) for item in listed.elts]
+    if None in names:
+        raise DataError(f"{expected}: not every name is in quotes, or a comma is missing")
+    return [name for name in names if name]
+
+
+def _name(item: ast.expr, text: str) -> str | None:
+    """The name that one literal of the list `text` is, stripped; None where it is no name, or several."""
+    if not isinstance(item, ast.Constant) or not isinstance(item.value, str) or _is_several(item, item.value, text):
+        return None
+    return item.value.strip()
+
+
+def _is_several(item: ast.Constant, value: str, text: str) -> bool:
+    """Whether a literal was put together from several, as Python does with 'a' 'b' (and NumPy prints lists)."""
+    source = ast.get_source_segment(text, item) or ""
+    if len(source) == len(value) + 2:
+        return False  # one pair of quotes, nothing escaped
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    return sum(token.type == tokenize.STRING for token in tokens) > 1
 
 
 def indicator_table(cells: pd.Series, names: dict[str, list[str]]) -> pd.DataFrame:

@@ -57,6 +57,7 @@ def read_padchest(dataset: str, cohort: PadchestCohort) -> Cohort:
 def _listing(intake: Intake, rows: pd.DataFrame) -> pd.DataFrame:
     intake.flow.count("listed in the table", rows.assign(patient_id=rows["PatientID"]))
     birth = pd.to_numeric(rows["PatientBirth"], errors="coerce")
+    bits = pd.to_numeric(rows["BitsStored_DICOM"], errors="coerce")
     return intake.listing(
         rows,
         image=rows["ImageID"],
@@ -66,7 +67,7 @@ def _listing(intake: Intake, rows: pd.DataFrame) -> pd.DataFrame:
         view=rows["Projection"],
         sex=sex_code(rows["PatientSex_DICOM"]),
         age=years(pd.to_numeric(rows["StudyDate_DICOM"].str[:4], errors="coerce") - birth),
-        bits_stored=pd.to_numeric(rows["BitsStored_DICOM"], errors="coerce").fillna(0).astype(int),
+        bits_stored=bits.where(bits.between(1, 16), 0).astype(int),
         inverted=rows["PhotometricInterpretation_DICOM"] == "MONOCHROME1",
     )
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -61,6 +62,7 @@ def read_text(path: Path, columns: Sequence[str], *, delimiter: str = ",", encod
     try:
         parquet = path.suffix == ".parquet"
         text: Any = {"sep": delimiter, "encoding": "utf-8-sig" if encoding.lower() in UTF8 else encoding}
+        text["index_col"] = False  # not even where rows end in one delimiter more than the header
         header = pq.read_schema(path).names if parquet else list(pd.read_csv(path, nrows=0, **text).columns)
         native = {str(name).strip(): name for name in header}
         missing = [column for column in columns if column not in native]
@@ -97,7 +99,10 @@ def _other_delimiter(header: Sequence[str]) -> str:
 
 
 def _as_text(column: pd.Series) -> pd.Series:
-    """Text of one Parquet column; whole numbers that became float with their blanks lose the `.0`."""
+    """Text of one Parquet column; whole numbers that became float with blanks lose the `.0`; lists as Python's."""
+    if any(isinstance(cell, list | np.ndarray) for cell in column):
+        texts = ["" if cell is None else repr([*cell]) for cell in column]
+        return pd.Series(texts, index=column.index, dtype=str)
     if pd.api.types.is_float_dtype(column) and (column.dropna() % 1 == 0).all():
         column = column.astype("Int64")
     return column.astype(object).where(column.notna(), "").astype(str)

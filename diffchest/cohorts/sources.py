@@ -1,5 +1,6 @@
 """Where the bytes of an image lie: a file below the cohort's root, or a member of a zip file there."""
 
+import lzma
 import os
 import zipfile
 import zlib
@@ -10,6 +11,7 @@ from diffchest.errors import DataError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".dcm")
 MEMBER = "::"
+DAMAGED_MEMBER = (zipfile.BadZipFile, zlib.error, lzma.LZMAError)
 LARGEST_FILE = 256 * 2**20  # bytes; a radiograph has at most about 50 million
 
 
@@ -31,7 +33,7 @@ def zip_members(archive: Path) -> list[str]:
     try:
         with zipfile.ZipFile(archive) as opened:
             return opened.namelist()
-    except (OSError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile) as error:
         raise DataError(f"{archive}: cannot be read as a zip file ({error}); download it again") from None
 
 
@@ -60,7 +62,7 @@ class SourceReader:
             raise DataError("image is not there") from None
         except DataError:
             raise
-        except (OSError, ValueError, zipfile.BadZipFile, zlib.error, RuntimeError, EOFError) as error:
+        except (OSError, ValueError, RuntimeError, EOFError, *DAMAGED_MEMBER) as error:
             raise DataError(f"cannot be read ({type(error).__name__})") from None
 
     def _inside(self, path: str) -> str:
@@ -97,11 +99,23 @@ def _images(root: Path) -> Iterator[tuple[str, str]]:
     """Pairs (path of an image, source) below `root`: files first, then zip members."""
     files = (os.path.relpath(path, root).replace(os.sep, "/") for path in _files(root))
     files = sorted(files, key=lambda path: path.split("/"))  # as tables are looked for: `a/` before `a-small/`
-    yield from ((path, path) for path in files if path.lower().endswith(SUFFIXES))
-    for archive in (path for path in files if path.lower().endswith(".zip")):
+    of_use = [path for path in files if path.lower().endswith((*SUFFIXES, ".zip"))]
+    for path in of_use:
+        if not _is_text(path):
+            raise DataError(f"{root}: the name {path!a} is not UTF-8; rename the file or its folder")
+    yield from ((path, path) for path in of_use if path.lower().endswith(SUFFIXES) and MEMBER not in path)
+    for archive in (path for path in of_use if path.lower().endswith(".zip")):
         for member in zip_members(root / archive):
             if member.lower().endswith(SUFFIXES):
                 yield member, f"{archive}{MEMBER}{member}"
+
+
+def _is_text(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _files(root: Path) -> Iterator[str]:

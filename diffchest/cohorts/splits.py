@@ -1,6 +1,7 @@
 """The split by patient, and the guard that no patient has two roles."""
 
 import math
+import os
 from collections.abc import Iterable
 
 import numpy as np
@@ -37,7 +38,8 @@ def check_one_role(images: pd.DataFrame) -> None:
     root can have several.
     """
     native = images["patient_id"].str.partition("/")[2]
-    roles = images[["origin", "role"]].assign(patient=native).drop_duplicates()
+    real = {origin: os.path.realpath(origin) for origin in images["origin"].unique()}  # however it is written
+    roles = images[["role"]].assign(patient=native, origin=images["origin"].map(real)).drop_duplicates()
     several = roles[roles.duplicated(["origin", "patient"], keep=False)]
     if len(several):
         several = several.groupby(["origin", "patient"])["role"].agg(lambda role: ", ".join(sorted(role)))

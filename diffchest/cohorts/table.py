@@ -1,5 +1,6 @@
 """Your own radiographs: any CSV or Parquet table with an image path, a patient id and labels."""
 
+import posixpath
 from pathlib import Path
 
 import pandas as pd
@@ -24,15 +25,16 @@ def read_table_cohort(dataset: str, cohort: TableCohort) -> Cohort:
     path = root / cohort.table
     rows = read_text(path, _columns(cohort), delimiter=cohort.delimiter, encoding=cohort.encoding)
     intake = Intake(dataset, origin=f"{cohort.root}/{cohort.table}")
-    intake.flow.count("listed in the table", rows.assign(patient_id=rows[cohort.patient]))
+    intake.flow.count("listed in the table", rows[cohort.patient].to_frame("patient_id"))
     for column, values in cohort.where.items():
         wanted = rows[column].isin(values)
         if not wanted.any():
             raise DataError(f"{path}: no row has {column} in {values}; found {sorted(rows[column].unique())[:10]}")
-        rows = intake.flow.keep(
-            rows.assign(patient_id=rows[cohort.patient]), wanted, kept=f"{column} as wanted", dropped=f"other {column}"
-        )
+        patients = rows[cohort.patient].to_frame("patient_id")
+        kept = intake.flow.keep(patients, wanted, kept=f"{column} as wanted", dropped=f"other {column}")
+        rows = rows.loc[kept.index]
     text = rows[cohort.image].str.strip().str.replace("\\", "/", regex=False)  # tables made on Windows
+    text = pd.Series([_plain(path) for path in text], index=rows.index, dtype=str)
     listed = intake.listing(
         rows,
         image=text,
@@ -50,6 +52,11 @@ def read_table_cohort(dataset: str, cohort: TableCohort) -> Cohort:
     images = listed[inside]
     labels = _labels(rows.loc[images.index], cohort, str(path))
     return intake.finish(images, labels, index=_index(root, cohort.zip, images["key"]), policy=cohort.images)
+
+
+def _plain(path: str) -> str:
+    """One spelling of a path below the root: `./a.png` is `a.png`."""
+    return posixpath.normpath(path) if inside_root(path) else path
 
 
 def _columns(cohort: TableCohort) -> list[str]:
