@@ -49,7 +49,7 @@ def main() -> None:
     parts = arguments.parts or [name for name in PARTS if name != "large"]
     if set(parts) - {"ingest"} and not any(images.glob("*.jpg")):
         parser.error(f"{images}: no .jpg files there; name their folder with --images")
-    print(f"`python {shlex.join(sys.argv)}`, {date.today()}, {_processor()}, {len(os.sched_getaffinity(0))} cores\n")
+    print(f"`python {shlex.join(sys.argv)}`, {date.today()}, {processor()}, {len(os.sched_getaffinity(0))} cores\n")
     for part in parts:
         header, *rows = programs[part]()
         print(f"{part}: {PARTS[part]}\n")
@@ -73,7 +73,7 @@ def _measure_damaged(images: Path) -> list[list[str]]:
     ]
 
 
-def _processor() -> str:
+def processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
