@@ -45,7 +45,7 @@ class ImageStore:
             return transaction.get(image_id.encode()) is not None
 
     def ids(self) -> list[str]:
-        """Every image id, sorted."""
+        """Every image id, sorted; reads a page of every image, half a minute for 500,000 from a cold disk."""
         with _environment(self._path).begin() as transaction:
             return [key.decode() for key in transaction.cursor().iternext(values=False) if key != RECORD]
 

@@ -81,7 +81,7 @@ def test_two_processes_give_the_weights_of_one(tmp_path):
 def test_two_processes_stop_together_and_resume(tmp_path):
     """SIGTERM to the launcher, as SLURM sends it: one checkpoint, then the same weights as a run that never stopped."""
     knobs = {"images_shown": 480, "micro_batch": 8}
-    stopped = start(tmp_path / "stopped", processes=2, **knobs)
+    stopped, whole = (start(tmp_path / name, processes=2, **knobs) for name in ("stopped", "whole"))
     log = tmp_path / "stopped" / "runs"
     deadline = time.monotonic() + 100
     while not list(log.glob("*/*.pt")):
@@ -93,7 +93,7 @@ def test_two_processes_stop_together_and_resume(tmp_path):
     if stopped.returncode:
         assert "PretrainingError: stopped by" in message
     assert "resumed at" in finished(start(tmp_path / "stopped", processes=2, **knobs))
-    finished(start(tmp_path / "whole", processes=2, **knobs))
+    finished(whole)
     ours, theirs = (load_file(tmp_path / name / "model.safetensors") for name in ("stopped", "whole"))
     assert all(torch.equal(tensor, theirs[name]) for name, tensor in ours.items())
 

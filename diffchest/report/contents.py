@@ -31,6 +31,7 @@ SECTIONS = [
         ],
         [
             Item("study_flow", "The study flow in numbers."),
+            Item("decoding_flow", "Images that could not be decoded, and the roles without them."),
             Item("positives", "Positive radiographs by finding and role."),
         ],
     ),
