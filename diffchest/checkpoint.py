@@ -30,7 +30,7 @@ class Checkpoints:
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, path)
-        for old in self._newest_first()[KEPT:]:
+        for old in [other for other in self._newest_first() if other.name < path.name][KEPT - 1 :]:
             old.unlink()
         return path
 

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,14 +76,15 @@ def extract_latents(
     *,
     batch_size: int,
     runs: Path,
+    store_version: str = "",
     processes: Processes = ALONE,
 ) -> Latents | None:
     """Encode the images `image_ids` of `store`, `batch_size` at a time, in their order.
 
-    Parts of `PART` images are dealt out to the processes, and kept in `runs/<key>/` until all are done: an interrupted
-    run goes on with the parts that are missing. Returns None in all processes but the first.
+    Parts of `PART` images are dealt out to the processes, and kept in `runs/<key>/`: an interrupted run goes on with
+    the parts that are missing, as long as `store_version` is the same. Returns None in all processes but the first.
     """
-    content = json.dumps([model.sha256, batch_size, list(image_ids)])
+    content = json.dumps([model.sha256, store_version, batch_size, list(image_ids)])
     folder = runs / hashlib.sha256(content.encode()).hexdigest()[:16]
     folder.mkdir(parents=True, exist_ok=True)
     starts = range(0, len(image_ids), PART)
@@ -99,7 +99,6 @@ def extract_latents(
     if not processes.first:
         return None
     z = np.concatenate([np.empty((0, model.latent_dim), np.float32), *(np.load(file) for file in files.values())])
-    shutil.rmtree(runs)
     if not np.isfinite(z).all():
         raise DataError("latents: z is not finite for some radiographs; pretraining diverged, run it again")
     return Latents(np.asarray(image_ids, dtype=np.str_), z, model.sha256)

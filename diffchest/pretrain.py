@@ -5,6 +5,7 @@ Progress is counted in images shown. The order of images, the timesteps and the 
 up to rounding, one by another number of processes.
 """
 
+import ast
 import hashlib
 import inspect
 import json
@@ -26,6 +27,7 @@ from diffchest import pretrain_data, training_state
 from diffchest.checkpoint import Checkpoints
 from diffchest.diffusion import objective, schedule
 from diffchest.diffusion.objective import SelfConditioned, denoising_errors
+from diffchest.images import to_model_range
 from diffchest.model import autoencoder, blocks, encoder, unet
 from diffchest.model.autoencoder import DiffusionAutoencoder, place
 from diffchest.params import Params, PretrainParams
@@ -93,8 +95,9 @@ def pretrain(
     torch.manual_seed(knobs.seed)
     model = place(DiffusionAutoencoder(params.model, params.diffusion, params.images.size), device)
     state = TrainingState(model, knobs)
-    if saved := _newest(checkpoints, processes):
+    if saved := newest(checkpoints, processes):
         state.load_state_dict(saved, first=processes.first)
+        del saved  # as large as the state
         _say(f"resumed at {state.shown:,} of {knobs.images_shown:,} images", processes)
     network = _network(model, knobs, processes)
 
@@ -118,14 +121,13 @@ def pretrain(
             if not (due or stopped or state.step % STEPS_BETWEEN_CHECKS == 0):
                 continue
             loss_sum = processes.sum(state.loss_sum)
-            if not torch.isfinite(loss_sum):
+            if processes.any(not torch.isfinite(loss_sum) or ((due or stopped) and not state.is_finite())):
                 raise PretrainingError(_not_finite(state.shown, checkpoints))
             if due:
                 losses = validation_losses(state.ema, validation, knobs, processes)
                 state.record({"train_loss": float(loss_sum / state.loss_images), **losses})
-                state.pictures[state.shown] = progress_pictures(
-                    state.ema, validation if len(validation) else train, knobs
-                )
+                seen = validation if len(validation) else train
+                state.keep_pictures(progress_pictures(state.ema, seen, knobs))
                 bar.set_postfix(state.history[-1], refresh=False)
                 loss_sum = torch.zeros_like(loss_sum)
             if (due or stopped) and processes.first:
@@ -193,12 +195,21 @@ def draws(knobs: PretrainParams, shown: range, x: Tensor, timesteps: int) -> tup
 
 
 def run_key(params: Params, train: Images, validation: Images) -> str:
-    """Hash all that determines the result: parameters, images, and the code of the network and its loss."""
+    """Hash what determines the weights: parameters, images, and the code (not its comments) of network and loss."""
     sections = {name: getattr(params, name).model_dump() for name in ("model", "diffusion", "pretrain")}
-    code = [inspect.getsource(part) for part in (*DETERMINING_CODE, accumulate_gradient, training_errors, draws)]
+    code = [meaning(part) for part in (*DETERMINING_CODE, to_model_range, accumulate_gradient, training_errors, draws)]
     data = [params.images.size, train.fingerprint(), validation.fingerprint()]
     recipe = [sections, data, code]
     return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def meaning(part: Any) -> str:
+    """The code of a module or function without comments and docstrings."""
+    tree = ast.parse(inspect.getsource(part))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+            del node.body[0]
+    return ast.dump(tree)
 
 
 def _network(model: DiffusionAutoencoder, knobs: PretrainParams, processes: Processes) -> Network:
@@ -206,18 +217,24 @@ def _network(model: DiffusionAutoencoder, knobs: PretrainParams, processes: Proc
     forward, no_sync = model, nullcontext
     if processes.count > 1:
         devices = [model.device] if model.device.type == "cuda" else None
-        forward = DistributedDataParallel(
-            model, device_ids=devices, broadcast_buffers=False, gradient_as_bucket_view=True
-        )
+        forward = DistributedDataParallel(model, device_ids=devices, gradient_as_bucket_view=True)
         no_sync = forward.no_sync
     return Network(torch.compile(forward) if knobs.compile else forward, no_sync)
 
 
-def _newest(checkpoints: Checkpoints, processes: Processes) -> dict[str, Any] | None:
-    """The newest usable state, the same in all processes, which must see the same files."""
+def newest(checkpoints: Checkpoints, processes: Processes) -> dict[str, Any] | None:
+    """The newest usable state, the same in all processes; `PretrainingError` unless all can read it."""
     saved = checkpoints.load() if processes.first else None
     shown = processes.share(saved["shown"] if saved else None)
-    return saved if processes.first or shown is None else checkpoints.load(shown)
+    if shown is None:
+        return None
+    saved = saved or checkpoints.load(shown)
+    if processes.any(saved is None):
+        raise PretrainingError(
+            f"the checkpoint at {shown:,} images in {checkpoints.folder} cannot be read by every process; all "
+            "machines must see the repository under the same path"
+        )
+    return saved
 
 
 def _say(text: str, processes: Processes) -> None:
@@ -250,6 +267,6 @@ def _not_finite(shown: int, checkpoints: Checkpoints) -> str:
     kept = checkpoints.load()
     where = f"the checkpoint at {kept['shown']:,} images in {checkpoints.folder} is kept" if kept else "none was saved"
     return (
-        f"the loss is not finite after {shown:,} images; {where}; lower pretrain.learning_rate, "
-        "or use pretrain.precision fp32 or bf16"
+        f"the loss or the weights are not finite after {shown:,} images; {where}; a run with a lower "
+        "pretrain.learning_rate, or pretrain.precision fp32 or bf16, begins anew"
     )

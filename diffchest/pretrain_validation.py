@@ -13,6 +13,7 @@ from diffchest.pretrain_data import PICTURE_STREAM, VALIDATION_STREAM, Images, s
 from diffchest.processes import Processes
 
 BINS = 10  # of timesteps
+MOST = 2048  # images: a stopped run must not wait long for its checkpoint
 PICTURES = 4
 DDIM_STEPS = 20
 
@@ -23,20 +24,20 @@ def validation_losses(
 ) -> dict[str, float]:
     """Return the mean denoising error over held-out patients, in all and in each tenth of the timesteps, NaN for none.
 
-    Timesteps are spread evenly and, like the noise, the same at every call: two values differ by the weights alone.
-    Each process takes a share of the images.
+    Of many images up to `MOST` are taken, evenly. Timesteps are spread evenly and, like the noise, the same at every
+    call: two values differ by the weights alone. Each process takes a share of the images.
     """
-    timesteps = model.schedule.timesteps
-    every = torch.arange(len(images)) * 617 % timesteps  # 617: coprime to 1000, far from its divisors
-    errors = torch.zeros(len(images), dtype=torch.float64)
-    for first in range(processes.rank * knobs.batch_size, len(images), processes.count * knobs.batch_size):
-        positions = torch.arange(first, min(first + knobs.batch_size, len(images)))
+    timesteps, count = model.schedule.timesteps, min(MOST, len(images))
+    every = torch.arange(count) * 617 % timesteps  # 617: coprime to 1000, far from its divisors
+    errors = torch.zeros(count, dtype=torch.float64)
+    for first in range(processes.rank * knobs.batch_size, count, processes.count * knobs.batch_size):
+        positions = torch.arange(first, min(first + knobs.batch_size, count))
         generator = torch.Generator().manual_seed(stream_seed(knobs.seed, VALIDATION_STREAM, first))
-        x = model.prepare(images.batch(positions.numpy()).to(model.device))
+        x = model.prepare(images.batch(positions.numpy() * len(images) // count).to(model.device))
         noise = torch.randn(x.shape, generator=generator).to(model.device)
         t = every[positions].to(model.device)
         found = denoising_errors(model, x, t, noise, schedule=model.schedule, prediction=model.prediction)
-        errors[positions] = found.double().cpu()
+        errors[positions] = found.cpu().double()
     errors = processes.sum(errors).numpy()
     bins = (every * BINS // timesteps).numpy()
     losses = {"validation_loss": _mean(errors)}

@@ -9,6 +9,8 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from diffchest.model.autoencoder import DiffusionAutoencoder
 from diffchest.params import PretrainParams
 
+MOST_PICTURES = 16  # checkpoints of which they are kept
+
 
 class TrainingState:
     """Model, weight average (EMA), optimiser, loss scaler, position, and what was seen so far.
@@ -49,6 +51,17 @@ class TrainingState:
         """Add a row to the history and start the next interval."""
         self.history.append({"images": self.shown, **row})
         self.loss_sum, self.loss_images = torch.zeros_like(self.loss_sum), 0
+
+    def keep_pictures(self, pictures: torch.Tensor) -> None:
+        """Add what the average model made at this point; of many, every second is dropped."""
+        self.pictures[self.shown] = pictures
+        if len(self.pictures) > MOST_PICTURES:
+            kept = sorted(self.pictures)[::-1][::2]
+            self.pictures = {shown: self.pictures[shown] for shown in sorted(kept)}
+
+    def is_finite(self) -> bool:
+        """Whether all weights and averages are."""
+        return all(bool(torch.isfinite(tensor).all()) for tensor in (*self._weights, *self._averages))
 
     def state_dict(self, loss_sum: torch.Tensor) -> dict[str, Any]:
         """Return all of it as tensors, numbers and containers; `loss_sum` is that of all processes."""

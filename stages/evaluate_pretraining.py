@@ -1,12 +1,13 @@
 """What the pretrained network knows of held-out radiographs: bits per pixel given z, and information z carries."""
 
+import pandas as pd
 import torch
 
 from diffchest import paths
 from diffchest.cohorts.schema import read_manifest
 from diffchest.device import set_up
 from diffchest.diffusion.bound import variational_bound
-from diffchest.diffusion.information import information
+from diffchest.diffusion.information import CURVE, information
 from diffchest.images import to_model_range
 from diffchest.model.autoencoder import load_autoencoder
 from diffchest.params import load_params
@@ -22,6 +23,11 @@ def main() -> None:
     settings = params.pretrain_evaluation
     model = load_autoencoder(paths.AUTOENCODER, set_up(params.runtime))
     image_ids = held_out_images(read_manifest(paths.STORED_MANIFEST), params.pretrain, number=settings.images)
+    if len(image_ids) < 2:
+        write_table(paths.PLOTS / "information.csv", pd.DataFrame(columns=CURVE))
+        write_metrics(paths.stage_metrics("evaluate_pretraining"), {"images": len(image_ids)})
+        summary("evaluate_pretraining", "fewer than 2 patients held out (pretrain.validation_fraction): nothing to see")
+        return
     gray = torch.from_numpy(to_model_range(ImageStore(paths.IMAGES).read(image_ids)))
     x = model.prepare(gray.to(model.device))
     with torch.inference_mode():

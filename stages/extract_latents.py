@@ -1,5 +1,7 @@
 """Encode every stored radiograph into its semantic latent z."""
 
+import shutil
+
 from diffchest import paths
 from diffchest.cohorts.schema import read_manifest
 from diffchest.device import set_up
@@ -19,10 +21,17 @@ def main() -> None:
     runs, store = paths.RUNS / "extract_latents", ImageStore(paths.IMAGES)
     with launched() as processes:
         latents = extract_latents(
-            model, store, image_ids, batch_size=params.latents.batch_size, runs=runs, processes=processes
+            model,
+            store,
+            image_ids,
+            batch_size=params.latents.batch_size,
+            runs=runs,
+            store_version=str(paths.IMAGES.stat().st_mtime_ns),
+            processes=processes,
         )
     if latents is not None:
         latents.save(paths.LATENTS)
+        shutil.rmtree(runs)
         summary("extract_latents", f"{len(image_ids):,} radiographs, d = {model.latent_dim}")
 
 

@@ -74,4 +74,7 @@ def test_an_interrupted_run_goes_on_with_the_parts_that_are_missing(model, tmp_p
     assert whole is not None
     assert resumed is not None
     np.testing.assert_array_equal(resumed.z, whole.z)
-    assert not (tmp_path / "runs").exists()
+    store.pixels[ids[0]] = store.pixels[ids[0]] + 1
+    other = extract_latents(model, store, ids, batch_size=4, runs=tmp_path / "runs", store_version="changed")
+    assert other is not None
+    assert (other.z[0] != whole.z[0]).any()

@@ -68,9 +68,9 @@ def _name(item: ast.expr, text: str) -> str | None:
 
 def _is_several(item: ast.Constant, value: str, text: str) -> bool:
     """Whether a literal was put together from several, as Python does with 'a' 'b' (and NumPy prints lists)."""
-    source = ast.get_source_segment(text, item) or ""
-    if len(source) == len(value) + 2:
+    if item.end_col_offset == item.col_offset + len(value.encode()) + 2:
         return False  # one pair of quotes, nothing escaped
+    source = ast.get_source_segment(text, item) or ""
     tokens = tokenize.generate_tokens(io.StringIO(source).readline)
     return sum(token.type == tokenize.STRING for token in tokens) > 1
 

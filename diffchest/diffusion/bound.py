@@ -186,7 +186,7 @@ def _diffusion_terms(
 
 
 def _check_gray_levels(x: Tensor) -> None:
-    levels = (x.double() + 1) * 127.5
+    levels = (x.cpu().double() + 1) * 127.5
     off = (levels - levels.round().clamp(0, 255)).abs().max().item()
     if not off <= 1e-3:  # NaN too
         raise ValueError(f"x is up to {off:.3g} gray levels off uint8 / 127.5 - 1; give the stored pictures unchanged")

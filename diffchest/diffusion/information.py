@@ -36,6 +36,8 @@ from diffchest.diffusion.ddim import Denoiser
 from diffchest.diffusion.heldout import denoised, image_generators, image_noise, signal_to_noise, squared_distance
 from diffchest.diffusion.schedule import Schedule
 
+CURVE = ["log_snr", "mse_own", "mse_other", "mse_average", "mse_reencoded", "mse_reference"]
+
 
 class Autoencoder(Denoiser, Protocol):
     """What the measurement needs of a model."""
@@ -190,7 +192,8 @@ def _summarise(conditioned: np.ndarray, blind: np.ndarray, snr: np.ndarray, dime
             "mse_average": blind[:, 0].mean(axis=1) / dimensions,
             "mse_reencoded": blind[:, -1].mean(axis=1) / dimensions,
             "mse_reference": reference.mean(axis=1) / dimensions,
-        }
+        },
+        columns=CURVE,
     )
     return Information(
         estimate=0.5 * np.trapezoid(snr[:, None] * (reference - conditioned[:, 0]), log_snr, axis=0),

@@ -22,8 +22,8 @@ class Schedule:
 
     def signal_and_noise(self, t: Tensor) -> tuple[Tensor, Tensor]:
         """Return sqrt(alpha_bar_t) and sqrt(1 - alpha_bar_t) as float32 [N, 1, 1, 1] for `t` [N]."""
-        alpha_bar = self.alpha_bar.to(t.device)[t].view(-1, 1, 1, 1)
-        return alpha_bar.sqrt().float(), (1 - alpha_bar).sqrt().float()
+        signal, sigma = self.alpha_bar.sqrt().float(), (1 - self.alpha_bar).sqrt().float()  # some devices lack float64
+        return signal.to(t.device)[t].view(-1, 1, 1, 1), sigma.to(t.device)[t].view(-1, 1, 1, 1)
 
     def add_noise(self, x: Tensor, t: Tensor, noise: Tensor) -> Tensor:
         """Return x_t of q(x_t | x_0) for `x` and `noise` ~ N(0, I) [N, C, H, W] and `t` [N] (DiffChest eq. 1)."""

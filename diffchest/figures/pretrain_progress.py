@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from diffchest import paths
 from diffchest.figures.inputs import read_arrays
-from diffchest.figures.style import WIDTH, new_figure, show_picture
+from diffchest.figures.style import WIDTH, NothingToDrawError, new_figure, show_picture
 from diffchest.params import Params
 
 CHECKPOINTS = 5  # shown, of all
@@ -15,13 +15,16 @@ def draw(params: Params) -> Figure:
     """Draw each radiograph in a row: original, reconstructions at some checkpoints, the last sample of the same z."""
     arrays = read_arrays(paths.PRETRAIN_PICTURES, stage="pretrain")
     shown, pictures = arrays["images_shown"], arrays["pictures"]  # [C], [C, 3, K, H, W]
+    if not len(shown):
+        raise NothingToDrawError(f"{paths.PRETRAIN_PICTURES} has no pictures: the network was not trained here")
     chosen = np.unique(np.linspace(0, len(shown) - 1, min(CHECKPOINTS, len(shown))).round().astype(int))
     columns = [("original", pictures[-1, 0])]
     columns += [(f"{shown[index]:,} images", pictures[index, 1]) for index in chosen]
     columns += [("same z, new $x_T$", pictures[-1, 2])]
     side = WIDTH / len(columns)
     rows = pictures.shape[2]
-    figure = new_figure("Pretraining: held-out radiographs and their reconstructions", params, height=14 + rows * side)
+    whose = "held-out" if params.pretrain.validation_fraction else "training"
+    figure = new_figure(f"Pretraining: {whose} radiographs and their reconstructions", params, height=14 + rows * side)
     grid = figure.subplots(rows, len(columns), squeeze=False)
     for axes, (title, column) in zip(grid.T, columns, strict=True):
         for row, picture in enumerate(column):

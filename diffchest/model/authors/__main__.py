@@ -9,6 +9,8 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from diffchest import paths
 from diffchest.errors import DataError
 from diffchest.model.authors.head import load_authors_head
@@ -40,6 +42,9 @@ def main() -> None:
         head = replace(head, model_sha256=load_autoencoder(written).sha256)
         head.save(options.out / paths.HEAD.name)
         files += f" and {options.out / paths.HEAD.name} ({len(head.findings)} findings)"
+    if options.out.resolve() == paths.MODELS.resolve():
+        nothing = np.empty((0, 3, 0, model.image_size, model.image_size), dtype=np.uint8)
+        np.savez_compressed(paths.PRETRAIN_PICTURES, images_shown=[], pictures=nothing)  # of no training here
     parameters = sum(parameter.numel() for parameter in model.parameters())
     summary("authors", f"{parameters:,} parameters, {model.image_size} px, d = {model.latent_dim} -> {files}")
 
