@@ -15,7 +15,8 @@ from diffchest.diffusion.objective import denoising_errors
 from diffchest.model import DiffusionAutoencoder
 from diffchest.model.autoencoder import place
 from diffchest.params import Params
-from diffchest.pretrain import ALONE, Network, accumulate_gradient
+from diffchest.pretrain import Network, accumulate_gradient
+from diffchest.processes import ALONE
 from diffchest.training_state import TrainingState
 
 Step = Callable[[], None]

@@ -15,12 +15,11 @@ import torch
 from diffchest.errors import DataError
 from diffchest.images import to_model_range
 from diffchest.model.autoencoder import DiffusionAutoencoder
-from diffchest.processes import Processes
+from diffchest.processes import ALONE, Processes
 from diffchest.progress import progress
 from diffchest.read_ahead import read_ahead
 
 PART = 1024  # images
-ALONE = Processes()
 
 
 class Images(Protocol):
@@ -83,6 +82,7 @@ def extract_latents(
 
     Parts of `PART` images are dealt out to the processes, and kept in `runs/<key>/`: an interrupted run goes on with
     the parts that are missing, as long as `store_version` is the same. Returns None in all processes but the first.
+    Raises `DataError` for an image that the store lacks and for latents that are not finite.
     """
     content = json.dumps([model.sha256, store_version, batch_size, list(image_ids)])
     folder = runs / hashlib.sha256(content.encode()).hexdigest()[:16]

@@ -364,7 +364,10 @@ class FiguresParams(Section):
 
 
 class RuntimeParams(Section):
-    """`runtime`: where things run; never changes a result and is no tracked parameter of any stage."""
+    """`runtime`: where things run; changes no result beyond rounding, and is no tracked parameter of any stage.
+
+    `launch` is part of two stages' commands: after a change they run again, and find what was done.
+    """
 
     launch: str
     device: str

@@ -42,7 +42,7 @@ from diffchest.pretrain_data import (
 )
 from diffchest.pretrain_log import write_log
 from diffchest.pretrain_validation import progress_pictures, validation_losses
-from diffchest.processes import Processes
+from diffchest.processes import ALONE, Processes
 from diffchest.progress import progress
 from diffchest.read_ahead import read_ahead
 from diffchest.training_state import TrainingState
@@ -50,7 +50,6 @@ from diffchest.training_state import TrainingState
 STEPS_BETWEEN_CHECKS = 50  # of the loss; each check waits for the device
 DETERMINING_CODE = (autoencoder, blocks, encoder, unet, objective, schedule, pretrain_data, training_state)
 AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
-ALONE = Processes()
 
 MicroBatches = list[tuple[range, Tensor]]
 
@@ -87,7 +86,8 @@ def pretrain(
 ) -> Pretrained:
     """Train, or resume, until `pretrain.images_shown`; checkpoints and a log lie in `runs/<key of the run>/`.
 
-    Raises `PretrainingError` on SIGTERM or SIGINT, after saving, and when the loss is not finite.
+    Raises `PretrainingError` on SIGTERM or SIGINT, after saving; when the loss or the weights are not finite, which are
+    then not saved; and when not every one of `processes` can read the checkpoint to go on from.
     """
     knobs = params.pretrain
     key = run_key(params, train, validation)

@@ -46,11 +46,14 @@ class Processes:
         self.any(False)
 
 
+ALONE = Processes()
+
+
 @contextmanager
 def launched() -> Iterator[Processes]:
     """Join the processes that `torchrun` started with this one; without it, be alone."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        yield Processes()
+        yield ALONE
         return
     dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
     try:

@@ -1,4 +1,4 @@
-"""What the pretrained network knows of held-out radiographs: bits per pixel given z, and information z carries."""
+"""What the pretrained network knows of held-out radiographs: bits per dimension given z, and information z carries."""
 
 import pandas as pd
 import torch

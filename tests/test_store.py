@@ -295,16 +295,24 @@ for image_id, reason in building.build_store(
     assert "ended the process" in lines[2]
 
 
-def test_a_dask_cluster_gives_the_same_bytes(rows, tmp_path, monkeypatch):
+@pytest.fixture
+def dask_cluster(monkeypatch):
+    """`cluster` with two dask workers, small batches, and no second try for a job that ended its worker."""
+    dask = pytest.importorskip("dask", reason="the optional extra `dask` is not installed")
     distributed = pytest.importorskip("distributed", reason="the optional extra `dask` is not installed")
     monkeypatch.setattr(store_building, "BATCH", 3)
     monkeypatch.setattr(store_building, "POOL_FROM", 10)
+    once = dask.config.set({"distributed.scheduler.allowed-failures": 0})
+    with once, distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as started:
+        yield cluster("dask", started.scheduler_address)
+
+
+def test_a_dask_cluster_gives_the_same_bytes(rows, tmp_path, dask_cluster):
     folders = [tmp_path / name for name in ("here", "there")]
     for folder in folders:
         folder.mkdir()
     expected = build(rows, folders[0])
-    started = distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)
-    with started, cluster("dask", started.scheduler_address):
+    with dask_cluster:
         assert build(rows, folders[1], workers=2) == expected
         pids = set(spread(process_id, range(20), workers=2))
     assert pids
@@ -321,15 +329,9 @@ def test_a_cluster_that_is_not_there_is_named(monkeypatch):
         pass
 
 
-def test_an_image_that_ends_workers_of_a_cluster_is_rejected_alone(rows, tmp_path, monkeypatch):
-    dask = pytest.importorskip("dask", reason="the optional extra `dask` is not installed")
-    distributed = pytest.importorskip("distributed", reason="the optional extra `dask` is not installed")
-    monkeypatch.setattr(store_building, "BATCH", 3)
-    monkeypatch.setattr(store_building, "POOL_FROM", 10)
+def test_an_image_that_ends_workers_of_a_cluster_is_rejected_alone(rows, tmp_path, monkeypatch, dask_cluster):
     monkeypatch.setattr(store_building, "_prepare_batch", deadly)
-    once = dask.config.set({"distributed.scheduler.allowed-failures": 0})
-    started = distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)
-    with once, started, cluster("dask", started.scheduler_address):
+    with dask_cluster:
         rejected = build_store(rows, tmp_path / "w.lmdb", size=SIZE, codec="raw", workers=2)
     assert [entry.image_id for entry in rejected] == ["d/003.png", "d/006.png", "d/021.png"]
     assert rejected[2].reason == store_building.LOST

@@ -13,9 +13,9 @@ import torch
 
 from diffchest.model.autoencoder import save_autoencoder
 from diffchest.params import Params, load_params
-from diffchest.pretrain import ALONE, pretrain
+from diffchest.pretrain import pretrain
 from diffchest.pretrain_data import pretraining_images
-from diffchest.processes import Processes, launched
+from diffchest.processes import ALONE, Processes, launched
 
 ROOT = Path(__file__).resolve().parent.parent
 
