@@ -17,9 +17,9 @@ from scipy.special import expit
 from diffchest import counterfactual
 from diffchest.disease_free import normal_finding
 from diffchest.errors import DataError
+from diffchest.head import Head
 from diffchest.model.autoencoder import DiffusionAutoencoder
 from diffchest.params import ConfoundersParams, ExplainParams
-from diffchest.probe import Head
 from diffchest.stats import adjust
 
 

@@ -9,10 +9,10 @@ import torch
 
 from diffchest.diffusion import ddim_decode, ddim_encode
 from diffchest.errors import DataError
+from diffchest.head import Head
 from diffchest.images import from_model_range, to_model_range
 from diffchest.latents import Latents
 from diffchest.model.autoencoder import DiffusionAutoencoder
-from diffchest.probe import Head
 from diffchest.progress import progress
 
 Edit = Literal["plausible", "eq4", "eq5", "unit"]

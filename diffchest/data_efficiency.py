@@ -9,7 +9,7 @@ import pandas as pd
 from sklearn.metrics import roc_curve
 
 from diffchest.errors import DataError
-from diffchest.params import BootstrapParams
+from diffchest.params import BootstrapParams, ProbeParams
 from diffchest.probe import fit_head, subsample_patients
 from diffchest.stats import bootstrap_auc
 
@@ -29,7 +29,13 @@ class Sample:
 
 
 def measure(
-    train: Sample, test: Sample, *, fractions: Sequence[float], l2: float, bootstrap: BootstrapParams, seed: int
+    train: Sample,
+    test: Sample,
+    *,
+    fractions: Sequence[float],
+    probe: ProbeParams,
+    bootstrap: BootstrapParams,
+    seed: int,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Fit a head on each fraction of the training patients and measure it on the test set.
 
@@ -42,7 +48,8 @@ def measure(
     tables, curves = [], []
     for fraction in fractions:
         kept = subsample_patients(train.patient_id, fraction, seed)
-        head = fit_head(train.z[kept], train.labels.to_numpy()[kept], l2=l2, findings=findings)
+        labels, patients = train.labels.to_numpy()[kept], train.patient_id[kept]
+        head, _ = fit_head(train.z[kept], labels, patients, params=probe, findings=findings)
         scores = head.probabilities(test.z)
         fitted = np.isfinite(scores).all(axis=0)
         truth = np.where(fitted, test.labels.to_numpy(dtype=np.float64), np.nan)

@@ -14,6 +14,7 @@ from diffchest.stats.bootstrap import BootstrapResult, bootstrap_auc, percentile
 from diffchest.stats.delong import delong_test
 from diffchest.stats.multiplicity import adjust
 from diffchest.stats.permutation import permutation_test
+from diffchest.stats.ratio import RatioResult, bootstrap_ratio
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +45,17 @@ class TestSet:
         return bootstrap_auc(
             self.labels[scores.columns].to_numpy(),
             scores.to_numpy(),
+            groups=self.patients if params.unit == "patient" else None,
+            resamples=params.resamples,
+            confidence=params.confidence,
+            seed=params.seed,
+        )
+
+    def ratio(self, numerator: np.ndarray, denominator: np.ndarray, params: BootstrapParams) -> RatioResult:
+        """Sum of `numerator` over sum of `denominator`, each [N, k], with intervals from the redraws of `bootstrap`."""
+        return bootstrap_ratio(
+            numerator,
+            denominator,
             groups=self.patients if params.unit == "patient" else None,
             resamples=params.resamples,
             confidence=params.confidence,

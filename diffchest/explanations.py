@@ -10,9 +10,9 @@ from scipy.special import expit
 
 from diffchest import counterfactual
 from diffchest.errors import DataError
+from diffchest.head import Head
 from diffchest.model.autoencoder import DiffusionAutoencoder
 from diffchest.params import ExplainParams
-from diffchest.probe import Head
 from diffchest.similarity import similarity
 
 

@@ -251,7 +251,10 @@ class ProbeParams(Section):
     """`probe`: the linear head."""
 
     fraction: PositiveFraction
-    l2: Annotated[float, Field(ge=0.0)]
+    recipe: Literal["optimum", "authors"]
+    l2: Annotated[float, Field(ge=0.0)] | Literal["cv"]
+    l2_grid: Annotated[list[PositiveFloat], Field(min_length=1)]
+    folds: Annotated[int, Field(ge=2)]
     seed: Seed
 
 
@@ -293,6 +296,21 @@ class PermutationParams(Section):
     seed: Seed
 
 
+class SubgroupsParams(Section):
+    """`evaluation.subgroups`: whose AUC is looked at apart."""
+
+    attributes: list[Literal["sex", "age", "view"]]
+    age_bands: list[PositiveInt]
+    positives_above: Annotated[int, Field(ge=1)]
+
+    @field_validator("age_bands")
+    @classmethod
+    def _increasing(cls, bands: list[int]) -> list[int]:
+        if sorted(set(bands)) != bands:
+            raise ValueError(f"`age_bands` must increase, found {bands}")
+        return bands
+
+
 class EvaluationParams(Section):
     """`evaluation`: which test set, which findings, and the tests."""
 
@@ -300,6 +318,7 @@ class EvaluationParams(Section):
     positives_above: Annotated[int, Field(ge=0)]
     bootstrap: BootstrapParams
     permutation: PermutationParams
+    subgroups: SubgroupsParams
 
 
 class DataEfficiencyParams(Section):

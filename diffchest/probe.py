@@ -1,183 +1,62 @@
-"""The linear head: L2 logistic regression on the standardised semantic latent, one row of weights per finding."""
+"""Fitting the linear head: L2 logistic regression on the standardised semantic latent, each finding its own."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
-from scipy.special import expit
 
+from diffchest.authors_recipe import train_head
 from diffchest.errors import DataError
+from diffchest.head import Head
+from diffchest.logistic import choose_l2, fit_logistic
+from diffchest.params import ProbeParams
 
 Floats = NDArray[np.float64]
-Singles = np.ndarray  # float32
-BLOCK = 64  # findings fitted together: their logits stay in the processor's cache
-TOLERANCE = 1e-7  # largest gradient at the optimum, in standard errors of a coefficient
-FORCING = 0.1  # how far conjugate gradients reduce the residual of a Newton step
-MOST_STEPS = 100  # reached only where there is no optimum: separable classes without a penalty
 
 
-@dataclass(frozen=True, eq=False)
-class Head:
-    """`findings` [F], `weight` [F, d] and `bias` [F] for z standardised with `mean` and `sd` [d], all float32.
+def fit_head(
+    z: np.ndarray,
+    y: np.ndarray,
+    patient_ids: ArrayLike,
+    *,
+    params: ProbeParams,
+    findings: Sequence[str],
+    model_sha256: str = "",
+) -> tuple[Head, Floats]:
+    """Fit all findings at once, as `params` say, on all rows given; the head, and each finding's penalty [F].
 
-    `model_sha256` names the autoencoder whose latents the head was fitted on. Weights are NaN for a finding that
-    lacked a class.
-    """
-
-    findings: list[str]
-    weight: np.ndarray
-    bias: np.ndarray
-    mean: np.ndarray
-    sd: np.ndarray
-    model_sha256: str
-
-    def logits(self, z: np.ndarray) -> np.ndarray:
-        """Log-odds [N, F] of unnormalised latents z [N, d]."""
-        return ((z - self.mean) / self.sd) @ self.weight.T + self.bias
-
-    def probabilities(self, z: np.ndarray) -> np.ndarray:
-        """Probabilities [N, F] of unnormalised latents z [N, d]."""
-        return expit(self.logits(z))
-
-    def save(self, path: Path) -> None:
-        """Write a safetensors file, whole or not at all."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        tensors = {name: getattr(self, name).astype(np.float32) for name in ("weight", "bias", "mean", "sd")}
-        metadata = {"head": json.dumps({"findings": self.findings, "model_sha256": self.model_sha256})}
-        partial = path.with_suffix(".partial")
-        partial.write_bytes(save(tensors, metadata))
-        partial.replace(path)
-
-    @classmethod
-    def load(cls, path: Path) -> "Head":
-        """Read a head; `DataError` when the file is missing or is none."""
-        try:
-            with safe_open(path, "numpy") as file:
-                facts = json.loads((file.metadata() or {})["head"])
-                tensors = {name: file.get_tensor(name) for name in ("weight", "bias", "mean", "sd")}
-        except FileNotFoundError:
-            raise DataError(f"{path}: no such head; run `dvc repro fit_head`") from None
-        except (SafetensorError, KeyError) as error:
-            raise DataError(f"{path}: not a head ({error}); delete it and run `dvc repro fit_head`") from None
-        return cls(findings=facts["findings"], model_sha256=facts["model_sha256"], **tensors)
-
-
-def fit_head(z: np.ndarray, y: np.ndarray, *, l2: float, findings: Sequence[str], model_sha256: str = "") -> Head:
-    """Fit all findings at once to the optimum of the (convex) penalised likelihood.
-
-    z [N, d]: latents, standardised here with their own mean and sd. y [N, F]: 1, 0 or NaN (row left out for that
-    finding). Minimises, per finding, sum of cross-entropies + l2/2 |w|^2, the bias not penalised: scikit-learn's
-    `LogisticRegression(C=1/l2)`. A finding without both classes gets NaN weights. Raises `ValueError` for NaN latents.
+    z [N, d]: latents, standardised here with their own mean and sd, which the head keeps. y [N, F]: 1, 0 or NaN (row
+    left out for that finding). patient_ids [N] keep patients together where `params.l2` is to be chosen. A finding
+    without both classes gets NaN weights; so do the penalties where there is none. Raises `ValueError` for NaN latents,
+    `DataError` for fewer patients than folds.
     """
     if not np.isfinite(z).all():
         raise ValueError("latents hold NaN or infinite values; was the autoencoder trained to the end?")
     mean, sd = z.mean(axis=0, dtype=np.float64), z.std(axis=0, dtype=np.float64)
     sd = np.where(sd > 1e-12, sd, 1.0)
-    y = np.asarray(y, dtype=np.float64)
-    fitted = ((y == 1).any(axis=0)) & ((y == 0).any(axis=0))
-    weight = np.full((y.shape[1], z.shape[1]), np.nan)
-    bias = np.full(y.shape[1], np.nan)
-    if fitted.any():
-        weight[fitted], bias[fitted] = fit_logistic((z - mean) / sd, y[:, fitted], l2=l2)
+    x, y = (z - mean) / sd, np.asarray(y, dtype=np.float64)
+    if params.recipe == "authors":
+        penalty = np.full(y.shape[1], np.nan)
+        weight, bias = train_head(x, y, seed=params.seed)
+    else:
+        penalty = _penalty(x, y, patient_ids, params)
+        weight, bias = fit_logistic(x, y, l2=penalty)
+        penalty[np.isnan(bias)] = np.nan
     tensors = (array.astype(np.float32) for array in (weight, bias, mean, sd))
-    return Head(list(findings), *tensors, model_sha256=model_sha256)
+    return Head(list(findings), *tensors, model_sha256=model_sha256), penalty
 
 
-def fit_logistic(x: Floats, y: Floats, *, l2: float) -> tuple[Floats, Floats]:
-    """Weights [F, d] and biases [F] of F independent logistic regressions.
-
-    x [N, d]; y [N, F] with NaN for rows to leave out. Newton's method, each step solved by conjugate gradients (Lin et
-    al. 2008): in the eigenbasis of x'x the Hessian is nearly diagonal, so a few products with `x` do. They are float32,
-    twice as fast; the gradient is float64, so that the optimum, unlike the way to it, does not depend on rounding.
-    """
-    eigenvalues, basis = np.linalg.eigh(x.T @ x)
-    rotated = np.hstack([x @ basis, np.ones((len(x), 1))])
-    spread = np.append(np.maximum(eigenvalues, 0.0), len(x))[:, None]  # [d + 1, 1]
-    penalty = np.append(np.full(x.shape[1], l2), 0.0)[:, None]
-    blocks = [
-        _fit_block(rotated, y[:, start : start + BLOCK], spread=spread, penalty=penalty)
-        for start in range(0, y.shape[1], BLOCK)
-    ]
-    coefficients = np.hstack(blocks)
-    return (basis @ coefficients[:-1]).T, coefficients[-1]
-
-
-def _fit_block(x: Floats, y: Floats, *, spread: Floats, penalty: Floats) -> Floats:
-    """Coefficients [d + 1, F] for a few findings together; `x` has orthogonal columns and a last one of ones."""
-    rate = np.nanmean(y, axis=0)
-    coefficients = np.zeros((x.shape[1], y.shape[1]))
-    coefficients[-1] = np.log(rate / (1 - rate))
-    known = ~np.isnan(y)
-    target = np.where(known, y, 0.0).astype(np.float32)
-    single = x.astype(np.float32)
-    active = np.arange(y.shape[1])
-    for _ in range(MOST_STEPS):
-        current = coefficients[:, active]
-        logit = x @ current
-        probability = expit(logit)
-        gradient = x.T @ ((probability - target) * known) + penalty * current
-        curvature = (probability * (1 - probability) * known).astype(np.float32)
-        diagonal = curvature.mean(axis=0, dtype=np.float64) * spread + penalty + 1e-9  # of the Hessian, nearly
-        moving = (np.abs(gradient) / np.sqrt(diagonal)).max(axis=0) > TOLERANCE
-        if not moving.any():
-            break
-        active, target, known = active[moving], target[:, moving], known[:, moving]
-        gradient, logit = gradient[:, moving], logit[:, moving]
-        step = _newton_step(single, curvature[:, moving], gradient, diagonal[:, moving], penalty)
-        slope = (gradient * step).sum(axis=0)
-        bend = (penalty * step**2).sum(axis=0), (penalty * current[:, moving] * step).sum(axis=0)
-        coefficients[:, active] += step * _lengths(
-            logit.astype(np.float32), single @ step.astype(np.float32), target, known, slope, bend
+def _penalty(x: Floats, y: Floats, patient_ids: ArrayLike, params: ProbeParams) -> Floats:
+    """The penalty of each finding: the one given, or chosen by cross-validation."""
+    if params.l2 != "cv":
+        return np.full(y.shape[1], float(params.l2))
+    patients = len(np.unique(np.asarray(patient_ids)))
+    if patients < params.folds:
+        raise DataError(
+            f"probe.l2 is cv, but there are {patients} fine-tuning patients for {params.folds} folds; lower probe.folds"
         )
-    return coefficients
-
-
-def _newton_step(x: Singles, curvature: Singles, gradient: Floats, diagonal: Floats, penalty: Floats) -> Floats:
-    """Solve Hessian * step = -gradient for each column [d + 1, F] by preconditioned conjugate gradients, roughly."""
-    step = np.zeros_like(gradient)
-    residual = -gradient
-    direction = residual / diagonal
-    product = (residual * direction).sum(axis=0)
-    goal = FORCING**2 * product
-    for _ in range(len(gradient)):
-        bent = x.T @ (curvature * (x @ direction.astype(np.float32))) + penalty * direction
-        length = np.where(product > goal, product / np.maximum((direction * bent).sum(axis=0), 1e-300), 0.0)
-        step += length * direction
-        residual -= length * bent
-        preconditioned = residual / diagonal
-        previous, product = product, np.where(length > 0, (residual * preconditioned).sum(axis=0), product)
-        if (product <= goal).all():
-            break
-        direction = preconditioned + product / np.maximum(previous, 1e-300) * direction
-    return step
-
-
-def _lengths(
-    logit: Singles, change: Singles, target: Singles, known: NDArray[np.bool_], slope: Floats, bend: tuple
-) -> Floats:
-    """Halve each column's Newton step until the objective falls as it should (Armijo); [F]."""
-    lengths, before = np.ones(len(slope)), _softplus(logit)
-
-    def rise() -> Floats:
-        moved = logit + lengths.astype(np.float32) * change
-        cost = (_softplus(moved) - before - target * (moved - logit)) * known
-        return cost.sum(axis=0, dtype=np.float64) + lengths * bend[1] + 0.5 * lengths**2 * bend[0]
-
-    for _ in range(30):
-        far = rise() > 1e-4 * lengths * slope + 1e-4  # slack for rounding, far below what data tell
-        if not far.any():
-            break
-        lengths[far] /= 2
-    return lengths
-
-
-def _softplus(logit: np.ndarray) -> np.ndarray:
-    return np.log1p(np.exp(-np.abs(logit))) + np.maximum(logit, 0)
+    return choose_l2(x, y, patient_ids, grid=params.l2_grid, folds=params.folds, seed=params.seed)
 
 
 def subsample_patients(patient_ids: ArrayLike, fraction: float, seed: int) -> NDArray[np.bool_]:
@@ -190,3 +69,16 @@ def subsample_patients(patient_ids: ArrayLike, fraction: float, seed: int) -> ND
     kept = np.zeros(len(patients), dtype=bool)
     kept[order[: max(1, round(fraction * len(patients)))]] = True
     return kept[codes]
+
+
+def head_table(head: Head, labels: pd.DataFrame, penalty: Floats) -> pd.DataFrame:
+    """What each finding was fitted on: finding, images (assessed), positives, l2 (NaN: no penalty), fitted."""
+    return pd.DataFrame(
+        {
+            "finding": head.findings,
+            "images": labels.notna().sum().to_numpy(),
+            "positives": (labels == 1).sum().to_numpy(),
+            "l2": penalty,
+            "fitted": ~np.isnan(head.bias),
+        }
+    )

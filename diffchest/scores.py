@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from diffchest.errors import DataError
+from diffchest.progress import notice
 
 
 def write_scores(path: Path, scores: np.ndarray, *, model: str, image_ids: Sequence[str], findings: list[str]) -> None:
@@ -22,14 +23,14 @@ def write_scores(path: Path, scores: np.ndarray, *, model: str, image_ids: Seque
 
 
 def read_scores(path: Path, image_ids: Sequence[str]) -> pd.DataFrame:
-    """Scores of `image_ids`, in that order: index image_id, one column per finding.
+    """Scores of `image_ids`, in that order: index image_id, one column per finding, from Parquet or CSV.
 
-    Raises `DataError` for a missing file, duplicated or unmatched image ids (how many, and the first), or a score that
-    is NaN or infinite.
+    Scores may have any scale. Images that are not asked for are left out with a notice. Raises `DataError` for a
+    missing file, duplicated or unmatched image ids (how many, and the first), or a score that is NaN or infinite.
     """
     if not path.is_file():
-        raise DataError(f"{path}: no such score file; run `dvc repro`")
-    frame = pd.read_parquet(path)
+        raise DataError(f"{path}: no such score file; run `dvc repro`, or correct the path")
+    frame = pd.read_csv(path, dtype={"image_id": str}) if path.suffix == ".csv" else pd.read_parquet(path)
     if "image_id" not in frame:
         raise DataError(f"{path}: no column `image_id` (found {list(frame.columns)[:5]})")
     frame = frame.drop(columns="model", errors="ignore").set_index("image_id")
@@ -42,7 +43,15 @@ def read_scores(path: Path, image_ids: Sequence[str]) -> pd.DataFrame:
             f"{path}: no scores for {len(missing)} of {len(image_ids)} test images, such as {_some(missing)}; score "
             "every test image"
         )
+    extra = frame.index.difference(pd.Index(image_ids))
+    if len(extra):
+        notice(f"{path}: {len(extra)} scored images are not in the test set, such as {_some(extra)}; left out")
     frame = frame.loc[list(image_ids)]
+    text = [str(column) for column in frame.columns if not pd.api.types.is_numeric_dtype(frame[column])]
+    if text:
+        raise DataError(
+            f"{path}: column {text[0]!r} holds {frame[text[0]].iloc[0]!r}; expected numbers in every column"
+        )
     bad = ~np.isfinite(frame.to_numpy(dtype=np.float64))
     if bad.any():
         row, column = np.argwhere(bad)[0]

@@ -36,7 +36,8 @@ def main() -> None:
     labels = load_labels(paths.labels(dataset), ids["finetune"], params.cohorts[dataset].uncertain)
     findings = list(labels.columns)
     # always on all fine-tuning patients: a reference that moved with probe.fraction would be none
-    head = fit_head(finetune, labels.to_numpy(), l2=params.probe.l2, findings=findings)
+    patients = ours.loc[ours["role"] == "finetune", "patient_id"]
+    head, _ = fit_head(finetune, labels.to_numpy(), patients, params=params.probe, findings=findings)
     write_scores(paths.scores(name), head.probabilities(test), model=name, image_ids=ids["test"], findings=findings)
     summary(f"baseline {name}", f"{finetune.shape[1]} components, {len(findings)} findings, {len(test):,} test images")
 

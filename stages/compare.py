@@ -1,26 +1,26 @@
 """Paired tests of DiffChest against the reference model (table S1), and the audit of the published tables."""
 
 from diffchest import paths
-from diffchest.cohorts.labels import load_labels
-from diffchest.cohorts.schema import read_manifest
-from diffchest.evaluation import TestSet, comparison_metrics, comparison_table
+from diffchest.evaluation import comparison_metrics, comparison_table
 from diffchest.params import load_params
-from diffchest.progress import run, summary
+from diffchest.progress import notice, run, summary
 from diffchest.published import audit
 from diffchest.scores import read_scores
 from diffchest.tables import write_metrics, write_table
+from diffchest.test_set import read_test_set
 
 
 def main() -> None:
     """Write table S1, its summary and the published audit."""
     params = load_params()
     evaluation, reference = params.evaluation, params.baselines.reference
-    manifest = read_manifest(paths.STORED_MANIFEST)
-    rows = manifest[(manifest["dataset"] == evaluation.dataset) & (manifest["role"] == "test")]
+    rows, test, _ = read_test_set(params)
     image_ids = rows["image_id"].tolist()
-    labels = load_labels(paths.labels(evaluation.dataset), image_ids, params.cohorts[evaluation.dataset].uncertain)
-    test = TestSet.choose(labels, rows["patient_id"].to_numpy(), positives_above=evaluation.positives_above)
     ours, theirs = (read_scores(paths.scores(model), image_ids) for model in ("diffchest", reference))
+    alone = [name for name in test.labels.columns if (name in ours) != (name in theirs)]
+    if alone:
+        names = ", ".join(alone)
+        notice(f"{len(alone)} findings that only one of diffchest and {reference} scores are not compared: {names}")
     table = comparison_table(test, ours, theirs, params=evaluation)
     write_table(paths.table("comparison"), table)
     metrics = comparison_metrics(table, reference=reference)

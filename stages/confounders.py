@@ -11,11 +11,11 @@ from diffchest.cooccurrence import count_pairs, planted_pairs
 from diffchest.counterfactual import check_same_model, latent_covariance
 from diffchest.device import set_up
 from diffchest.disease_free import choose_disease_free
+from diffchest.head import Head
 from diffchest.latents import Latents
 from diffchest.model.autoencoder import load_autoencoder
 from diffchest.params import load_params
 from diffchest.phantom.vocabulary import DRAWN, KIND
-from diffchest.probe import Head
 from diffchest.progress import run, summary
 from diffchest.store import ImageStore
 from diffchest.tables import write_metrics, write_table

@@ -58,7 +58,7 @@ def _study(params: Params, dataset: str) -> tuple[pd.DataFrame, pd.DataFrame, pd
         samples["pretrain"],
         samples["test"],
         fractions=settings.fractions,
-        l2=params.probe.l2,
+        probe=params.probe,
         bootstrap=params.evaluation.bootstrap,
         seed=settings.seed,
     )

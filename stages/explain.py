@@ -13,10 +13,10 @@ from diffchest.explanations import (
     explanation_metrics,
     reconstruction_table,
 )
+from diffchest.head import Head
 from diffchest.latents import Latents
 from diffchest.model.autoencoder import load_autoencoder
 from diffchest.params import load_params
-from diffchest.probe import Head
 from diffchest.progress import run, summary
 from diffchest.store import ImageStore
 from diffchest.tables import write_metrics, write_table

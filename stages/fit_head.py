@@ -6,14 +6,14 @@ from diffchest.cohorts.schema import read_manifest
 from diffchest.errors import DataError
 from diffchest.latents import Latents
 from diffchest.params import load_params
-from diffchest.probe import fit_head, subsample_patients
-from diffchest.progress import run, summary
+from diffchest.probe import fit_head, head_table, subsample_patients
+from diffchest.progress import notice, run, summary
 from diffchest.scores import write_scores
-from diffchest.tables import write_metrics
+from diffchest.tables import write_metrics, write_table
 
 
 def main() -> None:
-    """Write the head, its test scores and how much it was fitted on."""
+    """Write the head, what each finding was fitted on, and the test scores."""
     params = load_params()
     dataset = params.evaluation.dataset
     manifest = read_manifest(paths.STORED_MANIFEST)
@@ -31,10 +31,11 @@ def main() -> None:
     uncertain = params.cohorts[dataset].uncertain
     labels = load_labels(paths.labels(dataset), finetune["image_id"].tolist(), uncertain)
     findings = list(labels.columns)
-    head = fit_head(
+    head, penalty = fit_head(
         latents.select(finetune["image_id"].tolist()),
         labels.to_numpy(),
-        l2=params.probe.l2,
+        finetune["patient_id"],
+        params=params.probe,
         findings=findings,
         model_sha256=latents.model_sha256,
     )
@@ -42,16 +43,18 @@ def main() -> None:
     probabilities = head.probabilities(latents.select(test_ids))
     write_scores(paths.scores("diffchest"), probabilities, model="diffchest", image_ids=test_ids, findings=findings)
 
-    fitted = int((head.bias == head.bias).sum())
-    patients = finetune["patient_id"].nunique()
+    table = head_table(head, labels, penalty)
+    write_table(paths.table("head"), table)
+    unfitted = table.loc[~table["fitted"], "finding"].tolist()
+    if unfitted:
+        notice(
+            f"no head for {len(unfitted)} findings that lack a class among the fine-tuning radiographs: "
+            + ", ".join(unfitted)
+        )
+    patients, fitted = finetune["patient_id"].nunique(), len(findings) - len(unfitted)
     metrics = {"findings": len(findings), "fitted": fitted, "patients": patients, "images": len(finetune)}
     write_metrics(paths.stage_metrics("fit_head"), metrics)
-    without = len(findings) - fitted
-    summary(
-        "fit_head",
-        f"{fitted} findings on {len(finetune):,} images of {patients:,} patients"
-        + (f"; {without} findings lack a class there and get no head" if without else ""),
-    )
+    summary("fit_head", f"{fitted} of {len(findings)} findings on {len(finetune):,} images of {patients:,} patients")
 
 
 if __name__ == "__main__":

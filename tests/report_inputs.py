@@ -145,6 +145,7 @@ def _write_numbers(params: Params, rng: np.random.Generator) -> None:
         difference_high=auc - rival + half, p_value=1e-4, p_holm=4e-3, p_bh=2e-4, p_delong=1e-5
     )
     write_csv("comparison", **comparison)
+    _write_groups(findings)
     write_csv("published_audit", claim=["mean AUC of CheXzero"], text=[0.681], recomputed=[0.729])
     macro = {"macro_auc": auc.mean(), "macro_auc_low": auc.mean() - 0.01, "macro_auc_high": auc.mean() + 0.01}
     drawn = {f"drawn_{name}": value + 0.04 for name, value in macro.items()} | {"not_drawn_macro_auc": 0.68}
@@ -155,6 +156,30 @@ def _write_numbers(params: Params, rng: np.random.Generator) -> None:
     write_metrics(paths.stage_metrics("compare"), {"wins": 40, "ties": 1, "losses": 6, "mean_difference": 0.1})
     write_metrics(paths.stage_metrics("fit_head"), {"findings": 193, "fitted": 150, "patients": 16967, "images": 18504})
     _write_data_efficiency(params)
+
+
+def _write_groups(findings: list[str]) -> None:
+    """Tables of the stages `subgroups` and `calibration`."""
+    groups = [(a, g) for a, names in (("sex", "FM"), ("age", ("<40", "40-59", ">=60"))) for g in names]
+    rows = [(a, g, f, 0.6 + 0.3 * (len(f) % 7) / 7) for a, g in groups for f in findings]
+    table = pd.DataFrame(rows, columns=["attribute", "group", "finding", "auc"]).assign(model="diffchest")
+    table = table.assign(n=900, positives=90, low=table["auc"] - 0.05, high=table["auc"] + 0.05, undefined_redraws=0)
+    write_csv("subgroups", **table)
+    gaps = table.drop_duplicates(["attribute", "finding"])[["model", "attribute", "finding"]]
+    gaps = gaps.assign(measure="auc", lowest="F", highest="M", gap=0.05, low=0.01, high=0.1)
+    write_csv("subgroup_gaps", **gaps.assign(p_value=np.linspace(1e-5, 1, len(gaps)), p_holm=0.04, p_bh=0.02))
+    models = list(itertools.product(("diffchest", "pca"), findings))
+    calibration = pd.DataFrame(models, columns=["model", "finding"])
+    calibration["positives"] = calibration["finding"].map(len) * 10
+    write_csv("calibration", **calibration.assign(n=7928, brier=0.02, skill=0.3, slope=1.04))
+    p = np.linspace(0.001, 0.8, 10)
+    curves = [
+        pd.DataFrame({"model": m, "finding": f, "bin": range(1, 11), "n": 792, "predicted": p}) for m, f in models
+    ]
+    curve = pd.concat(curves)
+    observed = curve["predicted"] ** 1.1
+    curve = curve.assign(observed=observed, low=observed * 0.9, high=np.minimum(observed * 1.1 + 0.01, 1))
+    write_table(paths.PLOTS / "reliability.csv", curve)
 
 
 def _write_data_efficiency(params: Params) -> None:

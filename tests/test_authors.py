@@ -15,11 +15,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from diffchest.errors import DataError
+from diffchest.head import Head
 from diffchest.model import DiffusionAutoencoder, load_authors, load_autoencoder
 from diffchest.model.authors.head import load_authors_head
 from diffchest.model.authors.network import LINEAR, their_name
 from diffchest.params import EncoderParams
-from diffchest.probe import Head
 from tests.tiny import tiny_params
 
 FINDINGS = ["effusion", "cardiomegaly", "pneumothorax"]

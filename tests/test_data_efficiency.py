@@ -19,10 +19,11 @@ from diffchest.data_efficiency import (
     thin,
 )
 from diffchest.errors import DataError
-from diffchest.params import BootstrapParams
+from diffchest.params import BootstrapParams, ProbeParams
 from diffchest.probe import subsample_patients
 
 FRACTIONS = [1.0, 0.3]
+PROBE = ProbeParams(fraction=1.0, recipe="optimum", l2=1.0, l2_grid=[1.0], folds=2, seed=0)
 BOOTSTRAP = BootstrapParams(unit="patient", resamples=50, confidence=0.95, seed=0)
 
 
@@ -38,7 +39,7 @@ def sample(n: int, seed: int) -> Sample:
 @pytest.fixture(scope="module")
 def measured() -> tuple[Sample, Sample, pd.DataFrame, pd.DataFrame]:
     train, test = sample(400, 0), sample(300, 1)
-    return train, test, *measure(train, test, fractions=FRACTIONS, l2=1.0, bootstrap=BOOTSTRAP, seed=7)
+    return train, test, *measure(train, test, fractions=FRACTIONS, probe=PROBE, bootstrap=BOOTSTRAP, seed=7)
 
 
 @pytest.mark.parametrize("fraction", FRACTIONS)
@@ -72,7 +73,9 @@ def test_rows_that_were_not_assessed_are_left_out(measured):
     labels.loc[:99, "edema"] = np.nan
     blank = Sample(test.z, labels, test.patient_id)
     cut = Sample(test.z[100:], test.labels[100:], test.patient_id[100:])
-    results = [measure(train, part, fractions=[1.0], l2=1.0, bootstrap=BOOTSTRAP, seed=7)[0] for part in (blank, cut)]
+    results = [
+        measure(train, part, fractions=[1.0], probe=PROBE, bootstrap=BOOTSTRAP, seed=7)[0] for part in (blank, cut)
+    ]
     assert results[0]["auc"].iloc[0] == pytest.approx(results[1]["auc"].iloc[0])
 
 

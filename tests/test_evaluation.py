@@ -11,7 +11,7 @@ from diffchest.baselines.pca import pca_features
 from diffchest.cooccurrence import count_pairs, planted_pairs
 from diffchest.errors import DataError
 from diffchest.evaluation import TestSet, auc_table, comparison_metrics, comparison_table
-from diffchest.params import BootstrapParams, EvaluationParams, PcaParams, PermutationParams
+from diffchest.params import BootstrapParams, EvaluationParams, PcaParams, PermutationParams, SubgroupsParams
 
 BOOTSTRAP = BootstrapParams(unit="patient", resamples=200, confidence=0.95, seed=0)
 PARAMS = EvaluationParams(
@@ -19,6 +19,7 @@ PARAMS = EvaluationParams(
     positives_above=5,
     bootstrap=BOOTSTRAP,
     permutation=PermutationParams(resamples=500, scores="rank", seed=0),
+    subgroups=SubgroupsParams(attributes=[], age_bands=[], positives_above=10),
 )
 N = 240
 

@@ -53,3 +53,18 @@ def test_missing_file_and_missing_column(path, tmp_path):
     pd.read_parquet(path).rename(columns={"image_id": "id"}).to_parquet(path)
     with pytest.raises(DataError, match="no column `image_id`"):
         read_scores(path, IDS)
+
+
+def test_csv_is_read_and_images_outside_the_test_set_are_counted(path, tmp_path, capsys):
+    table = tmp_path / "scores.csv"
+    table.write_text("image_id,effusion\n001,0.5\n002,-3\n003,7\n")
+    scores = read_scores(table, ["003", "001"])
+    assert scores["effusion"].tolist() == [7, 0.5]
+    assert "1 scored images are not in the test set, such as '002'" in capsys.readouterr().err
+
+
+def test_text_in_place_of_a_score_is_named(tmp_path):
+    table = tmp_path / "scores.csv"
+    table.write_text("image_id,effusion\n001,high\n")
+    with pytest.raises(DataError, match=r"scores\.csv: column 'effusion' holds 'high'; expected numbers"):
+        read_scores(table, ["001"])

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from diffchest.diffusion import linear_schedule
-from diffchest.probe import Head
+from diffchest.head import Head
 
 SIZE, DIMENSIONS = 16, 6
 

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from diffchest.errors import DataError
 from diffchest.figures import (
     auc_forest,
+    calibration,
     confounder_examples,
     confounder_matrix,
     counterfactual_grid,
@@ -23,6 +24,7 @@ from diffchest.figures import (
     reader_agreement,
     reconstructions,
     study_flow,
+    subgroups,
     teaser,
 )
 from diffchest.figures.style import RC, NothingToDrawError, notice
@@ -36,6 +38,8 @@ FIGURES: dict[str, Callable[[Params], Figure]] = {
     "information": information.draw,
     "latent_space": latent_space.draw,
     "auc_forest": auc_forest.draw,
+    "subgroups": subgroups.draw,
+    "calibration": calibration.draw,
     "data_efficiency": data_efficiency.draw,
     "reconstructions": reconstructions.draw,
     "counterfactuals": counterfactuals.draw,

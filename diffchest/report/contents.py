@@ -51,7 +51,24 @@ SECTIONS = [
         "Classification",
         "A linear head on z, evaluated on patients it never saw. Intervals: percentile bootstrap.",
         [Item("auc_forest", "AUC of every finding with enough test positives (paper: figure 2).")],
-        [Item("auc", "AUC with confidence interval, by model and finding.")],
+        [
+            Item("auc", "AUC with confidence interval, by model and finding."),
+            Item("head", "What the head of each finding was fitted on."),
+        ],
+    ),
+    Section(
+        "Groups of patients and calibration",
+        "Whether the classifier serves everyone, and whether its probabilities mean what they say. A gap is the "
+        "highest less the lowest group; its p-value takes account of their being chosen.",
+        [
+            Item("subgroups", "AUC by sex, age and view, the most different findings first."),
+            Item("calibration", "Reliability of the probabilities of the most frequent findings."),
+        ],
+        [
+            Item("subgroup_gaps", "Gaps between groups in AUC, and in the share of positives missed."),
+            Item("subgroups", "Every finding in every group."),
+            Item("calibration", "Brier score, recalibration slope and calibration error by finding."),
+        ],
     ),
     Section(
         "Comparison with the reference model",
@@ -119,6 +136,8 @@ STAGES = [
     "baseline",
     "evaluate",
     "compare",
+    "subgroups",
+    "calibration",
     "data_efficiency",
     "explain",
     "confounders",

@@ -6,10 +6,12 @@ from diffchest.stats.bootstrap import bootstrap_auc
 from diffchest.stats.delong import delong_test
 from diffchest.stats.multiplicity import adjust
 from diffchest.stats.permutation import permutation_test
+from diffchest.stats.ratio import bootstrap_ratio
 
 __all__ = [
     "adjust",
     "bootstrap_auc",
+    "bootstrap_ratio",
     "delong_test",
     "fleiss_kappa",
     "pairwise_agreement",

@@ -5,9 +5,9 @@ from pathlib import Path
 from torch import Tensor
 
 from diffchest.errors import DataError
+from diffchest.head import Head
 from diffchest.model.authors.checkpoint import read_tensors
 from diffchest.model.autoencoder import check_tensors
-from diffchest.probe import Head
 
 WEIGHT, BIAS = "ema_classifier.weight", "ema_classifier.bias"
 STATISTICS = ("conds_mean", "conds_std")  # [d] or [1, d]

@@ -1,0 +1,33 @@
+"""Brier scores and reliability of every model's probabilities."""
+
+import pandas as pd
+
+from diffchest import paths
+from diffchest.calibration import calibration_metrics, calibration_tables
+from diffchest.params import load_params
+from diffchest.progress import run, summary
+from diffchest.scores import read_scores
+from diffchest.tables import write_metrics, write_table
+from diffchest.test_set import read_test_set
+
+
+def main() -> None:
+    """Write the calibration of every finding and model, the reliability curves and the means."""
+    params = load_params()
+    rows, test, _ = read_test_set(params)
+    tables, curves, metrics = [], [], {}
+    for model in ("diffchest", *params.baselines.enabled):
+        scores = read_scores(paths.scores(model), rows["image_id"].tolist())
+        table, curve = calibration_tables(test, scores, model=model, params=params.evaluation.bootstrap)
+        metrics[model] = calibration_metrics(table)
+        tables.append(table)
+        curves.append(curve)
+    write_table(paths.table("calibration"), pd.concat(tables))
+    write_table(paths.PLOTS / "reliability.csv", pd.concat(curves))
+    write_metrics(paths.stage_metrics("calibration"), metrics)
+    text = ", ".join(f"{model} {found['skill']:.3f}" for model, found in metrics.items())
+    summary("calibration", f"{len(tables[0])} findings, mean Brier skill: {text}")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,37 @@
+"""AUC and missed positives by sex, age and view, and the gaps between groups."""
+
+import pandas as pd
+
+from diffchest import paths
+from diffchest.params import load_params
+from diffchest.progress import run, summary
+from diffchest.scores import read_scores
+from diffchest.subgroups import subgroup_metrics, subgroup_tables
+from diffchest.tables import write_metrics, write_table
+from diffchest.test_set import read_test_set
+
+
+def main() -> None:
+    """Write the measures of every group, the gaps and the summary of every model."""
+    params = load_params()
+    evaluation = params.evaluation
+    rows, test, _ = read_test_set(params)
+    tables, gaps, metrics = [], [], {}
+    for model in ("diffchest", *params.baselines.enabled):
+        scores = read_scores(paths.scores(model), rows["image_id"].tolist())
+        table, gap = subgroup_tables(
+            test, scores, rows, model=model, params=evaluation.subgroups, bootstrap=evaluation.bootstrap
+        )
+        metrics[model] = subgroup_metrics(table, gap)
+        tables.append(table)
+        gaps.append(gap)
+    write_table(paths.table("subgroups"), pd.concat(tables))
+    write_table(paths.table("subgroup_gaps"), pd.concat(gaps))
+    write_metrics(paths.stage_metrics("subgroups"), metrics)
+    found = metrics["diffchest"].items()
+    text = ", ".join(f"{name} {entry['significant_holm']} of {entry['gaps']}" for name, entry in found)
+    summary("subgroups", f"gaps in AUC that are significant (Holm): {text}" if text else "none (no attributes)")
+
+
+if __name__ == "__main__":
+    run(main)
