@@ -20,6 +20,7 @@ from diffchest.errors import DataError
 from diffchest.head import Head
 from diffchest.model.autoencoder import DiffusionAutoencoder
 from diffchest.params import ConfoundersParams, ExplainParams
+from diffchest.processes import ALONE, Processes
 from diffchest.stats import adjust
 
 
@@ -48,13 +49,16 @@ def respond(
     covariance: np.ndarray,
     explain: ExplainParams,
     settings: ConfoundersParams,
-) -> tuple[Responses, np.ndarray, np.ndarray]:
+    runs: Path,
+    processes: Processes = ALONE,
+) -> tuple[Responses, np.ndarray, np.ndarray] | None:
     """Move radiographs (uint8 [P, H, W]) towards every target and in random directions, decode and encode again.
 
-    Each radiograph is encoded once. covariance: see `counterfactual.edit_latents`. Returns the logits, the
-    reconstructions [P, H, W] and the pictures moved towards each target [P, T, H, W], both uint8.
+    covariance: see `counterfactual.edit_latents`; runs, processes: see `counterfactual.draw`. Returns the logits, the
+    reconstructions [P, H, W] and the pictures moved towards each target [P, T, H, W], both uint8; None in all
+    processes but the first.
     """
-    z, x_end = counterfactual.encode(model, pixels, steps=settings.encode_steps)
+    z = counterfactual.encode_latents(model, pixels)  # of all in every process: random moves have their mean length
     edit = explain.edit
     towards = counterfactual.edit_latents(z, head, targets, edit=edit, step=explain.step, covariance=covariance)
     euclidean = float(np.linalg.norm((towards - z[:, None]) / head.sd, axis=2).mean())
@@ -66,11 +70,21 @@ def respond(
         seed=settings.seed,
     )
     elsewhere = counterfactual.move_latents(z, head, moves[None])
-    latents = np.concatenate([z[:, None], towards, elsewhere], axis=1)
-    pictures = counterfactual.decode(model, x_end, latents, steps=settings.decode_steps)
-    again = counterfactual.encode_latents(model, pictures.reshape(-1, *pictures.shape[2:]))
+    drawn = counterfactual.draw(
+        model,
+        pixels,
+        np.concatenate([z[:, None], towards, elsewhere], axis=1),
+        encode_steps=settings.encode_steps,
+        decode_steps=settings.decode_steps,
+        content=[vars(head), list(targets), covariance, explain.model_dump(), settings.model_dump()],
+        runs=runs,
+        processes=processes,
+    )
+    if drawn is None:
+        return None
+    pictures = drawn["pictures"]
     rows = counterfactual.target_rows(head, findings)
-    logits = head.logits(again)[:, rows].reshape(*pictures.shape[:2], len(rows))
+    logits = head.logits(drawn["z"].reshape(-1, z.shape[1]))[:, rows].reshape(*pictures.shape[:2], len(rows))
     stop = 1 + len(targets)
     responses = Responses(list(targets), list(findings), logits[:, 0], logits[:, 1:stop], logits[:, stop:])
     return responses, pictures[:, 0], pictures[:, 1:stop]

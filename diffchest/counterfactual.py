@@ -2,7 +2,8 @@
 
 import difflib
 from collections.abc import Sequence
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -13,6 +14,8 @@ from diffchest.head import Head
 from diffchest.images import from_model_range, to_model_range
 from diffchest.latents import Latents
 from diffchest.model.autoencoder import DiffusionAutoencoder
+from diffchest.parts import Arrays, in_parts
+from diffchest.processes import ALONE, Processes
 from diffchest.progress import progress
 
 Edit = Literal["plausible", "eq4", "eq5", "unit"]
@@ -148,20 +151,18 @@ def encode_latents(model: DiffusionAutoencoder, pixels: np.ndarray) -> np.ndarra
 
 
 @torch.inference_mode()
-def encode(model: DiffusionAutoencoder, pixels: np.ndarray, *, steps: int) -> tuple[np.ndarray, np.ndarray]:
-    """Semantic latent and noise map of uint8 radiographs [N, H, W].
+def encode_noise(model: DiffusionAutoencoder, pixels: np.ndarray, z: np.ndarray, *, steps: int) -> np.ndarray:
+    """Noise maps x_T of uint8 radiographs [N, H, W], the end of DDIM encoding given their latents z [N, d].
 
-    Returns z [N, d], unnormalised, and x_T [N, C, H, W], the end of DDIM encoding given that z; both float32.
+    Returns float32 [N, C, H, W].
     """
-    z, x_end = [], []
+    x_end = []
     with progress([], total=len(pixels), desc="encode to x_T") as bar:
         for chosen in _batches(len(pixels), pixels.shape[-1]):
-            images = _to_tensor(model, pixels[chosen])
-            latent = model.encode(images)
+            images, latent = _to_tensor(model, pixels[chosen]), torch.from_numpy(z[chosen]).to(model.device)
             x_end.append(ddim_encode(model, images, latent, schedule=model.schedule, steps=steps).cpu().numpy())
-            z.append(latent.cpu().numpy())
             bar.update(len(images))
-    return np.concatenate(z), np.concatenate(x_end)
+    return np.concatenate(x_end)
 
 
 @torch.inference_mode()
@@ -186,6 +187,42 @@ def decode(model: DiffusionAutoencoder, x_end: np.ndarray, z: np.ndarray, *, ste
     return stacked.reshape(images, targets, *stacked.shape[1:])
 
 
+def draw(
+    model: DiffusionAutoencoder,
+    pixels: np.ndarray,
+    latents: np.ndarray,
+    *,
+    encode_steps: int,
+    decode_steps: int,
+    content: Any,
+    runs: Path,
+    processes: Processes = ALONE,
+) -> Arrays | None:
+    """Encode radiographs to their noise maps, decode each with every one of its latents, and encode the pictures again.
+
+    pixels: uint8 [N, H, W]; latents: unnormalised float32 [N, T, d], a radiograph's own z first. Parts of as many
+    radiographs as one batch holds are dealt out to the processes and kept in `runs` (see `in_parts`); `content` is
+    what determined `latents` besides the model and the pixels. Returns None in all processes but the first, there
+    `x_T` float16 [N, H, W] (the first channel), `pictures` uint8 [N, T, H, W], and their latents `z` [N, T, d].
+    """
+
+    def draw_part(chosen: slice) -> Arrays:
+        x_end = encode_noise(model, pixels[chosen], latents[chosen, 0], steps=encode_steps)
+        pictures = decode(model, x_end, latents[chosen], steps=decode_steps)
+        z = encode_latents(model, pictures.reshape(-1, *pixels.shape[1:])).reshape(latents[chosen].shape)
+        return {"x_T": x_end[:, 0].astype(np.float16), "pictures": pictures, "z": z}
+
+    return in_parts(
+        draw_part,
+        len(pixels),
+        size=_batch_size(pixels.shape[-1]),
+        content=[model.sha256, pixels, encode_steps, decode_steps, content],
+        runs=runs,
+        desc="draw",
+        processes=processes,
+    )
+
+
 def newly_clipped(picture: np.ndarray, reconstruction: np.ndarray) -> np.ndarray:
     """Fraction of pixels that are 0 or 255 in `picture` but not in `reconstruction` (both uint8 [..., H, W]).
 
@@ -195,9 +232,13 @@ def newly_clipped(picture: np.ndarray, reconstruction: np.ndarray) -> np.ndarray
     return saturated.mean(axis=(-2, -1))
 
 
+def _batch_size(size: int) -> int:
+    """How many radiographs of `size` x `size` pixels one batch may hold."""
+    return max(1, BATCH_PIXELS // size**2)
+
+
 def _batches(images: int, size: int) -> list[slice]:
-    """Slices of as many radiographs of `size` x `size` pixels as one batch may hold."""
-    length = max(1, BATCH_PIXELS // size**2)
+    length = _batch_size(size)
     return [slice(start, start + length) for start in range(0, images, length)]
 
 

@@ -13,6 +13,7 @@ from diffchest.errors import DataError
 from diffchest.head import Head
 from diffchest.model.autoencoder import DiffusionAutoencoder
 from diffchest.params import ExplainParams
+from diffchest.processes import ALONE, Processes
 from diffchest.similarity import similarity
 
 
@@ -50,26 +51,38 @@ def explain_images(
     targets: list[str],
     covariance: np.ndarray,
     settings: ExplainParams,
-) -> Explanation:
+    runs: Path,
+    processes: Processes = ALONE,
+) -> Explanation | None:
     """Reconstruct the radiographs `pixels` (uint8 [P, H, W]) and move each towards every one of `targets`.
 
-    Each radiograph is encoded once. covariance: see `counterfactual.edit_latents`. Raises `CounterfactualError` for a
-    target that the head cannot answer for.
+    covariance: see `counterfactual.edit_latents`; runs, processes: see `counterfactual.draw`. Returns None in all
+    processes but the first. Raises `CounterfactualError` for a target that the head cannot answer for.
     """
     rows = counterfactual.target_rows(head, targets)
-    z, x_end = counterfactual.encode(model, pixels, steps=settings.encode_steps)
+    z = counterfactual.encode_latents(model, pixels)
     moved = counterfactual.edit_latents(z, head, targets, edit=settings.edit, step=settings.step, covariance=covariance)
-    latents = np.concatenate([z[:, None], moved], axis=1)
-    pictures = counterfactual.decode(model, x_end, latents, steps=settings.decode_steps)
-    again = counterfactual.encode_latents(model, pictures.reshape(-1, *pictures.shape[2:]))
-    logits = head.logits(again)[:, rows].reshape(len(pixels), len(rows) + 1, len(rows))
+    drawn = counterfactual.draw(
+        model,
+        pixels,
+        np.concatenate([z[:, None], moved], axis=1),
+        encode_steps=settings.encode_steps,
+        decode_steps=settings.decode_steps,
+        content=[vars(head), list(targets), covariance, settings.model_dump()],
+        runs=runs,
+        processes=processes,
+    )
+    if drawn is None:
+        return None
+    pictures = drawn["pictures"]
+    logits = head.logits(drawn["z"].reshape(-1, z.shape[1]))[:, rows].reshape(len(pixels), len(rows) + 1, len(rows))
     return Explanation(
         image_id=list(image_ids),
         targets=targets,
         original=pixels,
         reconstruction=pictures[:, 0],
         counterfactual=pictures[:, 1:],
-        x_T=x_end[:, 0].astype(np.float16),
+        x_T=drawn["x_T"],
         logit_before=logits[:, 0],
         logit_after=np.diagonal(logits[:, 1:], axis1=1, axis2=2),
     )
@@ -103,12 +116,32 @@ def counterfactual_table(explanation: Explanation, step: float) -> pd.DataFrame:
 
 
 def reconstruction_table(
-    model: DiffusionAutoencoder, image_ids: list[str], pixels: np.ndarray, settings: ExplainParams
-) -> pd.DataFrame:
-    """Encode and decode the radiographs unedited: image_id, mae, psnr, ssim (see `similarity`)."""
-    z, x_end = counterfactual.encode(model, pixels, steps=settings.encode_steps)
-    pictures = counterfactual.decode(model, x_end, z[:, None], steps=settings.decode_steps)[:, 0]
-    table = similarity(pixels, pictures)
+    model: DiffusionAutoencoder,
+    image_ids: list[str],
+    pixels: np.ndarray,
+    settings: ExplainParams,
+    *,
+    runs: Path,
+    processes: Processes = ALONE,
+) -> pd.DataFrame | None:
+    """Encode and decode the radiographs `pixels` (uint8 [N, H, W]) unedited: image_id, mae, psnr, ssim.
+
+    The last three: see `similarity`; runs, processes: see `counterfactual.draw`. Returns None in all processes but the
+    first.
+    """
+    drawn = counterfactual.draw(
+        model,
+        pixels,
+        counterfactual.encode_latents(model, pixels)[:, None],
+        encode_steps=settings.encode_steps,
+        decode_steps=settings.decode_steps,
+        content=settings.model_dump(),
+        runs=runs,
+        processes=processes,
+    )
+    if drawn is None:
+        return None
+    table = similarity(pixels, drawn["pictures"][:, 0])
     table.insert(0, "image_id", image_ids)
     return table
 

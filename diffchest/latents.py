@@ -1,7 +1,5 @@
 """The semantic latents of all radiographs: encoding them, and their file."""
 
-import hashlib
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,8 +13,8 @@ import torch
 from diffchest.errors import DataError
 from diffchest.images import to_model_range
 from diffchest.model.autoencoder import DiffusionAutoencoder
+from diffchest.parts import in_parts
 from diffchest.processes import ALONE, Processes
-from diffchest.progress import progress
 from diffchest.read_ahead import read_ahead
 
 PART = 1024  # images
@@ -80,28 +78,28 @@ def extract_latents(
 ) -> Latents | None:
     """Encode the images `image_ids` of `store`, `batch_size` at a time, in their order.
 
-    Parts of `PART` images are dealt out to the processes, and kept in `runs/<key>/`: an interrupted run goes on with
-    the parts that are missing, as long as `store_version` is the same. Returns None in all processes but the first.
-    Raises `DataError` for an image that the store lacks and for latents that are not finite.
+    Parts of `PART` images are dealt out to the processes and kept in `runs` (see `in_parts`); those of another
+    `store_version` are not used. Returns None in all processes but the first. Raises `DataError` for an image that the
+    store lacks and for latents that are not finite.
     """
-    content = json.dumps([model.sha256, store_version, batch_size, list(image_ids)])
-    folder = runs / hashlib.sha256(content.encode()).hexdigest()[:16]
-    folder.mkdir(parents=True, exist_ok=True)
-    starts = range(0, len(image_ids), PART)
-    files = {start: folder / f"{start:09d}.npy" for start in starts}
-    mine = [start for start in starts[processes.rank :: processes.count] if not files[start].exists()]
-    for start in progress(mine, desc="encode", unit=f"x {PART:,} images"):
-        z = _encode(model, store, image_ids[start : start + PART], batch_size)
-        partial = files[start].with_suffix(".partial.npy")
-        np.save(partial, z)
-        os.replace(partial, files[start])
-    processes.wait()
-    if not processes.first:
+
+    def encode(chosen: slice) -> dict[str, np.ndarray]:
+        return {"z": _encode(model, store, image_ids[chosen], batch_size)}
+
+    gathered = in_parts(
+        encode,
+        len(image_ids),
+        size=PART,
+        content=[model.sha256, store_version, batch_size, list(image_ids)],
+        runs=runs,
+        desc="encode",
+        processes=processes,
+    )
+    if gathered is None:
         return None
-    z = np.concatenate([np.empty((0, model.latent_dim), np.float32), *(np.load(file) for file in files.values())])
-    if not np.isfinite(z).all():
+    if not np.isfinite(gathered["z"]).all():
         raise DataError("latents: z is not finite for some radiographs; pretraining diverged, run it again")
-    return Latents(np.asarray(image_ids, dtype=np.str_), z, model.sha256)
+    return Latents(np.asarray(image_ids, dtype=np.str_), gathered["z"], model.sha256)
 
 
 @torch.inference_mode()

@@ -385,7 +385,8 @@ class FiguresParams(Section):
 class RuntimeParams(Section):
     """`runtime`: where things run; changes no result beyond rounding, and is no tracked parameter of any stage.
 
-    `launch` is part of two stages' commands: after a change they run again, and find what was done.
+    `launch` is part of the commands of pretrain, extract_latents, explain and confounders: after a change they run
+    again, and a finished pretraining is found.
     """
 
     launch: str

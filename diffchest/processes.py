@@ -4,11 +4,14 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
+
+PATIENCE = timedelta(days=1)  # of `wait` with a process that still works; torch gives up after half an hour
 
 
 @dataclass(frozen=True)
@@ -17,6 +20,7 @@ class Processes:
 
     rank: int = 0
     count: int = 1
+    patient: Any = None  # the group that `wait` uses
 
     @property
     def first(self) -> bool:
@@ -42,8 +46,9 @@ class Processes:
         return values[0]
 
     def wait(self) -> None:
-        """Go on when all have come here."""
-        self.any(False)
+        """Go on when all have come here, however long the work of one of them takes."""
+        if self.count > 1:
+            dist.barrier(self.patient)
 
 
 ALONE = Processes()
@@ -57,6 +62,7 @@ def launched() -> Iterator[Processes]:
         return
     dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
     try:
-        yield Processes(dist.get_rank(), dist.get_world_size())
+        patient = dist.new_group(backend="gloo", timeout=PATIENCE)
+        yield Processes(dist.get_rank(), dist.get_world_size(), patient)
     finally:
         dist.destroy_process_group()

@@ -15,7 +15,8 @@ T = TypeVar("T")
 def progress(iterable: Iterable[T], *, total: int | None = None, desc: str = "", unit: str = "images") -> "tqdm[T]":
     """Wrap `iterable` in a bar with rate and time left, drawn by the first process of a run on a terminal only."""
     silent = not sys.stderr.isatty() or os.environ.get("RANK", "0") != "0"
-    return tqdm(iterable, total=total, desc=desc, unit=unit, disable=silent, dynamic_ncols=True)
+    # leave=None: a bar within another one vanishes when it is full
+    return tqdm(iterable, total=total, desc=desc, unit=unit, disable=silent, dynamic_ncols=True, leave=None)
 
 
 def summary(stage: str, text: str) -> None:

@@ -1,5 +1,7 @@
 """The confounder audit: which other findings appear when a radiograph is moved towards a finding (figure 4)."""
 
+import shutil
+
 import pandas as pd
 
 from diffchest import paths
@@ -16,6 +18,7 @@ from diffchest.latents import Latents
 from diffchest.model.autoencoder import load_autoencoder
 from diffchest.params import load_params
 from diffchest.phantom.vocabulary import DRAWN, KIND
+from diffchest.processes import launched
 from diffchest.progress import run, summary
 from diffchest.store import ImageStore
 from diffchest.tables import write_metrics, write_table
@@ -44,16 +47,24 @@ def main() -> None:
     model, latents = load_autoencoder(paths.AUTOENCODER, set_up(params.runtime)), Latents.load(paths.LATENTS)
     check_same_model(model, head, latents)
     finetune = latents.select(ids["finetune"])
-    responses, reconstruction, moved = respond(
-        model,
-        head,
-        ImageStore(paths.IMAGES).read(image_ids),
-        targets=targets,
-        findings=findings,
-        covariance=latent_covariance(finetune, head),
-        explain=params.explain,
-        settings=settings,
-    )
+    runs = paths.RUNS / "confounders"
+    with launched() as processes:
+        responded = respond(
+            model,
+            head,
+            ImageStore(paths.IMAGES).read(image_ids),
+            targets=targets,
+            findings=findings,
+            covariance=latent_covariance(finetune, head),
+            explain=params.explain,
+            settings=settings,
+            runs=runs,
+            processes=processes,
+        )
+    if responded is None:  # not the first process
+        return
+
+    responses, reconstruction, moved = responded
     save_examples(paths.AUDIT_EXAMPLES, image_ids[:EXAMPLES], targets, reconstruction, moved)
     table = audit(responses, head, finetune, settings)
     write_table(paths.PLOTS / "confounder_effects.csv", effect_matrix(table))
@@ -69,6 +80,7 @@ def main() -> None:
 
     metrics = audit_metrics(table, rivals(table, count_pairs(labels["finetune"][findings])), drawn=set(drawn))
     write_metrics(paths.stage_metrics("confounders"), metrics)
+    shutil.rmtree(runs)
     flagged = f"{metrics['flagged']} of {metrics['pairs']} pairs flagged"
     truth = (
         f"; planted pairs: precision {metrics['precision']:.2f}, recall {metrics['recall']:.2f}, "

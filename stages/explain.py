@@ -1,5 +1,7 @@
 """Counterfactual radiographs and reconstructions of test patients (figures 3, S3-S6)."""
 
+import shutil
+
 from diffchest import paths
 from diffchest.cohorts.labels import load_labels
 from diffchest.cohorts.schema import read_manifest
@@ -17,6 +19,7 @@ from diffchest.head import Head
 from diffchest.latents import Latents
 from diffchest.model.autoencoder import load_autoencoder
 from diffchest.params import load_params
+from diffchest.processes import launched
 from diffchest.progress import run, summary
 from diffchest.store import ImageStore
 from diffchest.tables import write_metrics, write_table
@@ -41,19 +44,33 @@ def main() -> None:
     check_same_model(model, head, latents)
     targets = fitted_targets(head, settings.targets)
     covariance = latent_covariance(latents.select(finetune["image_id"].tolist()), head)
-    store = ImageStore(paths.IMAGES)
-    explanation = explain_images(
-        model, head, image_ids, store.read(image_ids), targets=targets, covariance=covariance, settings=settings
-    )
+    sample = choose_one_per_patient(test, number=settings.reconstructions, seed=settings.seed)
+    store, runs = ImageStore(paths.IMAGES), paths.RUNS / "explain"
+    with launched() as processes:
+        explanation = explain_images(
+            model,
+            head,
+            image_ids,
+            store.read(image_ids),
+            targets=targets,
+            covariance=covariance,
+            settings=settings,
+            runs=runs,
+            processes=processes,
+        )
+        reconstruction = reconstruction_table(
+            model, sample, store.read(sample), settings, runs=runs, processes=processes
+        )
+    if explanation is None or reconstruction is None:  # not the first process
+        return
+
     explanation.save(paths.COUNTERFACTUALS)
     counterfactuals = counterfactual_table(explanation, settings.step)
     write_table(paths.table("counterfactuals"), counterfactuals)
-
-    sample = choose_one_per_patient(test, number=settings.reconstructions, seed=settings.seed)
-    reconstruction = reconstruction_table(model, sample, store.read(sample), settings)
     write_table(paths.table("reconstruction"), reconstruction)
     metrics = explanation_metrics(reconstruction, counterfactuals)
     write_metrics(paths.stage_metrics("explain"), metrics)
+    shutil.rmtree(runs)
     summary(
         "explain",
         f"{len(image_ids)} radiographs x {len(targets)} findings, "

@@ -1,6 +1,8 @@
 """The audit against autoencoders whose effects have a closed form, and its quality against scikit-learn's definitions."""
 
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
@@ -39,10 +41,13 @@ SETTINGS = ConfoundersParams(
 
 
 def run(model, head, findings):
-    return respond(
-        model, head, toy_radiographs(6), targets=findings[:2], findings=findings,
-        covariance=np.eye(DIMENSIONS), explain=EXPLAIN, settings=SETTINGS,
-    )[0]  # fmt: skip
+    with TemporaryDirectory() as runs:
+        responded = respond(
+            model, head, toy_radiographs(6), targets=findings[:2], findings=findings,
+            covariance=np.eye(DIMENSIONS), explain=EXPLAIN, settings=SETTINGS, runs=Path(runs),
+        )  # fmt: skip
+    assert responded is not None
+    return responded[0]
 
 
 def finetune_latents(head, seed=7):

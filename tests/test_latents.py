@@ -65,8 +65,9 @@ def test_an_interrupted_run_goes_on_with_the_parts_that_are_missing(model, tmp_p
     whole = extract_latents(model, store, ids, batch_size=4, runs=tmp_path / "whole")
     monkeypatch.setattr(latents_module, "PART", 8)
     monkeypatch.setattr(Processes, "wait", lambda processes: None)
+    monkeypatch.setattr(Processes, "share", lambda processes, value: value)
     assert extract_latents(model, store, ids, batch_size=4, runs=tmp_path / "runs", processes=Processes(1, 2)) is None
-    assert len(list(tmp_path.glob("runs/*/*.npy"))) == 2
+    assert len(list(tmp_path.glob("runs/*/*.npz"))) == 2
     read, asked = store.read, []
     monkeypatch.setattr(store, "read", lambda image_ids: asked.extend(image_ids) or read(image_ids))
     resumed = extract_latents(model, store, ids, batch_size=4, runs=tmp_path / "runs")

@@ -4,7 +4,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from contextlib import nullcontext
 from pathlib import Path
@@ -31,15 +30,12 @@ from diffchest.pretrain_data import (
 )
 from diffchest.processes import ALONE, Processes
 from diffchest.training_state import TrainingState, ema_decay, learning_rate
-from tests.tiny import ROOT, FakeStore, fake_manifest, run, tiny_params
+from tests.tiny import FakeStore, fake_manifest, finished, launch, run, tiny_params
 
 
 def start(folder: Path, *, processes: int = 1, **knobs) -> subprocess.Popen:
     folder.mkdir(exist_ok=True)
-    several = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"] if processes > 1 else []
-    command = [sys.executable, *several, "-m", "tests.tiny", str(folder), json.dumps(knobs)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(command, cwd=ROOT, text=True, stdout=-1, stderr=-1, env=environment)
+    return launch("tests.tiny", str(folder), json.dumps(knobs), processes=processes)
 
 
 def wait_for_checkpoint(process: subprocess.Popen, folder: Path) -> None:
@@ -48,12 +44,6 @@ def wait_for_checkpoint(process: subprocess.Popen, folder: Path) -> None:
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.005)
-
-
-def finished(process: subprocess.Popen) -> str:
-    output, message = process.communicate(timeout=200)
-    assert process.returncode == 0, message
-    return output
 
 
 def test_a_killed_run_resumes_to_the_same_bytes(tmp_path):

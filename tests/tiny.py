@@ -4,6 +4,8 @@ python -m tests.tiny <folder> <parameters of pretrain, as JSON>
 """
 
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -74,6 +76,21 @@ def run(folder: Path, params: Params, processes: Processes = ALONE):
     store = FakeStore()
     train, validation = pretraining_images(fake_manifest(store), store, params.pretrain)
     return pretrain(params, train, validation, runs=folder / "runs", device=torch.device("cpu"), processes=processes)
+
+
+def launch(module: str, *arguments: str, processes: int = 1) -> subprocess.Popen:
+    """Start a module, by `torchrun` where there are several processes; one thread each, so that rounding is the same."""
+    several = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"] if processes > 1 else []
+    command = [sys.executable, *several, "-m", module, *arguments]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(command, cwd=ROOT, text=True, stdout=-1, stderr=-1, env=environment)
+
+
+def finished(process: subprocess.Popen) -> str:
+    """What a launched process printed, once it has ended well."""
+    output, message = process.communicate(timeout=200)
+    assert process.returncode == 0, message
+    return output
 
 
 if __name__ == "__main__":
