@@ -14,6 +14,7 @@ from diffchest.probe import fit_head, subsample_patients
 from diffchest.stats import bootstrap_auc
 
 AUC_COLUMNS = ["finding", "fraction", "patients", "images", "auc", "low", "high"]
+COUNT_COLUMNS = ["readers_above", "readers_below"]
 CURVE_COLUMNS = ["finding", "fraction", "fpr", "tpr"]
 READER_COLUMNS = ["finding", "reader", "fpr", "tpr"]
 CURVE_POINTS = 200
@@ -58,8 +59,17 @@ def measure(
         intervals = {"auc": result.auc, "low": result.low, "high": result.high}
         tables.append(pd.DataFrame({"finding": findings, "fraction": fraction, **size, **intervals}))
         for finding, column, score in zip(findings, truth.T, scores.T, strict=True):
-            curves.append(_curve(column, score).assign(finding=finding, fraction=fraction))
+            curves.append(roc_points(column, score).assign(finding=finding, fraction=fraction))
     return pd.concat(tables)[AUC_COLUMNS], pd.concat(curves)[CURVE_COLUMNS]
+
+
+def roc_points(truth: np.ndarray, score: np.ndarray) -> pd.DataFrame:
+    """ROC curve (fpr, tpr) of `score` where `truth` is 1 or 0, from (0, 0); no rows where one class is missing."""
+    known = ~np.isnan(truth)
+    if len(np.unique(truth[known])) < 2:
+        return pd.DataFrame({"fpr": [], "tpr": []}, dtype=np.float64)
+    fpr, tpr, _ = roc_curve(truth[known], score[known])
+    return pd.DataFrame({"fpr": fpr, "tpr": tpr})
 
 
 def operating_points(
@@ -106,35 +116,40 @@ def thin(curves: pd.DataFrame, points: int = CURVE_POINTS) -> pd.DataFrame:
     )
 
 
-def efficiency_metrics(auc: pd.DataFrame, curves: pd.DataFrame, readers: pd.DataFrame) -> dict[str, Any]:
-    """By fraction: patients, images, macro AUC, and per finding the AUC and how many readers beat its curve or not.
+def count_readers(auc: pd.DataFrame, curves: pd.DataFrame, readers: pd.DataFrame) -> pd.DataFrame:
+    """Add to each row of `auc` (finding, fraction) how many readers beat its whole ROC curve, and how many do not.
 
-    `readers_above` lie above the ROC curve (better than the head), `readers_below` below it; on it is neither.
+    `readers_above` lie above the curve (better than the head), `readers_below` below it; on it is neither. Missing
+    where there is no curve or no reader.
     """
-    by_curve = dict(iter(curves.groupby(["fraction", "finding"])))
+    by_curve = dict(iter(curves.groupby(["finding", "fraction"])))
+    counts = []
+    for key in zip(auc["finding"], auc["fraction"], strict=True):
+        curve = by_curve.get(key)
+        points = readers.loc[readers["finding"] == key[0], ["fpr", "tpr"]].dropna().to_numpy()
+        if curve is None or not len(points):
+            counts.append((None, None))
+            continue
+        fpr, tpr = curve["fpr"].to_numpy(), curve["tpr"].to_numpy()
+        sides = [side_of_curve(fpr, tpr, (x, y)) for x, y in points]
+        counts.append((sides.count(1), sides.count(-1)))
+    return auc.reset_index(drop=True).join(pd.DataFrame(counts, columns=COUNT_COLUMNS, dtype="Int64"))
+
+
+def efficiency_metrics(auc: pd.DataFrame) -> dict[str, Any]:
+    """By fraction: patients, images, macro AUC, and per finding the AUC and the readers above and below its curve.
+
+    auc: `AUC_COLUMNS` and `COUNT_COLUMNS`; counts that are missing there are left out.
+    """
     metrics = {}
     for fraction, rows in auc.groupby("fraction", sort=False):
-        findings = {}
-        for finding, value in zip(rows["finding"], rows["auc"], strict=True):
-            curve = by_curve.get((fraction, finding))
-            points = readers.loc[readers["finding"] == finding, ["fpr", "tpr"]].dropna().to_numpy()
-            entry = {"auc": value}
-            if curve is not None and len(points):
-                fpr, tpr = curve["fpr"].to_numpy(), curve["tpr"].to_numpy()
-                sides = [side_of_curve(fpr, tpr, (x, y)) for x, y in points]
-                entry |= {"readers_above": sides.count(1), "readers_below": sides.count(-1)}
-            findings[finding] = entry
+        findings = {
+            row["finding"]: {"auc": row["auc"]} | {name: row[name] for name in COUNT_COLUMNS if pd.notna(row[name])}
+            for row in rows.to_dict("records")
+        }
         size = {"patients": rows["patients"].iloc[0], "images": rows["images"].iloc[0]}
         metrics[f"{fraction:g}"] = {**size, "macro_auc": rows["auc"].mean(), "findings": findings}
     return metrics
-
-
-def _curve(truth: np.ndarray, score: np.ndarray) -> pd.DataFrame:
-    known = ~np.isnan(truth)
-    if len(np.unique(truth[known])) < 2:
-        return pd.DataFrame({"fpr": [], "tpr": []}, dtype=np.float64)
-    fpr, tpr, _ = roc_curve(truth[known], score[known])
-    return pd.DataFrame({"fpr": fpr, "tpr": tpr})
 
 
 def _share(calls: np.ndarray) -> float:

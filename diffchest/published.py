@@ -75,5 +75,34 @@ def _reader_claims() -> list[tuple[str, float, float]]:
                 float("nan"),
                 int(explained.sum()),
             ),
+            (
+                f"table {number}: rows (of {len(table)}) whose kappa three yes-or-no readers with that ratio can have",
+                float("nan"),
+                int(sum(_kappa_is_possible(*row) for row in zip(*_columns(table, positive), strict=True))),
+            ),
         ]
     return claims
+
+
+def _columns(table: pd.DataFrame, positive: pd.Series) -> tuple[list[int], list[int], list[float]]:
+    return table["radiographs"].tolist(), positive.astype(int).tolist(), table["fleiss_kappa"].tolist()
+
+
+def _kappa_is_possible(radiographs: int, positive: int, printed: float) -> bool:
+    """Whether some way of giving three readers `positive` of all ratings has the printed Fleiss' kappa.
+
+    Kappa depends on the ratio and on how many radiographs are discordant: read as present by one or by two readers.
+    """
+    if positive in (0, READERS * radiographs):
+        return printed == 1.0
+    share = positive / (READERS * radiographs)
+    chance = share**2 + (1 - share) ** 2
+    possible = {
+        by_one + by_two
+        for by_one in range(min(radiographs, positive) + 1)
+        for by_two in range((positive - by_one) // 2 + 1)
+        if (positive - by_one - 2 * by_two) % READERS == 0
+        and by_one + by_two + (positive - by_one - 2 * by_two) // READERS <= radiographs
+    }
+    agreement = (1 - 2 * discordant / (READERS * radiographs) for discordant in possible)
+    return any(abs((observed - chance) / (1 - chance) - printed) <= 0.0005 + 1e-9 for observed in agreement)

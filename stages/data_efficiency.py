@@ -8,9 +8,11 @@ from diffchest.cohorts.labels import load_labels
 from diffchest.cohorts.schema import read_manifest
 from diffchest.data_efficiency import (
     AUC_COLUMNS,
+    COUNT_COLUMNS,
     CURVE_COLUMNS,
     READER_COLUMNS,
     Sample,
+    count_readers,
     efficiency_metrics,
     measure,
     operating_points,
@@ -29,11 +31,12 @@ def main() -> None:
     """Write AUCs, ROC curves, the readers' operating points and the metrics; empty ones when the stage is off."""
     params = load_params()
     if params.data_efficiency.dataset is None:
-        auc, curves, readers = (pd.DataFrame(columns=names) for names in (AUC_COLUMNS, CURVE_COLUMNS, READER_COLUMNS))
+        columns = ([*AUC_COLUMNS, *COUNT_COLUMNS], CURVE_COLUMNS, READER_COLUMNS)
+        auc, curves, readers = (pd.DataFrame(columns=names) for names in columns)
         metrics, text = {}, "off (data_efficiency.dataset is null)"
     else:
         auc, curves, readers = _study(params, params.data_efficiency.dataset)
-        metrics = efficiency_metrics(auc, curves, readers)
+        metrics = efficiency_metrics(auc)
         text = ", ".join(f"{fraction}: macro AUC {entry['macro_auc']:.3f}" for fraction, entry in metrics.items())
     write_table(paths.table("data_efficiency"), auc)
     write_table(paths.PLOTS / "data_efficiency_roc.csv", thin(curves))
@@ -62,8 +65,9 @@ def _study(params: Params, dataset: str) -> tuple[pd.DataFrame, pd.DataFrame, pd
         bootstrap=params.evaluation.bootstrap,
         seed=settings.seed,
     )
-    readers = read_readers(cohort.root).benchmark if cohort.format == "chexpert" else {}
-    return auc, curves, operating_points(readers, rows["test"]["study_id"].tolist(), samples["test"].labels)
+    benchmark = read_readers(cohort.root).benchmark if cohort.format == "chexpert" else {}
+    readers = operating_points(benchmark, rows["test"]["study_id"].tolist(), samples["test"].labels)
+    return count_readers(auc, curves, readers), curves, readers
 
 
 def _sample(rows: pd.DataFrame, latents: Latents, params: Params, dataset: str) -> Sample:

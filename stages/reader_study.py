@@ -9,23 +9,14 @@ from diffchest.cooccurrence import planted_pairs
 from diffchest.params import Params, load_params
 from diffchest.phantom.vocabulary import DRAWN, KIND
 from diffchest.progress import run, summary
-from diffchest.reader_study import (
-    KINDS,
-    QUESTION,
-    RATING_COLUMNS,
-    pairwise_table,
-    read_ratings,
-    reader_table,
-    sample_radiographs,
-    simulate_ratings,
-    strongest_confounders,
-    study_metrics,
-)
+from diffchest.ratings import QUESTION, RATING_COLUMNS, read_ratings
+from diffchest.reader_sampling import sample_radiographs, simulate_ratings, strongest_confounders
+from diffchest.reader_study import study_metrics, study_tables
 from diffchest.tables import write_metrics, write_table
 
 
 def main() -> None:
-    """Write the radiographs to read, the ratings (given, or simulated on phantoms), tables 1 and 2 and the metrics."""
+    """Write the radiographs to read, the ratings (given, or simulated on phantoms), the tables and the metrics."""
     params = load_params()
     settings = params.reader_study
     manifest = read_manifest(paths.STORED_MANIFEST)
@@ -45,14 +36,10 @@ def main() -> None:
     else:
         ratings = pd.DataFrame(columns=RATING_COLUMNS)
     write_table(paths.READER_RATINGS, ratings)
-    options = {"resamples": settings.bootstrap_resamples, "seed": settings.seed}
-    tables = {kind: reader_table(ratings, kind, **options) for kind in KINDS}
-    for number, table in enumerate(tables.values(), start=1):
-        write_table(paths.table(f"reader_table_{number}"), table)
-    pairs = pairwise_table(ratings)
-    write_table(paths.table("reader_pairwise"), pairs)
-    metrics = study_metrics(ratings, tables, pairs, simulated=simulated)
-    write_metrics(paths.stage_metrics("reader_study"), metrics)
+    tables = study_tables(ratings, resamples=settings.bootstrap_resamples, seed=settings.seed)
+    for name, table in tables.items():
+        write_table(paths.table(name), table)
+    write_metrics(paths.stage_metrics("reader_study"), study_metrics(ratings, tables, simulated=simulated))
     source = "no ratings yet" if ratings.empty else f"{len(ratings):,} {'simulated ' * simulated}ratings"
     summary("reader_study", f"{len(template):,} radiographs of {len(diagnoses)} diagnoses, {source}")
 

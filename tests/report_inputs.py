@@ -189,6 +189,7 @@ def _write_data_efficiency(params: Params) -> None:
     table["patients"], table["images"] = (table["fraction"] * 2500).astype(int), (table["fraction"] * 6000).astype(int)
     table["auc"] = 0.9 + 0.05 * np.log10(table["fraction"]) - 0.02 * table["finding"].map(settings.findings.index)
     table["low"], table["high"] = table["auc"] - 0.03, table["auc"] + 0.03
+    table["readers_above"], table["readers_below"] = (table["auc"] < 0.85) * 3, (table["auc"] >= 0.85) * 2
     write_csv("data_efficiency", **table)
     fpr = np.linspace(0, 1, ROC)
     curves = [
@@ -255,7 +256,8 @@ def _write_audit(params: Params, rng: np.random.Generator) -> None:
 
 
 def _write_readers(rng: np.random.Generator) -> None:
-    pairs = [(kind, a, b) for kind in ("treatment", "physiology") for a, b in (("A", "B"), ("A", "C"), ("B", "C"))]
+    names = [f"simulated {number}" for number in (1, 2, 3)]
+    pairs = [(kind, *two) for kind in ("treatment", "physiology") for two in itertools.combinations(names, 2)]
     table = pd.DataFrame(pairs, columns=["kind", "reader_a", "reader_b"])
     write_csv("reader_pairwise", **table.assign(agree=rng.integers(240, 300, 6), total=303))
     for name, count in (("reader_table_1", 11), ("reader_table_2", 6)):
@@ -266,5 +268,10 @@ def _write_readers(rng: np.random.Generator) -> None:
             "confounder_present": rng.integers(1, 30, count),
         }
         columns |= {"ratio_percent": rng.uniform(5, 100, count), "fleiss_kappa": kappa, "kappa_low": kappa - 0.15}
-        write_csv(name, **columns, kappa_high=np.minimum(kappa + 0.1, 1), agreement=kappa + 0.05)
+        columns |= {"kappa_high": np.minimum(kappa + 0.1, 1), "agreement": kappa + 0.05, "readers": "; ".join(names)}
+        write_csv(name, **columns)
+    case = {"kind": ["treatment"], "diagnosis": ["pneumothorax"], "confounder": ["chest drain tube"]}
+    write_csv(
+        "reader_discordant", **case, image_id=["padchest/1"], said_present=names[:1], said_absent=["; ".join(names[1:])]
+    )
     write_metrics(paths.stage_metrics("reader_study"), {"treatment": {"kappa": 0.9}})

@@ -1,27 +1,39 @@
 """Heads on fractions of the training patients: AUCs and curves against scikit-learn, readers against counting."""
 
+from fractions import Fraction
+from itertools import pairwise, product
+
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import auc as area
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import confusion_matrix, roc_auc_score
 
+from diffchest.cohorts.chexpert import read_readers
 from diffchest.data_efficiency import (
     AUC_COLUMNS,
+    COUNT_COLUMNS,
     CURVE_COLUMNS,
     READER_COLUMNS,
     Sample,
+    count_readers,
     efficiency_metrics,
     measure,
     operating_points,
+    roc_points,
     side_of_curve,
     thin,
 )
 from diffchest.errors import DataError
+from diffchest.figures.data_efficiency import curve_label, draw_roc, name_readers
+from diffchest.figures.style import RC
 from diffchest.params import BootstrapParams, ProbeParams
 from diffchest.probe import subsample_patients
 
+FINDINGS = ["Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Pleural Effusion"]
 FRACTIONS = [1.0, 0.3]
 PROBE = ProbeParams(fraction=1.0, recipe="optimum", l2=1.0, l2_grid=[1.0], folds=2, seed=0)
 BOOTSTRAP = BootstrapParams(unit="patient", resamples=50, confidence=0.95, seed=0)
@@ -120,14 +132,108 @@ def test_operating_points_by_counting():
     assert list(operating_points({}, [], labels).columns) == READER_COLUMNS
 
 
-def test_metrics_count_readers_on_each_side(measured):
+def test_readers_on_each_side_are_counted(measured):
     _, _, table, curves = measured
     readers = pd.DataFrame(
         [("edema", "bc4", 0.0, 1.0), ("edema", "bc6", 0.9, 0.1), ("edema", "bc8", 1.0, 1.0)], columns=READER_COLUMNS
     )
-    metrics = efficiency_metrics(table, curves, readers)
+    counted = count_readers(table, curves, readers)
+    assert list(counted.columns) == [*AUC_COLUMNS, *COUNT_COLUMNS]
+    pd.testing.assert_frame_equal(counted[AUC_COLUMNS], table.reset_index(drop=True))
+    assert (counted.loc[counted["finding"] == "edema", COUNT_COLUMNS] == 1).all(axis=None)
+    assert counted.loc[counted["finding"] != "edema", COUNT_COLUMNS].isna().all(axis=None)
+    metrics = efficiency_metrics(counted)
     assert list(metrics) == ["1", "0.3"]
-    edema = metrics["1"]["findings"]["edema"]
-    assert (edema["readers_above"], edema["readers_below"]) == (1, 1)
-    assert "readers_above" not in metrics["1"]["findings"]["effusion"]
+    assert metrics["1"]["findings"]["edema"] == {
+        "auc": table["auc"].iloc[0],
+        "readers_above": 1,
+        "readers_below": 1,
+    }
+    assert list(metrics["1"]["findings"]["effusion"]) == ["auc"]
     assert metrics["0.3"]["macro_auc"] == pytest.approx(table.loc[table["fraction"] == 0.3, "auc"].mean())
+
+
+@pytest.fixture(scope="module")
+def chexpert(shared) -> tuple[pd.DataFrame, dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
+    """The real test labels of the five findings, the benchmark radiologists' calls and six models' scores, by study."""
+    root = shared / "data" / "chexpert_test"
+    if not root.is_dir():
+        pytest.skip("the CheXpert test labels are not there (a user's clone has none)")
+
+    def read(path) -> pd.DataFrame:
+        table = pd.read_csv(path)
+        return table.set_index(table["Study"].str.extract(r"(patient\d+/study\d+)$", expand=False))[FINDINGS]
+
+    truth = read(root / "groundtruth.csv").sort_index()
+    models = {path.stem: read(path).loc[truth.index] for path in sorted((root / "models").glob("*.csv"))}
+    assert len(models) == 6
+    return truth, read_readers(root).benchmark, models
+
+
+def exact_points(truth: np.ndarray, called: np.ndarray) -> list[tuple[Fraction, Fraction]]:
+    """(1 - specificity, sensitivity) of each row of `called` (bool [rows, studies]), as fractions."""
+    return [
+        (
+            Fraction(int(row[truth == 0].sum()), int((truth == 0).sum())),
+            Fraction(int(row[truth == 1].sum()), int(truth.sum())),
+        )
+        for row in called
+    ]
+
+
+def exact_side(vertices: list[tuple[Fraction, Fraction]], x: Fraction, y: Fraction) -> int:
+    """Whether (x, y) lies above (1), on (0) or below (-1) the line through the points of all thresholds, in order."""
+    heights = [tpr for fpr, tpr in vertices if fpr == x]
+    if not heights:  # two neighbouring thresholds are mixed
+        (x0, y0), (x1, y1) = next((a, b) for a, b in pairwise(vertices) if a[0] < x < b[0])
+        heights = [y0 + (y1 - y0) * (x - x0) / (x1 - x0)]
+    return int(y > max(heights)) - int(y < min(heights))
+
+
+def test_real_radiologists_and_models_are_drawn_and_counted_as_by_hand(chexpert, tmp_path):
+    """Figure S2's panels from real labels; `figure_s2.png` in the test's folder is there to be looked at."""
+    truth, benchmark, models = chexpert
+    points = operating_points(benchmark, truth.index.tolist(), truth)
+    assert len(points) == 3 * len(FINDINGS)
+    for row in points.itertuples():
+        matrix = confusion_matrix(truth[row.finding], benchmark[row.reader].loc[truth.index, row.finding])
+        assert (row.fpr, row.tpr) == pytest.approx((matrix[0, 1] / matrix[0].sum(), matrix[1, 1] / matrix[1].sum()))
+
+    auc, curves = [], []
+    for finding, (name, scores) in product(FINDINGS, models.items()):
+        curves.append(roc_points(truth[finding].to_numpy(float), scores[finding].to_numpy()))
+        curves[-1] = curves[-1].assign(finding=finding, fraction=name)
+        auc.append((finding, name, roc_auc_score(truth[finding], scores[finding])))
+    auc, curves = pd.DataFrame(auc, columns=["finding", "fraction", "auc"]), pd.concat(curves)
+    counted = count_readers(auc, curves, points)
+
+    with mpl.rc_context(RC):
+        _draw_six_models(counted, curves, points).savefig(tmp_path / "figure_s2.png", dpi=150)
+
+    for row in counted.itertuples():
+        labels, score = truth[row.finding].to_numpy(), models[row.fraction][row.finding].to_numpy()
+        calls = np.stack([table.loc[truth.index, row.finding] == 1 for table in benchmark.values()])
+        thresholds = np.array([np.inf, *np.unique(score)[::-1]])
+        vertices = exact_points(labels, score >= thresholds[:, None])
+        sides = [exact_side(vertices, x, y) for x, y in exact_points(labels, calls)]
+        assert (row.readers_above, row.readers_below) == (sides.count(1), sides.count(-1)), row
+
+
+def _draw_six_models(counted: pd.DataFrame, curves: pd.DataFrame, points: pd.DataFrame) -> Figure:
+    """The panels, each checked for three radiologists' points where they belong and a curve for each model."""
+    figure = Figure(figsize=(7.1, 5.2), layout="constrained")
+    for axes, finding in zip(figure.subplots(2, 3).ravel(), FINDINGS, strict=False):
+        of_finding, own = curves[curves["finding"] == finding], points[points["finding"] == finding]
+        rows = counted.loc[counted["finding"] == finding, ["fraction", "auc", *COUNT_COLUMNS]]
+        draw_roc(
+            axes,
+            {curve_label(*row): of_finding[of_finding["fraction"] == row[0]] for row in rows.values},
+            own,
+            title=finding,
+        )
+        drawn = {tuple(map(float, artist.get_offsets()[0])) for artist in axes.collections}
+        assert drawn == set(own[["fpr", "tpr"]].itertuples(index=False, name=None))
+        assert len([line for line in axes.lines if not line.get_label().startswith("_")]) == 6
+    figure.axes[-1].set_axis_off()
+    name_readers(figure, points, what="radiologist")
+    return figure

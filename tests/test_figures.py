@@ -60,6 +60,26 @@ def test_figure_of_real_radiographs_names_the_dataset(name, dataset, params, rep
     assert FIGURES[name](on_real_data(params)).get_suptitle().endswith(f"· {dataset}")
 
 
+def test_figures_of_readers_say_when_they_are_simulated(params, reports, monkeypatch):
+    monkeypatch.chdir(reports)
+    for chosen, simulated in ((params, True), (on_real_data(params), False)):
+        drawn = texts(FIGURES["data_efficiency"](chosen))
+        assert ("simulated reader bc4" in drawn, "radiologist bc4" in drawn) == (simulated, not simulated)
+        assert "AUC · readers above, below" in drawn
+        assert ("simulated readers" in FIGURES["reader_agreement"](chosen).get_suptitle()) == simulated
+
+
+def test_agreement_matrices_hold_every_pair_twice(params, reports, monkeypatch):
+    monkeypatch.chdir(reports)
+    axes = FIGURES["reader_agreement"](params).axes[:2]
+    pairs = pd.read_csv(paths.table("reader_pairwise"))
+    for matrix, (_, rows) in zip(axes, pairs.groupby("kind", sort=False), strict=True):
+        expected = [f"{row.agree / row.total:.1%}\n{row.agree}/{row.total}" for row in rows.itertuples()]
+        cells = {text.get_position(): text.get_text() for text in matrix.texts}
+        assert sorted(cells.values()) == sorted(2 * expected)
+        assert all(cells[y, x] == text for (x, y), text in cells.items())
+
+
 @pytest.mark.parametrize("name", ["teaser", "auc_forest"])
 def test_png_is_the_same_bytes_twice_and_names_no_software(name, params, reports, monkeypatch, tmp_path):
     monkeypatch.chdir(reports)
@@ -81,7 +101,7 @@ def test_tables_with_no_or_one_row_can_be_drawn(rows, params, reports, monkeypat
     for name in FIGURES.keys() - {"phantom_gallery"}:  # reads no table
         save_figure(name, params, tmp_path / f"{name}.png")
     if rows == 0:
-        with pytest.raises(NothingToDrawError, match=r"reader_pairwise\.csv has no rows.*reader_template"):
+        with pytest.raises(NothingToDrawError, match=r"reader_pairwise\.csv has no rows.*ratings/README"):
             FIGURES["reader_agreement"](params)
 
 

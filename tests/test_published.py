@@ -1,10 +1,13 @@
 """The audit of the published tables against the numbers established from them by hand."""
 
+import itertools
 from importlib.resources import files
 
+import numpy as np
 import pytest
+from statsmodels.stats.inter_rater import fleiss_kappa as reference_kappa
 
-from diffchest.published import READERS, TABLES, audit, load_published
+from diffchest.published import READERS, TABLES, _kappa_is_possible, audit, load_published
 
 TEXT_AND_RECOMPUTED = {
     "mean AUC of DiffChest": (0.791, 0.791),
@@ -18,8 +21,10 @@ TEXT_AND_RECOMPUTED = {
     "table S1: findings": (None, 73),
     "table 1: radiographs": (None, 303),
     "table 2: radiographs": (None, 159),
-    "table 1: rows": (None, 11),
-    "table 2: rows": (None, 6),
+    "table 1: rows (of 11) that": (None, 11),
+    "table 2: rows (of 6) that": (None, 6),
+    "table 1: rows (of 11) whose kappa": (None, 4),
+    "table 2: rows (of 6) whose kappa": (None, 1),
 }
 
 
@@ -42,6 +47,18 @@ def test_present_is_the_ratings_per_reader_rounded_down(name):
     for row in load_published(name).itertuples():
         whole = [p for p in range(READERS * row.radiographs + 1) if _percent(p, row) == row.ratio_percent]
         assert [p // READERS for p in whole] == [row.confounder_present]
+
+
+@pytest.mark.parametrize(("radiographs", "positive"), [(4, 5), (3, 6), (5, 2), (2, 6)])
+def test_possible_kappas_are_those_of_all_ratings(radiographs, positive):
+    """Every way of filling a small table of ratings, against statsmodels."""
+    found = set()
+    for counts in itertools.combinations_with_replacement(range(READERS + 1), radiographs):
+        if sum(counts) == positive:
+            table = np.array([(READERS - count, count) for count in counts])
+            found.add(1.0 if positive == READERS * radiographs else round(reference_kappa(table), 3))
+    for kappa in np.linspace(-1, 1, 2001).round(3):
+        assert _kappa_is_possible(radiographs, positive, kappa) == any(abs(kappa - one) < 1e-6 for one in found)
 
 
 def _percent(positive: int, row) -> float:

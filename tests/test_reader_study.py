@@ -1,28 +1,35 @@
-"""The reader study: sampling, simulated and given ratings, tables 1 and 2."""
+"""The reader study: sampling, simulated ratings, tables 1 and 2, pairs and discordant cases, the command line."""
 
-import re
+import json
+import runpy
+import sys
 
 import numpy as np
 import pandas as pd
 import pytest
+from ruamel.yaml import YAML
 from statsmodels.stats.inter_rater import aggregate_raters
 from statsmodels.stats.inter_rater import fleiss_kappa as reference_kappa
 
+from diffchest import paths
+from diffchest.cohorts.labels import write_labels
+from diffchest.cohorts.schema import write_manifest
 from diffchest.errors import DataError
 from diffchest.params import SimulatedReadersParams
+from diffchest.ratings import RATING_COLUMNS
+from diffchest.reader_sampling import sample_radiographs, simulate_ratings, strongest_confounders
 from diffchest.reader_study import (
-    RATING_COLUMNS,
+    DISCORDANT_COLUMNS,
     TABLE_COLUMNS,
+    discordant_table,
+    main,
     pairwise_table,
-    read_ratings,
     reader_table,
-    sample_radiographs,
-    simulate_ratings,
-    strongest_confounders,
     study_metrics,
+    study_tables,
 )
+from tests.ratings import IDS, three_readers
 
-IDS = [f"cohort/{number:03d}" for number in range(300)]
 QUESTIONS = pd.DataFrame({"diagnosis": ["valve", "effusion"], "kind": "treatment", "confounder": ["wires", "tube"]})
 
 
@@ -39,19 +46,7 @@ def manifest() -> pd.DataFrame:
 
 @pytest.fixture
 def ratings() -> pd.DataFrame:
-    """Three readers, two questions of one kind, one of the other; nobody perfect."""
-    rng = np.random.default_rng(1)
-    rows = []
-    for kind, diagnosis, confounder in [
-        ("treatment", "valve", "wires"),
-        ("treatment", "effusion", "tube"),
-        ("physiology", "valve", "effusion"),
-    ]:
-        for image_id in IDS[:20]:
-            truth = rng.random() < 0.5
-            for reader in "abc":
-                rows.append((reader, image_id, diagnosis, kind, confounder, int(truth != (rng.random() < 0.2))))
-    return pd.DataFrame(rows, columns=RATING_COLUMNS)
+    return three_readers()
 
 
 def settings(sensitivity=1.0, specificity=1.0, readers=3) -> SimulatedReadersParams:
@@ -160,82 +155,110 @@ def test_a_single_radiograph_has_no_kappa(ratings):
     assert table["ratio_percent"].notna().all()
 
 
+def test_discordant_cases_are_those_that_a_loop_over_the_ratings_finds(ratings):
+    said = {}
+    for row in ratings.sample(frac=1, random_state=1).itertuples():
+        said.setdefault((row.kind, row.diagnosis, row.confounder, row.image_id), {})[row.reader] = row.present
+    table = discordant_table(ratings)
+    assert list(table.columns) == DISCORDANT_COLUMNS
+    assert 0 < len(table) == sum(len(set(answers.values())) == 2 for answers in said.values())
+    for *case, present, absent in table.itertuples(index=False):
+        answers = said[tuple(case)]
+        assert present.split("; ") == [reader for reader in "abc" if answers[reader] == 1]
+        assert absent.split("; ") == [reader for reader in "abc" if answers[reader] == 0]
+    kinds = table["kind"].tolist()
+    assert kinds == sorted(kinds, reverse=True)  # treatment first
+    pairs = pairwise_table(ratings)  # three readers: one of three pairs agrees where they are discordant
+    assert (pairs["total"] - pairs["agree"]).sum() == 2 * len(table)
+
+
+def test_tables_say_who_rated(manifest, labels, ratings):
+    assert set(reader_table(ratings, "treatment", resamples=10, seed=0)["readers"]) == {"a; b; c"}
+    template = sample_radiographs(manifest, labels, ["valve"], number=30, seed=0)
+    simulated = simulate_ratings(template, QUESTIONS[:1], labels, settings(0.8, 0.8, readers=2), seed=0)
+    tables = study_tables(simulated, resamples=10, seed=0)
+    for name in ("reader_table_1", "reader_pairwise", "reader_discordant"):
+        rows = tables[name].to_csv(index=False).splitlines()[1:]
+        assert rows, name
+        assert all("simulated" in row for row in rows), name
+
+
 def test_no_ratings_give_header_only_tables():
     empty = pd.DataFrame(columns=RATING_COLUMNS)
-    tables = {"treatment": reader_table(empty, "treatment", resamples=10, seed=0)}
-    assert list(tables["treatment"].columns) == TABLE_COLUMNS
-    assert tables["treatment"].empty
-    assert pairwise_table(empty).empty
-    assert study_metrics(empty, tables, pairwise_table(empty), simulated=False) == {"simulated": False, "readers": 0}
+    tables = study_tables(empty, resamples=10, seed=0)
+    assert all(table.empty for table in tables.values())
+    assert list(tables["reader_table_1"].columns) == TABLE_COLUMNS
+    assert study_metrics(empty, tables, simulated=False) == {"simulated": False, "readers": 0}
 
 
 def test_metrics(ratings):
-    tables = {kind: reader_table(ratings, kind, resamples=10, seed=0) for kind in ("treatment", "physiology")}
-    metrics = study_metrics(ratings, tables, pairwise_table(ratings), simulated=True)
+    metrics = study_metrics(ratings, study_tables(ratings, resamples=10, seed=0), simulated=True)
     treatment = ratings[ratings["kind"] == "treatment"]
     assert metrics["simulated"] is True
     assert metrics["readers"] == 3
     assert metrics["treatment"]["radiographs"] == 40
     assert metrics["treatment"]["ratio_percent"] == pytest.approx(100 * treatment["present"].mean())
+    votes = treatment.groupby(["diagnosis", "image_id"])["present"].sum()
+    assert metrics["treatment"]["discordant"] == votes.isin([1, 2]).sum()
 
 
-def test_ratings_survive_the_round_trip(ratings, tmp_path):
-    path = tmp_path / "ratings.csv"
+def test_command_line_makes_the_tables_from_ratings_alone(ratings, tmp_path, monkeypatch, capsys):
+    path, out = tmp_path / "ratings.csv", tmp_path / "tables"
     ratings.to_csv(path, index=False)
-    pd.testing.assert_frame_equal(read_ratings(path, IDS).reset_index(drop=True), ratings)
+    monkeypatch.chdir(tmp_path)  # where there are neither parameters nor a cohort
+    monkeypatch.setattr(sys, "argv", ["reader_study", "ratings.csv"])
+    main()
+    printed = capsys.readouterr().out
+    assert all(f"{name}\n" in printed for name in study_tables(ratings, resamples=10, seed=0))
+    assert sorted(tmp_path.iterdir()) == [path]
+    monkeypatch.setattr(sys, "argv", ["reader_study", "ratings.csv", "--out", str(out), "--resamples", "50"])
+    main()
+    for name, table in study_tables(ratings, resamples=50, seed=0).items():
+        written = pd.read_csv(out / f"{name}.csv")
+        pd.testing.assert_frame_equal(written, table.reset_index(drop=True), rtol=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("column", "value", "message"),
-    [
-        ("kind", "habit", "row 9, column 'kind': expected treatment or physiology, found 'habit'"),
-        ("present", "2", "row 9, column 'present': expected 0 or 1, found '2'"),
-        ("present", "", "row 9, column 'present': expected a value, found ''"),
-        (
-            "image_id",
-            "cohort/none",
-            "row 9, column 'image_id': expected an image_id of the manifest, found 'cohort/none'",
-        ),
-    ],
-)
-def test_bad_cells_are_refused_by_row(ratings, tmp_path, column, value, message):
-    path = tmp_path / "ratings.csv"
-    changed = ratings.astype(str)
-    changed.loc[7, column] = value
-    changed.to_csv(path, index=False)
-    with pytest.raises(DataError, match=re.escape(message)):
-        read_ratings(path, IDS)
+def test_a_changed_ratings_file_reruns_the_stage(root):
+    stage = YAML(typ="safe").load(root / "dvc.yaml")["stages"]["reader_study"]
+    assert "ratings" in stage["deps"]  # the folder that params.yaml names for them, there in every clone
+    assert (root / "ratings" / "README.md").is_file()
 
 
-def test_blank_lines_do_not_shift_the_row_numbers(ratings, tmp_path):
-    path = tmp_path / "ratings.csv"
-    lines = ratings.astype(str).to_csv(index=False).splitlines()
-    lines[9] = lines[9][:-1] + "7"
-    path.write_text("\n".join([*lines[:3], "", *lines[3:], "", ""]))
-    with pytest.raises(DataError, match=r"row 11, column 'present'"):
-        read_ratings(path, IDS)
+@pytest.fixture
+def study(tmp_path, root, monkeypatch):
+    """A working folder with 40 test radiographs of 40 patients, all of one diagnosis, and a ratings file."""
+    monkeypatch.chdir(tmp_path)
+    yaml = YAML()
+    params = yaml.load(root / "params.yaml")
+    ids = [f"padchest/{number:02d}" for number in range(40)]
+    labels = pd.DataFrame(1.0, index=ids, columns=params["explain"]["targets"], dtype="float32")
+    paths.COHORTS.mkdir(parents=True)
+    write_labels(paths.labels("padchest"), labels, blank_is_negative=False)
+    manifest = pd.DataFrame({"image_id": ids, "dataset": "padchest", "patient_id": ids, "study_id": "", "source": "x"})
+    manifest = manifest.assign(view="PA", sex="F", age=60.0, role="test", bits_stored=0, inverted=False)
+    write_manifest(paths.STORED_MANIFEST, manifest)
+    three_readers().replace(dict(zip(IDS, ids, strict=False))).to_csv("ratings.csv", index=False)
+
+    def stage(**reader_study):
+        params["phantom"]["datasets"] = []
+        params["reader_study"] |= reader_study
+        yaml.dump(params, tmp_path / "params.yaml")
+        runpy.run_path(str(root / "stages" / "reader_study.py"))["main"]()
+
+    return stage
 
 
-def test_a_second_rating_is_refused_by_row(ratings, tmp_path):
-    path = tmp_path / "ratings.csv"
-    pd.concat([ratings, ratings.iloc[[4]].assign(present=0)]).to_csv(path, index=False)
-    with pytest.raises(DataError, match=rf"row {len(ratings) + 2}, .*one rating per reader"):
-        read_ratings(path, IDS)
-
-
-def test_a_missing_rating_is_refused_by_row(ratings, tmp_path):
-    path = tmp_path / "ratings.csv"
-    ratings.drop(index=5).to_csv(path, index=False)  # reader c, image 1; readers a and b are rows 5 and 6 of the file
-    with pytest.raises(
-        DataError, match=r"reader 'c' did not rate 'cohort/001' for 'wires' \('valve'\), which row 5 does"
-    ):
-        read_ratings(path, IDS)
-
-
-def test_missing_columns_and_files_are_named(tmp_path):
-    path = tmp_path / "ratings.csv"
-    with pytest.raises(DataError, match=r"ratings\.csv: no such file"):
-        read_ratings(path, IDS)
-    path.write_text("reader,image_id\n")
-    with pytest.raises(DataError, match="'diagnosis', 'kind', 'confounder', 'present'"):
-        read_ratings(path, IDS)
+def test_stage_takes_the_ratings_of_real_readers_and_refuses_bad_ones(study, capsys):
+    study(per_diagnosis=10)
+    assert "80 radiographs of 8 diagnoses, no ratings yet" in capsys.readouterr().out
+    template = pd.read_csv(paths.table("reader_template"))
+    assert template.groupby("diagnosis")["image_id"].agg(["size", "nunique"]).eq(10).all(axis=None)
+    study(ratings="ratings.csv")
+    assert "180 ratings" in capsys.readouterr().out
+    assert json.loads(paths.stage_metrics("reader_study").read_text())["simulated"] is False
+    expected = study_tables(three_readers(), resamples=1000, seed=0)["reader_table_1"]
+    found = pd.read_csv(paths.table("reader_table_1"))
+    pd.testing.assert_frame_equal(found, expected.reset_index(drop=True), rtol=1e-5)
+    pd.read_csv("ratings.csv").replace("padchest/07", "padchest/99").to_csv("ratings.csv", index=False)
+    with pytest.raises(DataError, match="row 23, column 'image_id': expected an image_id of the manifest"):
+        study(ratings="ratings.csv")

@@ -90,6 +90,16 @@ def test_page_says_phantom_radiographs(params, reports, monkeypatch):
     assert "phantom" not in html.lower().replace("phantom_gallery", "").replace("one stored test phantom per drawn", "")
 
 
+def test_sections_with_readers_say_when_they_are_simulated(params, reports, monkeypatch):
+    html = page(params, reports, monkeypatch)
+    assert "The radiographs are drawn and the radiologists simulated." in html
+    assert "These readers are simulated" in html
+    given = params.model_copy(update={"reader_study": params.reader_study.model_copy(update={"ratings": "r.csv"})})
+    assert "readers are simulated" not in build_report(given, {})
+    off = params.model_copy(update={"data_efficiency": params.data_efficiency.model_copy(update={"dataset": None})})
+    assert "radiologists simulated" not in build_report(off, {})
+
+
 def test_page_has_every_section_and_escapes_names(params, reports, monkeypatch):
     html = page(params, reports, monkeypatch)
     headings = re.findall(r"<h2>(.*?)</h2>", html)

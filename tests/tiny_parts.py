@@ -42,7 +42,8 @@ def main(folder: Path) -> None:
     model, store, params = tiny_model(), FakeStore(7), load_params(ROOT / "params.yaml")
     ids, rng = sorted(store.pixels), np.random.default_rng(0)
     pixels, findings = store.read(ids), rng.integers(0, 2, (30, len(FINDINGS)))
-    head = fit_head(rng.standard_normal((30, model.latent_dim)), findings, l2=1.0, findings=FINDINGS)
+    z, patients = rng.standard_normal((30, model.latent_dim)), range(30)
+    head, _ = fit_head(z, findings, patients, params=params.probe, findings=FINDINGS)
     steps = {"encode_steps": 4, "decode_steps": 4}
     explain = params.explain.model_copy(update={**steps, "edit": "eq4", "step": 20.0, "targets": FINDINGS[:2]})
     audit = params.confounders.model_copy(update={**steps, "random_directions": 2})

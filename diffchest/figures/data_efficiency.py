@@ -1,10 +1,12 @@
 """Figure S2: ROC curves of heads fitted on fractions of the training patients, with radiologists as points."""
 
 import math
+from collections.abc import Mapping
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from diffchest import paths
 from diffchest.figures.inputs import read_rows
@@ -13,6 +15,7 @@ from diffchest.params import Params
 
 COLUMNS = 3
 MARKERS = "^sDvP*"
+LABELLED = ["fraction", "auc", "readers_above", "readers_below"]
 
 
 def draw(params: Params) -> Figure:
@@ -24,31 +27,55 @@ def draw(params: Params) -> Figure:
     findings = list(dict.fromkeys(auc["finding"]))
     rows = math.ceil((len(findings) + 1) / COLUMNS)
     dataset = params.data_efficiency.dataset
-    whose = f"phantom radiographs ({dataset})" if dataset in params.phantom.datasets else dataset
+    drawn = dataset in params.phantom.datasets
     figure = new_figure("Data efficiency", params, height=12 + 58 * rows)
+    whose = f"phantom radiographs ({dataset})" if drawn else dataset
     figure.suptitle(f"Data efficiency · {whose}", x=0.012, ha="left")
     grid = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
     for axes, finding in zip(grid, findings, strict=False):
-        _draw_roc(axes, *(table[table["finding"] == finding] for table in (auc, roc, readers)), title=finding)
+        of_finding, measured = roc[roc["finding"] == finding], auc[(auc["finding"] == finding) & auc["auc"].notna()]
+        curves = {
+            curve_label(f"{100 * fraction:.3g}%", *numbers): of_finding[of_finding["fraction"] == fraction]
+            for fraction, *numbers in measured[LABELLED].itertuples(index=False)
+        }
+        draw_roc(axes, curves, readers[readers["finding"] == finding], title=finding)
+    name_readers(figure, readers, what="simulated reader" if drawn else "radiologist")
     _draw_growth(grid[len(findings)], auc)
     for axes in grid[len(findings) + 1 :]:
         axes.set_axis_off()
     return figure
 
 
-def _draw_roc(axes: Axes, auc: pd.DataFrame, roc: pd.DataFrame, readers: pd.DataFrame, *, title: str) -> None:
+def draw_roc(axes: Axes, curves: Mapping[str, pd.DataFrame], readers: pd.DataFrame, *, title: str) -> None:
+    """Draw ROC curves (label: fpr, tpr) and each reader's operating point (reader, fpr, tpr)."""
     axes.plot([0, 1], [0, 1], color=GREY, lw=0.6, ls=":")
-    for (fraction, curve), colour in zip(roc.groupby("fraction", sort=False), CYCLE, strict=False):
-        value = auc.loc[auc["fraction"] == fraction, "auc"]
-        area = f", AUC {value.iloc[0]:.2f}" if len(value) else ""
-        axes.plot(curve["fpr"], curve["tpr"], color=colour, lw=1, label=f"{fraction:.0%}{area}")
-    for marker, (reader, point) in zip(MARKERS, readers.groupby("reader"), strict=False):
-        axes.scatter(point["fpr"], point["tpr"], marker=marker, color=INK, s=12, zorder=3, label=f"reader {reader}")
+    for (label, curve), colour in zip(curves.items(), CYCLE, strict=False):
+        axes.plot(curve["fpr"], curve["tpr"], color=colour, lw=1, label=label)
+    for marker, (_, point) in zip(MARKERS, readers.groupby("reader"), strict=False):
+        axes.scatter(point["fpr"], point["tpr"], marker=marker, color=INK, s=12, zorder=3)
     axes.set_title(title, loc="left")
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
     axes.set_xlabel("1 − specificity", labelpad=1)
     axes.set_ylabel("sensitivity", labelpad=1)
-    axes.legend(loc="lower right", fontsize=5.5, handlelength=1.2, labelspacing=0.25, borderpad=0.1)
+    heading = "AUC · readers above, below" if len(readers) else "AUC"
+    options = {"fontsize": 5.5, "title_fontsize": 5.5, "handlelength": 1.2, "labelspacing": 0.25, "borderpad": 0.1}
+    if curves:
+        axes.legend(loc="lower right", title=heading, alignment="left", **options)
+
+
+def name_readers(figure: Figure, readers: pd.DataFrame, *, what: str) -> None:
+    """Say in the figure's last line which marker of `draw_roc` is whose."""
+    handles = [
+        Line2D([], [], ls="", marker=marker, color=INK, ms=3.5, label=f"{what} {reader}")
+        for marker, reader in zip(MARKERS, sorted(readers["reader"].unique()), strict=False)
+    ]
+    if handles:
+        figure.legend(handles=handles, loc="outside lower right", ncols=len(handles), handletextpad=0)
+
+
+def curve_label(name: str, auc: float, above: float, below: float) -> str:
+    """A legend entry: what the curve is of, its AUC, and how many readers lie above and below it (NaN: unknown)."""
+    return f"{name}: {auc:.2f}" + ("" if pd.isna(above) else f" · {above:.0f}, {below:.0f}")
 
 
 def _draw_growth(axes: Axes, auc: pd.DataFrame) -> None:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from diffchest import paths
 from diffchest.params import Params
-from diffchest.report.contents import SECTIONS, STAGES, Item, Section
+from diffchest.report.contents import SECTIONS, STAGES, Item, Section, simulated
 
 SHOWN_ROWS = 12  # a longer table is folded
 MOST_ROWS = 400  # of a longer one only the first rows are in the page
@@ -55,7 +55,7 @@ def build_report(params: Params, metrics: Mapping[str, Any]) -> str:
         on_phantoms=params.on_phantoms,
         phantoms=params.phantom.datasets,
         dataset=params.evaluation.dataset,
-        simulated_readers=params.on_phantoms and params.reader_study.ratings is None,
+        simulated=simulated(params),
         numbers=key_numbers(metrics, params),
         sections=[entry for entry in shown if entry[1] or entry[2]],
     )

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from diffchest.params import Params
+
 
 @dataclass(frozen=True)
 class Item:
@@ -80,7 +82,7 @@ SECTIONS = [
         "Data efficiency",
         "Heads fitted on nested fractions of the patients, with the radiologists' operating points.",
         [Item("data_efficiency", "ROC curves by fraction (paper: figure S2).")],
-        [Item("data_efficiency", "AUC by finding and fraction.")],
+        [Item("data_efficiency", "AUC by finding and fraction; how many readers lie above and below the ROC curve.")],
     ),
     Section(
         "Counterfactuals",
@@ -114,6 +116,7 @@ SECTIONS = [
             Item("reader_table_1", "Confounders that are treatments (paper: table 1)."),
             Item("reader_table_2", "Confounders that are physiology (paper: table 2)."),
             Item("reader_pairwise", "Agreement of pairs of readers."),
+            Item("reader_discordant", "Radiographs on which the readers do not agree, and who said what."),
         ],
     ),
     Section(
@@ -131,6 +134,7 @@ STAGES = [
     "split",
     "build_lmdb",
     "pretrain",
+    "evaluate_pretraining",
     "extract_latents",
     "fit_head",
     "baseline",
@@ -143,3 +147,13 @@ STAGES = [
     "confounders",
     "reader_study",
 ]
+
+
+def simulated(params: Params) -> dict[str, str]:
+    """What to say in the sections whose readers are simulated, by title."""
+    notes = {}
+    if params.data_efficiency.dataset in params.phantom.datasets:
+        notes["Data efficiency"] = "The radiographs are drawn and the radiologists simulated."
+    if params.on_phantoms and params.reader_study.ratings is None:
+        notes["Reader study"] = "These readers are simulated: they repeat the labels, with errors at a known rate."
+    return notes

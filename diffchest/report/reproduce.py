@@ -33,6 +33,7 @@ EXACT = tuple(
         "reader_table_1",
         "reader_table_2",
         "reader_pairwise",
+        "reader_discordant",
         "reader_template",
         "data_efficiency_readers",
     )
