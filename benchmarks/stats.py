@@ -36,7 +36,7 @@ def main() -> None:
     parts = parser.add_subparsers(dest="part", required=True)
     parts.add_parser("speed", help="table S1 and the head at the paper's size, against loops over scikit-learn")
     simulate = parts.add_parser("simulate", help="coverage of intervals, size and power of tests")
-    simulate.add_argument("--studies", type=int, default=2000, help="simulated test sets a setting (default 2000)")
+    simulate.add_argument("--studies", type=int, default=1000, help="simulated test sets a setting (default 1000)")
     real = parts.add_parser("real", help="eight radiologists and six models on the CheXpert test set")
     real.add_argument("--data", type=Path, required=True, help="folder with the CheXpert test labels")
     arguments = parser.parse_args()

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.special import expit, logit
-from scipy.stats import norm
+from scipy.stats import multivariate_normal, norm
 
 from diffchest.published import load_published
 from diffchest.stats import bootstrap_auc, delong_test, permutation_test
@@ -126,15 +125,13 @@ def published() -> list[list[str]]:
 
 
 def _positives(auc: float, standard_error: float) -> int:
-    """How many positives among the images give this standard error of the binormal AUC (Hanley & McNeil 1982)."""
+    """How many positives among the images give this standard error of a binormal AUC.
 
-    def excess(positives: float) -> float:
-        negatives = IMAGES - positives
-        above_two, below_two = auc / (2 - auc), 2 * auc**2 / (1 + auc)
-        parts = auc * (1 - auc), (positives - 1) * (above_two - auc**2), (negatives - 1) * (below_two - auc**2)
-        return sum(parts) / (positives * negatives) - standard_error**2
-
-    return round(brentq(excess, 5, IMAGES / 2))
+    The variance is xi (1/positives + 1/negatives); xi is that of the share of negatives below one positive.
+    """
+    cut = norm.ppf(auc)
+    xi = multivariate_normal(cov=[[1, 0.5], [0.5, 1]]).cdf([cut, cut]) - auc**2
+    return round(IMAGES / 2 - np.sqrt(IMAGES**2 / 4 - IMAGES * xi / standard_error**2))
 
 
 def _published_scores(positives: int, *aucs: float) -> tuple[np.ndarray, ...]:

@@ -11,7 +11,7 @@ from ingest import in_child
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from diffchest.probe import fit_head
+from diffchest.probe import fit_logistic
 from diffchest.stats import bootstrap_auc, delong_test, permutation_test
 
 IMAGES, FINDINGS, MODELS = 7943, 73, 2
@@ -48,7 +48,7 @@ def measure_head() -> list[list[str]]:
         for mine, its in zip(ours[0]["weight"], loops[0]["weight"], strict=True)
     )
     return [
-        ["ours, s", "scikit-learn loop, s (scaled)", "ratio, its range", "largest relative difference", "peak memory, MB"],
+        ["ours, s", "scikit-learn loop, s (scaled)", "ratio, its range", "relative difference", "peak memory, MB"],
         [f"{statistics.median(seconds):.1f}", f"{statistics.median(theirs):,.0f}", _ratios(theirs, seconds),
          f"{error:.0e}", f"{max(run['peak'] for run in ours) / 1e6:.0f}"],
         ["goal 30", "", "", "1e-03", ""],
@@ -115,12 +115,12 @@ def _sklearn_loop() -> dict[str, float]:
 
 
 def _latents() -> tuple[np.ndarray, np.ndarray]:
-    """Correlated latents, and findings of 0.05 to 30 % prevalence that depend on them."""
+    """Correlated latents, standardised, and findings of 0.05 to 30 % prevalence that depend on them."""
     rng = np.random.default_rng(0)
     z = rng.normal(size=(LATENTS, DIMENSIONS)) @ rng.normal(size=(DIMENSIONS, DIMENSIONS)) / np.sqrt(DIMENSIONS)
     drive = z @ rng.normal(size=(DIMENSIONS, HEADS)) / np.sqrt(DIMENSIONS) + rng.logistic(size=(LATENTS, HEADS))
     thresholds = [np.quantile(drive[:, f], 1 - share) for f, share in enumerate(np.geomspace(5e-4, 0.3, HEADS))]
-    return z.astype(np.float32), (drive > thresholds).astype(np.float64)
+    return (z - z.mean(axis=0)) / z.std(axis=0), (drive > thresholds).astype(np.float64)
 
 
 def _sampled_heads() -> np.ndarray:
@@ -128,16 +128,15 @@ def _sampled_heads() -> np.ndarray:
 
 
 def _our_head() -> dict[str, Any]:
-    z, y = _latents()
+    x, y = _latents()
     begun = time.perf_counter()
-    head = fit_head(z, y, l2=1.0, findings=[str(f) for f in range(HEADS)])
-    return {"seconds": time.perf_counter() - begun, "weight": head.weight[_sampled_heads()], "peak": _peak()}
+    weight, _ = fit_logistic(x, y, l2=1.0)
+    return {"seconds": time.perf_counter() - begun, "weight": weight[_sampled_heads()], "peak": _peak()}
 
 
 def _sklearn_heads() -> dict[str, Any]:
-    """Each to an optimum as exact as ours has to be; the default tolerance leaves errors of some per cent."""
-    z, y = _latents()
-    x = (z - z.mean(axis=0, dtype=np.float64)) / z.std(axis=0, dtype=np.float64)
+    """One regression after the other, with a tolerance at which coefficients can be compared."""
+    x, y = _latents()
     begun = time.perf_counter()
     models = [LogisticRegression(C=1.0, tol=1e-6, max_iter=10_000).fit(x, y[:, f]) for f in _sampled_heads()]
     seconds = (time.perf_counter() - begun) / SAMPLED_HEADS * HEADS
