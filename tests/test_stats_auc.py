@@ -46,22 +46,6 @@ def test_auc_of_many_findings_with_missing_labels_and_classes():
     np.testing.assert_allclose(values, expected)
 
 
-def test_constant_scores_have_auc_one_half():
-    y, a, _ = two_models()
-    assert roc_auc(y, np.zeros_like(a)) == 0.5
-
-
-@pytest.mark.parametrize("function", [roc_auc, bootstrap_auc])
-def test_bad_scores_and_labels_are_refused(function):
-    y, a, _ = two_models()
-    with pytest.raises(ValueError, match=r"1 NaN or infinite, the first in row 3"):
-        function(y, np.where(np.arange(len(a)) == 3, np.inf, a))
-    with pytest.raises(ValueError, match="0, 1 or NaN, found 2"):
-        function(2 * y, a)
-    with pytest.raises(ValueError, match="shapes must agree"):
-        function(y, a[:-1])
-
-
 @pytest.mark.parametrize("ties", [False, True])
 def test_bootstrap_is_the_auc_of_each_redraw_of_the_patients(ties):
     y, a, _ = two_models(ties=ties)
@@ -112,14 +96,6 @@ def test_redraws_without_a_class_are_counted():
     assert np.isnan([result.auc[1], result.low[1], result.high[1]]).all()
 
 
-def test_one_group_cannot_be_resampled():
-    y, a, b = two_models()
-    with pytest.raises(ValueError, match="fewer than two groups"):
-        bootstrap_auc(y, a, groups=np.zeros(len(y)))
-    with pytest.raises(ValueError, match="fewer than two groups"):
-        permutation_test(y, a, b, groups=np.zeros(len(y)))
-
-
 def every_swap(y, a, b, groups, transform):
     """AUC differences of all 2^G swaps."""
     a, b = transform(a), transform(b)
@@ -157,7 +133,9 @@ def test_permutation_p_is_that_of_scipy():
 @given(st.integers(0, 2**32 - 1))
 def test_each_swap_changes_the_difference_by_its_contribution(seed):
     y, a, b = two_models(15, seed=seed, ties=True)
-    parts = swap_contributions(y == 1, a, b) / 4 / (y.sum() * (1 - y).sum())
+    whole = swap_contributions(y == 1, a, b)
+    np.testing.assert_array_equal(whole, np.round(whole))  # so that sums are exact and ties with the observed count
+    parts = whole / 4 / (y.sum() * (1 - y).sum())
     swap = np.random.default_rng(seed).random(15) < 0.5
     swapped = roc_auc_score(y, np.where(swap, b, a)) - roc_auc_score(y, np.where(swap, a, b))
     assert np.where(swap, -parts, parts).sum() == pytest.approx(swapped)
@@ -177,7 +155,7 @@ def test_permutation_ignores_scale_by_rank_and_handles_missing_labels_and_classe
 
 def test_a_model_does_not_differ_from_itself():
     y, a, _ = two_models()
-    assert permutation_test(y, a, a, resamples=99).p_value[0] == 1
+    assert permutation_test(y, a, a, resamples=99, seed=0).p_value[0] == 1
     assert delong_test(y, a, a).p_value[0] == 1
 
 

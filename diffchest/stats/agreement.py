@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from diffchest.stats.auc import check_resampling
+
 
 @dataclass(frozen=True)
 class KappaResult:
@@ -22,6 +24,7 @@ def fleiss_kappa(ratings: ArrayLike, *, resamples: int = 1000, confidence: float
     Where all readers give all items one category, kappa is 0/0; it counts as 1 there, as in the paper's tables, since
     agreement is perfect. Raises `ValueError` for missing ratings or fewer than two items or readers (Fleiss 1971).
     """
+    check_resampling(resamples, confidence)
     values = _checked(ratings)
     counts = (values[:, :, None] == np.unique(values)).sum(axis=1).astype(np.float64)  # [items, categories]
     draws = np.random.default_rng(seed).integers(len(counts), size=(resamples, len(counts)))
@@ -42,8 +45,8 @@ def _checked(ratings: ArrayLike) -> NDArray[np.float64]:
     values = np.asarray(ratings, dtype=np.float64)
     if values.ndim != 2 or min(values.shape) < 2:
         raise ValueError(f"ratings must be [items >= 2, readers >= 2], found {list(values.shape)}")
-    if np.isnan(values).any():
-        item, reader = np.argwhere(np.isnan(values))[0]
+    if not np.isfinite(values).all():
+        item, reader = np.argwhere(~np.isfinite(values))[0]
         raise ValueError(f"ratings: item {item} has no rating by reader {reader}; every reader must rate every item")
     return values
 

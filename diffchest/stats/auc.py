@@ -1,6 +1,9 @@
 """The area under the ROC curve as the Mann-Whitney statistic, and the checks all tests share."""
 
+from numbers import Integral
+
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
@@ -15,11 +18,13 @@ def as_columns(y: ArrayLike, *scores: ArrayLike) -> tuple[Floats, ...]:
     arrays = [np.asarray(array, dtype=np.float64) for array in (y, *scores)]
     columns = tuple(array[:, None] if array.ndim == 1 else array for array in arrays)
     labels = columns[0]
+    if labels.ndim != 2:
+        raise ValueError(f"labels must be [n] or [n, findings], found {list(arrays[0].shape)}")
     known = ~np.isnan(labels)
     if not np.isin(labels[known], (0.0, 1.0)).all():
         raise ValueError(f"labels must be 0, 1 or NaN, found {labels[known & ~np.isin(labels, (0.0, 1.0))][0]}")
     for number, column in enumerate(columns[1:]):
-        if column.ndim != 2 or column.shape != labels.shape:
+        if column.shape != labels.shape:
             raise ValueError(f"labels are {labels.shape}, scores {number} are {column.shape}; the shapes must agree")
         bad = np.argwhere(~np.isfinite(column))
         if len(bad):
@@ -28,18 +33,28 @@ def as_columns(y: ArrayLike, *scores: ArrayLike) -> tuple[Floats, ...]:
 
 
 def group_codes(groups: ArrayLike | None, n: int) -> tuple[NDArray[np.int64], int]:
-    """Number the groups 0..G-1 in order of first appearance; without groups every row is its own."""
-    if groups is None:
-        return np.arange(n), n
-    groups = np.asarray(groups)
-    if groups.shape != (n,):
-        raise ValueError(f"groups must be [{n}], one per row, found {list(groups.shape)}")
-    _, first, codes = np.unique(groups, return_index=True, return_inverse=True)
-    rank = np.empty(len(first), dtype=np.int64)
-    rank[np.argsort(first)] = np.arange(len(first))
-    if len(first) < 2:
+    """Number the groups 0..G-1 in order of first appearance; without groups every row is its own.
+
+    Raises `ValueError` for a missing group (else all rows without one would count as one patient) and for fewer than
+    two groups.
+    """
+    named = np.arange(n) if groups is None else np.asarray(groups)
+    if named.shape != (n,):
+        raise ValueError(f"groups must be [{n}], one per row, found {list(named.shape)}")
+    codes, names = pd.factorize(named)
+    if (codes < 0).any():
+        raise ValueError(f"groups: row {np.flatnonzero(codes < 0)[0]} has none; every row needs one")
+    if len(names) < 2:
         raise ValueError("fewer than two groups: nothing to resample")
-    return rank[codes], len(first)
+    return codes.astype(np.int64), len(names)
+
+
+def check_resampling(resamples: int, confidence: float = 0.95) -> None:
+    """Raise `ValueError` unless `resamples` is a whole number from 1 and `confidence` lies between 0 and 1."""
+    if not isinstance(resamples, Integral) or resamples < 1:
+        raise ValueError(f"resamples must be a whole number of at least 1, found {resamples!r}")
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence must lie between 0 and 1 (0.95 for a 95 % interval), found {confidence!r}")
 
 
 def wins(scores: Floats, others: Floats) -> Floats:

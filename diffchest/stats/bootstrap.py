@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
 
-from diffchest.stats.auc import Floats, as_columns, group_codes, roc_auc
+from diffchest.stats.auc import Floats, as_columns, check_resampling, group_codes, roc_auc
 
 BLOCK_VALUES = 2**23  # numbers per working array: bounds the memory
 
@@ -33,14 +33,16 @@ def bootstrap_auc(
     groups: ArrayLike | None = None,
     resamples: int = 1000,
     confidence: float = 0.95,
-    seed: int = 0,
+    seed: int,
 ) -> BootstrapResult:
     """Percentile interval of the AUC from redraws of groups (patients) with replacement (Efron 1979).
 
     y, scores: [n] or [n, findings]; groups [n], by default each row its own. The redraws depend on `groups`,
     `resamples` and `seed` alone, so calls for two models share them and their samples may be subtracted. The point
-    estimate is the AUC of the full sample. Redraws without both classes are left out of the interval and counted.
+    estimate is the AUC of the full sample. Redraws without both classes are left out of the interval and counted; a
+    finding without both classes gets NaN. Raises `ValueError` for fewer than two groups and for NaN or infinite scores.
     """
+    check_resampling(resamples, confidence)
     labels, values = as_columns(y, scores)
     codes, number = group_codes(groups, len(labels))
     counts = redraw_counts(number, resamples=resamples, seed=seed)

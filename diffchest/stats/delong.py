@@ -21,8 +21,9 @@ class DelongResult:
 def delong_test(y: ArrayLike, score_a: ArrayLike, score_b: ArrayLike) -> DelongResult:
     """Test the null hypothesis that two classifiers scored on the same radiographs have equal AUCs (DeLong 1988).
 
-    y, score_a, score_b: [n] or [n, findings], rows with label NaN left out. Radiographs count as independent. p is NaN
-    where a class has fewer than two members, 1 where the two AUCs cannot differ.
+    y, score_a, score_b: [n] or [n, findings], rows with label NaN left out. Radiographs count as independent:
+    several of one patient make p too small. p is NaN where a class has fewer than two members; where no radiograph
+    varies (se 0), it is 1 for equal AUCs and 0 for others. Raises `ValueError` for NaN or infinite scores.
     """
     labels, a, b = as_columns(y, score_a, score_b)
     rows = [_one(labels[:, f], a[:, f], b[:, f]) for f in range(labels.shape[1])]

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
-from diffchest.stats.auc import Floats, as_columns, group_codes, wins
+from diffchest.stats.auc import Floats, as_columns, check_resampling, group_codes, wins
 
 BLOCK = 1000  # permutations at a time
 
@@ -28,7 +28,7 @@ def permutation_test(
     groups: ArrayLike | None = None,
     resamples: int = 10000,
     scores: Literal["rank", "raw"] = "rank",
-    seed: int = 0,
+    seed: int,
 ) -> PermutationResult:
     """Test whether two classifiers, scored on the same radiographs, have the same AUC.
 
@@ -36,10 +36,14 @@ def permutation_test(
     permutation swaps the two scores of all rows of a random half of the groups. `scores="rank"` swaps mid-ranks, so
     that classifiers on different scales can be compared; `"raw"` swaps the scores as they are (the paper), which is
     conservative there. p = (1 + #{|D_i| >= |D|}) / (1 + resamples): never 0, since the observed labelling is one of
-    the permutations. NaN where a class is missing.
+    the permutations. NaN where a class is missing. Raises `ValueError` for fewer than two groups and for NaN or
+    infinite scores.
 
     y, score_a, score_b: [n] or [n, findings], rows with label NaN left out; groups [n].
     """
+    check_resampling(resamples)
+    if scores not in ("rank", "raw"):
+        raise ValueError(f"scores must be 'rank' or 'raw', found {scores!r}")
     labels, a, b = as_columns(y, score_a, score_b)
     codes, number = group_codes(groups, len(labels))
     contributions = np.zeros((number, labels.shape[1]))
