@@ -38,7 +38,9 @@ def test_redraws_are_those_of_the_auc():
 
 
 def test_nothing_to_divide_by_is_nan_and_shapes_are_checked():
-    result = bootstrap_ratio(np.zeros((4, 1)), np.zeros((4, 1)), resamples=10)
+    result = bootstrap_ratio(np.zeros((4, 1)), np.zeros((4, 1)), resamples=10, seed=0)
     assert np.isnan([result.value[0], result.low[0], result.high[0]]).all()
     with pytest.raises(ValueError, match=r"must both be \[n, k\]"):
-        bootstrap_ratio(np.zeros(4), np.zeros((4, 1)))
+        bootstrap_ratio(np.zeros(4), np.zeros((4, 1)), seed=0)
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        bootstrap_ratio(np.full((4, 1), np.nan), np.ones((4, 1)), seed=0)
