@@ -16,7 +16,8 @@ from ruamel.yaml import YAML
 from diffchest.profiles import apply_profile
 
 ROOT = Path(__file__).resolve().parent.parent
-AFTER_THE_HEAD = {"fit_head", "evaluate", "compare", "explain", "confounders", "figures", "report"}
+SCORED = {"evaluate", "compare", "subgroups", "calibration"}
+AFTER_THE_HEAD = {"fit_head", *SCORED, "explain", "confounders", "figures", "report"}
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pipeline")]
 
