@@ -17,14 +17,14 @@ AVERAGE_DECAY = 0.9999  # over few samples the average keeps much of the random 
 def train_head(x: Floats, y: Floats, *, seed: int, samples: int = SAMPLES) -> tuple[Floats, Floats]:
     """Weights [F, d] and biases [F] of a linear layer trained by Adam, averaged exponentially over the steps.
 
-    x [N, d]: standardised latents; y [N, F]: 1, 0 or NaN (not counted in the loss). The rows are shuffled anew whenever
+    x [N, d]: standardised latents; y [N, F]: 1, 0 or NaN (a loss of 0). The rows are shuffled anew whenever
     all have been shown. NaN for a finding that lacks a class.
     """
     rows, labels = torch.from_numpy(x).float(), torch.from_numpy(y).float()
     known = ~labels.isnan()
     labels = labels.nan_to_num()
     generator = torch.Generator().manual_seed(seed)
-    layer = nn.Linear(x.shape[1], y.shape[1])
+    layer = nn.utils.skip_init(nn.Linear, x.shape[1], y.shape[1])
     bound = x.shape[1] ** -0.5  # PyTorch's own initialisation, from our generator
     for tensor in layer.parameters():
         nn.init.uniform_(tensor, -bound, bound, generator=generator)

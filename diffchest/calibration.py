@@ -7,7 +7,6 @@ from sklearn.linear_model import LogisticRegression
 
 from diffchest.evaluation import TestSet
 from diffchest.params import BootstrapParams
-from diffchest.stats import roc_auc
 
 BINS = 10
 CALIBRATION_COLUMNS = [
@@ -77,8 +76,8 @@ def _reliability(test: TestSet, y: np.ndarray, p: np.ndarray, params: BootstrapP
     member = np.zeros((*y.shape, BINS))
     for f in range(y.shape[1]):
         known = np.flatnonzero(~np.isnan(y[:, f]))
-        order = known[np.argsort(p[known, f], kind="stable")]
-        member[order, f, np.arange(len(order)) * BINS // len(order)] = 1.0
+        below = np.searchsorted(np.sort(p[known, f]), p[known, f])  # equal probabilities share a bin
+        member[known, f, below * BINS // len(known)] = 1.0
     positive = member * (y == 1)[:, :, None]
     size = member.sum(axis=0).ravel()
     observed = test.ratio(positive.reshape(len(y), -1), member.reshape(len(y), -1), params)
@@ -95,8 +94,9 @@ def _reliability(test: TestSet, y: np.ndarray, p: np.ndarray, params: BootstrapP
 
 
 def _recalibration(y: np.ndarray, p: np.ndarray) -> tuple[float, float]:
-    """Slope and intercept of the label on logit(p)."""
-    if len(np.unique(p)) < 2 or roc_auc(y, p) in (0.0, 1.0):
+    """Slope and intercept of the label on logit(p); there is no finite slope where a threshold parts the classes."""
+    negative, positive = p[y == 0], p[y == 1]
+    if len(np.unique(p)) < 2 or negative.max() <= positive.min() or positive.max() <= negative.min():
         return float("nan"), float("nan")
     x = logit(np.clip(p, 1e-7, 1 - 1e-7))[:, None]
     model = LogisticRegression(C=np.inf, tol=1e-8, max_iter=1000).fit(x, y)

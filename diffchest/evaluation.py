@@ -9,12 +9,24 @@ import pandas as pd
 from diffchest.disease_free import normal_finding
 from diffchest.errors import DataError
 from diffchest.params import BootstrapParams, EvaluationParams
+from diffchest.progress import notice
 from diffchest.stats.auc import as_columns
 from diffchest.stats.bootstrap import BootstrapResult, bootstrap_auc, percentile_interval
 from diffchest.stats.delong import delong_test
 from diffchest.stats.multiplicity import adjust
 from diffchest.stats.permutation import permutation_test
 from diffchest.stats.ratio import RatioResult, bootstrap_ratio
+
+
+def tell_unmatched(evaluated: Collection[str], scores: Mapping[str, pd.DataFrame]) -> None:
+    """Say which of the evaluated findings a model (by name) has no scores for: its tables and comparisons lack them."""
+    for model, frame in scores.items():
+        missing = [finding for finding in evaluated if finding not in frame]
+        if missing:
+            notice(
+                f"{model} has no scores for {len(missing)} of {len(evaluated)} evaluated findings, which are left out: "
+                + ", ".join(missing)
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +44,8 @@ class TestSet:
 
         Raises `DataError` when there is none.
         """
+        if (number := len(set(patients))) < 2:
+            raise DataError(f"the {len(labels)} test radiographs are of {number} patient(s); at least 2 are needed")
         enough = ((labels == 1).sum() > positives_above) & (labels == 0).any()
         if not enough.any():
             raise DataError(

@@ -16,7 +16,7 @@ import pandas as pd
 from diffchest.calibration import calibration_tables
 from diffchest.cohorts.labels import UNCERTAIN, parse_codes
 from diffchest.errors import DataError
-from diffchest.evaluation import TestSet, auc_table, comparison_metrics, comparison_table
+from diffchest.evaluation import TestSet, auc_table, comparison_metrics, comparison_table, tell_unmatched
 from diffchest.params import EvaluationParams, load_params
 from diffchest.progress import run, summary
 from diffchest.scores import read_scores
@@ -51,6 +51,7 @@ def evaluate_files(labels: Path, scores: list[Path], out: Path, params: Evaluati
         update={"attributes": [name for name in params.subgroups.attributes if name in about]}
     )
     frames = {name: read_scores(path, about["image_id"].tolist()) for name, path in zip(names, scores, strict=True)}
+    tell_unmatched(test.labels.columns, frames)
     results: dict[str, list[pd.DataFrame]] = {}
 
     def keep(table: str, rows: pd.DataFrame) -> None:
@@ -86,23 +87,40 @@ def read_labelled(path: Path, *, positives_above: int) -> tuple[pd.DataFrame, Te
     """
     if not path.is_file():
         raise DataError(f"{path}: no such file; give a CSV with a row per test image")
-    cells = pd.read_csv(path, dtype=str, keep_default_na=False)
+    try:
+        cells = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (ValueError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: not a CSV in UTF-8 ({error}); give one with a row per test image") from None
     if "image_id" not in cells:
         raise DataError(f"{path}: no column `image_id` (found {list(cells.columns)[:5]})")
     twice = cells["image_id"].duplicated()
     if twice.any():
-        raise DataError(
-            f"{path}: {int(twice.sum())} images are listed twice, such as {cells['image_id'][twice].iloc[0]!r}"
-        )
+        example = cells["image_id"][twice].iloc[0]
+        raise DataError(f"{path}: {int(twice.sum())} images are listed twice, such as {example!r}; keep one row each")
     about = cells[["image_id", *(name for name in ABOUT if name in cells)]].copy()
-    if "patient_id" not in about:
+    if "patient_id" in about:
+        _refuse(path, about["patient_id"], about["patient_id"].str.strip() == "", "the patient of every image")
+    else:
         about["patient_id"] = about["image_id"]
     if "age" in about:
-        about["age"] = pd.to_numeric(about["age"], errors="coerce")
+        years = pd.to_numeric(about["age"], errors="coerce")
+        _refuse(path, about["age"], years.isna() & (about["age"].str.strip() != ""), "years as a number, or blank")
+        about["age"] = years
     findings = [name for name in cells.columns if name not in about]
+    if not findings:
+        raise DataError(f"{path}: no column but {', '.join(cells.columns)}; add one per finding, with 1, 0 or blank")
     labels = pd.DataFrame({name: parse_codes(cells[name], where=str(path)) for name in findings})
     labels = labels.replace(UNCERTAIN, 0.0)
     return about, TestSet.choose(labels, about["patient_id"].to_numpy(), positives_above=positives_above)
+
+
+def _refuse(path: Path, cells: pd.Series, bad: pd.Series, expected: str) -> None:
+    if bad.any():
+        row = int(bad.to_numpy().argmax())
+        raise DataError(
+            f"{path}: column {cells.name!r}, row {row + 2}: expected {expected}, found {cells.iloc[row]!r} "
+            f"({int(bad.sum())} such rows); correct the file"
+        )
 
 
 if __name__ == "__main__":

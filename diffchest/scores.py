@@ -1,6 +1,7 @@
 """Score files: what a model says of each test radiograph, in one form for every model."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,11 @@ def read_scores(path: Path, image_ids: Sequence[str]) -> pd.DataFrame:
     """
     if not path.is_file():
         raise DataError(f"{path}: no such score file; run `dvc repro`, or correct the path")
-    frame = pd.read_csv(path, dtype={"image_id": str}) if path.suffix == ".csv" else pd.read_parquet(path)
+    read = partial(pd.read_csv, dtype={"image_id": str}) if path.suffix.lower() == ".csv" else pd.read_parquet
+    try:
+        frame = read(path)
+    except (ValueError, OSError) as error:  # pyarrow's and pandas' errors are ValueErrors
+        raise DataError(f"{path}: neither a CSV (.csv) nor a Parquet file ({error}); correct the file") from None
     if "image_id" not in frame:
         raise DataError(f"{path}: no column `image_id` (found {list(frame.columns)[:5]})")
     frame = frame.drop(columns="model", errors="ignore").set_index("image_id")

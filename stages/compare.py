@@ -1,9 +1,9 @@
 """Paired tests of DiffChest against the reference model (table S1), and the audit of the published tables."""
 
 from diffchest import paths
-from diffchest.evaluation import comparison_metrics, comparison_table
+from diffchest.evaluation import comparison_metrics, comparison_table, tell_unmatched
 from diffchest.params import load_params
-from diffchest.progress import notice, run, summary
+from diffchest.progress import run, summary
 from diffchest.published import audit
 from diffchest.scores import read_scores
 from diffchest.tables import write_metrics, write_table
@@ -17,10 +17,7 @@ def main() -> None:
     rows, test, _ = read_test_set(params)
     image_ids = rows["image_id"].tolist()
     ours, theirs = (read_scores(paths.scores(model), image_ids) for model in ("diffchest", reference))
-    alone = [name for name in test.labels.columns if (name in ours) != (name in theirs)]
-    if alone:
-        names = ", ".join(alone)
-        notice(f"{len(alone)} findings that only one of diffchest and {reference} scores are not compared: {names}")
+    tell_unmatched(test.labels.columns, {"diffchest": ours, reference: theirs})
     table = comparison_table(test, ours, theirs, params=evaluation)
     write_table(paths.table("comparison"), table)
     metrics = comparison_metrics(table, reference=reference)

@@ -29,8 +29,9 @@ def main() -> None:
     write_table(paths.table("subgroup_gaps"), pd.concat(gaps))
     write_metrics(paths.stage_metrics("subgroups"), metrics)
     found = metrics["diffchest"].items()
-    text = ", ".join(f"{name} {entry['significant_holm']} of {entry['gaps']}" for name, entry in found)
-    summary("subgroups", f"gaps in AUC that are significant (Holm): {text}" if text else "none (no attributes)")
+    gaps_of = [(name, entry["auc_gaps"]) for name, entry in found if "auc_gaps" in entry]
+    text = ", ".join(f"{name} {gap['significant_holm']} of {gap['tested']}" for name, gap in gaps_of)
+    summary("subgroups", f"significant gaps in AUC (Holm): {text or 'no attribute has two groups'}")
 
 
 if __name__ == "__main__":

@@ -80,6 +80,27 @@ def test_scores_that_are_no_probabilities_are_left_out(measured):
     assert calibration_metrics(table)["findings"] == 3
 
 
+def test_equal_probabilities_share_a_bin_whatever_the_order_of_the_rows():
+    rng = np.random.default_rng(0)
+    p = np.round(rng.random(500), 1)
+    y = (rng.random(500) < p) * 1.0
+    tables = []
+    for order in (np.arange(500), np.argsort(y, kind="stable"), rng.permutation(500)):
+        test = TestSet(pd.DataFrame({"a": y[order]}), np.arange(500)[order])
+        table, curve = calibration_tables(test, pd.DataFrame({"a": p[order]}), model="m", params=BOOTSTRAP)
+        tables.append((table["calibration_error"].iloc[0], *curve["predicted"], *curve["n"]))
+        assert curve["predicted"].is_unique
+    np.testing.assert_allclose(tables[1:], [tables[0]] * 2)
+
+
+def test_a_threshold_that_parts_the_classes_has_no_slope():
+    y, p = np.repeat([0.0, 0.0, 1.0, 1.0], 20), np.repeat([0.1, 0.5, 0.5, 0.9], 20)
+    table, _ = calibration_tables(
+        TestSet(pd.DataFrame({"a": y}), np.arange(80)), pd.DataFrame({"a": p}), model="m", params=BOOTSTRAP
+    )
+    assert table["slope"].isna().all()
+
+
 def test_separable_and_constant_probabilities_have_no_slope():
     y = np.repeat([0.0, 1.0], 50)
     test = TestSet(pd.DataFrame({"sure": y, "constant": y}), np.arange(100))

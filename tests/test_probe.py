@@ -13,7 +13,7 @@ from sklearn.model_selection import GroupKFold
 from diffchest.authors_recipe import train_head
 from diffchest.errors import DataError
 from diffchest.head import Head
-from diffchest.logistic import choose_l2
+from diffchest.logistic import choose_l2, fit_logistic
 from diffchest.params import ProbeParams
 from diffchest.probe import fit_head, head_table, subsample_patients
 
@@ -146,6 +146,23 @@ def test_the_penalty_chosen_is_the_one_scikit_learn_finds_by_patient(data):
     assert chosen[4] == grid[-1]  # no fold can tell: the cautious end
 
 
+def test_many_findings_with_penalties_and_gaps_of_their_own_against_scikit_learn():
+    """More findings than one block, penalties over eight decades, a fifth of the labels missing."""
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=(400, 8)) @ rng.normal(size=(8, 8))
+    y = (x @ rng.normal(size=(8, 70)) + 3 * rng.logistic(size=(400, 70)) > rng.normal(0, 3, 70)) * 1.0
+    y[rng.random(y.shape) < 0.2] = np.nan
+    y[:, 40] = 0
+    l2 = 10.0 ** rng.uniform(-4, 4, 70)
+    weight, bias = fit_logistic(x, y, l2=l2)
+    assert np.isnan(weight[40]).all()
+    for f in [0, 3, 33, 63, 64, 69]:
+        known = ~np.isnan(y[:, f])
+        model = LogisticRegression(C=1 / l2[f], solver="newton-cholesky", tol=1e-12).fit(x[known], y[known, f])
+        np.testing.assert_allclose(weight[f], model.coef_[0], rtol=1e-4, atol=1e-6)
+        assert bias[f] == pytest.approx(model.intercept_[0], rel=1e-4, abs=1e-6)
+
+
 def test_each_finding_is_fitted_with_its_own_penalty(data):
     z, y = data
     params = PARAMS.model_copy(update={"l2": "cv"})
@@ -175,3 +192,12 @@ def test_the_authors_recipe_nears_the_optimum_with_samples_and_keeps_its_start_w
     assert np.isnan(weight[2]).all()
     early = [train_head(x, y, seed=0, samples=samples)[0][0] for samples in (16, 3200)]
     assert np.linalg.norm(early[1] - early[0]) < 0.1 * np.linalg.norm(weight[0] - early[0])
+
+
+def test_the_authors_recipe_leaves_out_what_was_not_assessed():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(400, 3))
+    y = (x[:, [0]] > 0) * 1.0
+    y[(x[:, 0] > 0) & (rng.random(400) < 0.9)] = np.nan  # most positives: as negatives they would turn the sign round
+    weight, _ = train_head(x, y, seed=0, samples=200_000)
+    assert weight[0, 0] > 3 * np.abs(weight[0, 1:]).max()

@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 
 from diffchest.errors import DataError
 from diffchest.params import load_params
-from diffchest.score_files import evaluate_files
+from diffchest.score_files import evaluate_files, read_labelled
 
 ROOT = Path(__file__).resolve().parent.parent
 N = 300
@@ -82,3 +82,28 @@ def test_models_of_one_name_and_missing_files_are_refused(files, tmp_path):
         evaluate_files(files[0], [files[1], tmp_path / "ours.parquet"], tmp_path, params)
     with pytest.raises(DataError, match=r"none\.csv: no such file"):
         evaluate_files(tmp_path / "none.csv", [files[1]], tmp_path, params)
+
+
+@pytest.mark.parametrize("name", ["labels.csv", "ours.CSV", "theirs.parquet"])
+def test_a_file_that_is_no_table_is_named(files, tmp_path, name):
+    (tmp_path / name).write_bytes(b"")
+    labels, scores = (tmp_path / name, files[1]) if name == "labels.csv" else (files[0], tmp_path / name)
+    with pytest.raises(DataError, match=rf"{name}: n(ot a CSV|either a CSV)"):
+        evaluate_files(labels, [scores], tmp_path / "out", load_params(ROOT / "params.yaml").evaluation)
+
+
+def test_findings_without_scores_are_counted_and_named(files, tmp_path, capsys):
+    pd.read_csv(files[1], dtype={"image_id": str}).drop(columns="edema").to_csv(files[1], index=False)
+    evaluate_files(files[0], list(files[1:]), tmp_path / "out", load_params(ROOT / "params.yaml").evaluation)
+    assert "ours has no scores for 1 of 2 evaluated findings, which are left out: edema" in capsys.readouterr().err
+    assert pd.read_csv(tmp_path / "out" / "comparison.csv")["finding"].tolist() == ["effusion"]
+
+
+def test_uncertain_counts_as_absent_and_patients_are_kept_together(files):
+    labels = pd.read_csv(files[0], dtype=str, keep_default_na=False)
+    labels.loc[labels.index[:50], "effusion"] = "-1"
+    labels.to_csv(files[0], index=False)
+    about, test = read_labelled(files[0], positives_above=30)
+    assert (test.labels["effusion"].iloc[:50] == 0).all()
+    assert test.patients.tolist() == labels["patient_id"].tolist()
+    assert len(set(about["patient_id"])) == N // 2

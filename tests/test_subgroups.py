@@ -3,8 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import norm, studentized_range
+from scipy.stats import norm, pearson3, studentized_range
 from sklearn.metrics import roc_auc_score
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
 from diffchest.evaluation import TestSet
 from diffchest.params import BootstrapParams, SubgroupsParams
@@ -47,7 +49,7 @@ def tables(manifest) -> tuple[TestSet, pd.DataFrame, pd.DataFrame, pd.DataFrame]
 def test_every_group_has_the_auc_of_its_own_rows(tables, manifest):
     test, scores, table, _ = tables
     assert list(table.columns) == GROUP_COLUMNS
-    groups = {name: group_of(manifest, name, PARAMS.age_bands) for name in PARAMS.attributes}
+    groups = {name: group_of(manifest, name, PARAMS.age_bands)[0] for name in PARAMS.attributes}
     assert set(table["group"]) == {"M", "F", "<40", "40-59", ">=60", "PA", "AP"}
     for row in table.to_dict("records"):
         own = (groups[row["attribute"]] == row["group"]) & test.labels[row["finding"]].notna()
@@ -85,52 +87,107 @@ def test_the_gap_that_is_there_is_found_and_no_other(tables):
     assert (first["lowest"], first["highest"]) == ("F", "M")
     assert first["low"] < first["gap"] < first["high"]
     metrics = subgroup_metrics(table, gaps)
-    assert metrics["sex"]["significant_holm"] == 1
+    assert metrics["sex"]["auc_gaps"] == {"tested": 3, "significant_holm": 1, "significant_bh": 1}
+    assert metrics["sex"]["missed_gaps"]["significant_holm"] == 1
     fair = table[(table["attribute"] == "sex") & (table["group"] == "F")]["auc"].mean()
     assert metrics["sex"]["macro_auc"]["F"] == pytest.approx(fair)
 
 
 def test_groups_by_age_and_rows_without_one():
-    frame = pd.DataFrame({"age": [0, 39.9, 40, 59, 60, 101, np.nan], "sex": ["M", "F", "", "M", "M", "M", "M"]})
-    assert group_of(frame, "age", [40, 60]).tolist() == ["<40", "<40", "40-59", "40-59", ">=60", ">=60", ""]
-    assert group_of(frame, "age", []).tolist() == ["all"] * 6 + [""]
-    assert group_of(frame, "sex", [40]).tolist()[:3] == ["M", "F", ""]
+    ages = [0, 39.9, 40, 59, 60, 101, np.nan]
+    frame = pd.DataFrame({"age": ages, "sex": ["M", "F", "", None, "M", "M", "M"]})
+    groups, names = group_of(frame, "age", [40, 60])
+    assert groups.tolist() == ["<40", "<40", "40-59", "40-59", ">=60", ">=60", ""]
+    assert names == ["<40", "40-59", ">=60"]
+    assert group_of(frame, "age", [5, 10, 50])[1] == ["<5", "10-49", ">=50"]
+    assert group_of(frame, "age", [])[0].tolist() == ["all"] * 6 + [""]
+    groups, names = group_of(frame, "sex", [40])
+    assert groups.tolist()[:4] == ["M", "F", "", ""]
+    assert names == ["F", "M"]
 
 
 def test_p_of_two_groups_is_that_of_the_normal_test():
-    rng = np.random.default_rng(0)
-    samples = rng.multivariate_normal([0, 0], [[4, 1], [1, 2]], size=20_000)
     for gap in (1.0, 3.0, 6.0):
-        expected = 2 * norm.sf(gap / (samples[:, 0] - samples[:, 1]).std())
-        assert range_p_value(np.array([0, gap]), samples, seed=1) == pytest.approx(expected, rel=0.1, abs=2e-4)
+        expected = 2 * norm.sf(gap / np.hypot(2.0, 1.4))
+        p = range_p_value(np.array([0, gap]), np.array([2.0, 1.4]), np.zeros(2), seed=1)
+        assert p == pytest.approx(expected, rel=0.05, abs=3e-4)
 
 
 def test_p_of_several_groups_is_that_of_the_studentized_range():
-    samples = np.random.default_rng(0).normal(size=(50_000, 4))
     for gap in (2.0, 3.6, 4.5):
-        p = range_p_value(np.array([0, gap, gap / 2, 0.1]), samples, seed=1)
+        p = range_p_value(np.array([0, gap, gap / 2, 0.1]), np.ones(4), np.zeros(4), seed=1)
         assert p == pytest.approx(studentized_range.sf(gap, 4, np.inf), rel=0.05, abs=1e-3)
 
 
-def test_equal_groups_differ_significantly_one_time_in_twenty():
-    """300 findings whose three groups are alike, patients with two images."""
+@pytest.mark.parametrize("skewness", [-1.5, 0.4])
+def test_p_of_a_skewed_estimate_is_that_of_the_pearson_distribution(skewness):
+    """The other group is known exactly."""
+    for gap in (1.0, 2.5, 4.0):
+        expected = pearson3.sf(gap, skewness) + pearson3.cdf(-gap, skewness)
+        p = range_p_value(np.array([0.0, gap]), np.array([1.0, 1e-9]), np.array([skewness, 0.0]), seed=1)
+        assert p == pytest.approx(expected, rel=0.1, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("separation", "small", "images"),
+    [(1.0, 0.33, 2), (2.9, 0.05, 1), (2.5, 0.05, 2)],  # AUC 0.76, 0.98 and about 0.94
+    ids=["middling", "nearly perfect in a small group", "small group, two images a patient"],
+)
+def test_equal_groups_seldom_differ_significantly(separation, small, images):
+    """300 findings whose groups are alike: at most about one in twenty p below 0.05, one in a hundred below 0.01."""
     rng = np.random.default_rng(5)
-    y = (rng.random((1200, 300)) < 0.25) * 1.0
-    patient = np.repeat(np.arange(600), 2)
-    scores = y + rng.normal(size=y.shape) + rng.normal(size=(600, 300))[patient]
-    names = [str(number) for number in range(300)]
-    test = TestSet(pd.DataFrame(y, columns=names), patient)
-    about = pd.DataFrame({"view": rng.choice(["a", "b", "c"], 1200)})
+    number = 1200 // images
+    patient = np.repeat(np.arange(number), images)
+    y = (rng.random((1200, 300)) < 0.3) * 1.0
+    scores = separation * y + rng.normal(size=y.shape) + (images > 1) * rng.normal(size=(number, 300))[patient]
+    names = [str(finding) for finding in range(300)]
+    about = pd.DataFrame({"view": np.where(rng.random(1200) < small, "a", np.where(rng.random(1200) < 0.5, "b", "c"))})
     params = PARAMS.model_copy(update={"attributes": ["view"]})
-    scored = pd.DataFrame(scores, columns=names)
+    test, scored = TestSet(pd.DataFrame(y, columns=names), patient), pd.DataFrame(scores, columns=names)
     _, gaps = subgroup_tables(test, scored, about, model="m", params=params, bootstrap=BOOTSTRAP)
-    p = gaps.loc[gaps["measure"] == "auc", "p_value"]
-    assert len(p) == 300
-    assert 0.02 < (p < 0.05).mean() < 0.09  # 0.05 +- 3 standard errors
+    for measure, p in gaps.groupby("measure")["p_value"]:
+        assert len(p) > 250
+        assert (p < 0.05).mean() < 0.09, measure
+        assert (p < 0.01).mean() < 0.03, measure
+        assert (p < 0.2).mean() > 0.05, measure  # and not never
+    assert (gaps["p_holm"] < 0.05).sum() <= 1
 
 
-def test_incomplete_redraws_do_not_count_and_nothing_known_is_nan():
-    samples = np.random.default_rng(0).normal(size=(500, 2))
-    samples[::2, 0] = np.nan
-    assert 0 < range_p_value(np.array([0.0, 2.0]), samples, seed=0) < 1
-    assert np.isnan(range_p_value(np.array([0.0, 2.0]), np.full((5, 2), np.nan), seed=0))
+def test_gaps_are_adjusted_over_all_attributes_of_a_measure(tables):
+    gaps = tables[3]
+    for measure in ("auc", "missed"):
+        own = gaps[gaps["measure"] == measure]
+        assert own["attribute"].nunique() == 3
+        np.testing.assert_allclose(own["p_holm"], multipletests(own["p_value"], method="holm")[1])
+        np.testing.assert_allclose(own["p_bh"], multipletests(own["p_value"], method="fdr_bh")[1])
+
+
+def test_constant_scores_miss_all_but_their_share_and_normal_is_never_missed():
+    y = np.tile([1.0, 0.0, 0.0, 0.0], 60)
+    test = TestSet(pd.DataFrame({"effusion": y, "No Finding": 1 - y}), np.arange(240))
+    scores = pd.DataFrame(0.5, index=range(240), columns=["effusion", "No Finding"])
+    about = pd.DataFrame({"sex": np.where(np.arange(240) % 8 < 4, "F", "M")})
+    params = PARAMS.model_copy(update={"attributes": ["sex"]})
+    table, gaps = subgroup_tables(test, scores, about, model="m", params=params, bootstrap=BOOTSTRAP)
+    rows = table.set_index(["finding", "group"])
+    assert rows.loc["effusion", "missed"].tolist() == pytest.approx([0.75, 0.75])  # one in four is called, by chance
+    assert rows.loc["No Finding", "missed"].isna().all()
+    assert set(gaps.loc[gaps["measure"] == "missed", "finding"]) == {"effusion"}
+    assert subgroup_metrics(table, gaps)["sex"]["findings"] == 1
+
+
+def test_no_positive_missed_still_has_an_interval(tables):
+    """Wilson's interval, and Newcombe's of a difference, against statsmodels."""
+    y = np.tile([1.0, 0.0], 60)
+    test = TestSet(pd.DataFrame({"effusion": y}), np.arange(120))
+    about = pd.DataFrame({"sex": np.where(np.arange(120) < 40, "F", "M")})
+    scores = pd.DataFrame({"effusion": y})
+    scores.loc[[100, 102], "effusion"] = -1.0
+    params = PARAMS.model_copy(update={"attributes": ["sex"]})
+    table, gaps = subgroup_tables(test, scores, about, model="m", params=params, bootstrap=BOOTSTRAP)
+    rows = table.set_index("group")
+    assert rows.loc["F", "missed"] == 0
+    assert rows.loc["F", "missed_high"] == pytest.approx(proportion_confint(0, 20, method="wilson")[1], rel=0.1)
+    gap = gaps[gaps["measure"] == "missed"].iloc[0]
+    expected = confint_proportions_2indep(rows.loc["M", "missed"] * 40, 40, 0, 20, method="newcomb")
+    assert (gap["low"], gap["high"]) == pytest.approx(expected, abs=0.02)

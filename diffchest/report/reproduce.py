@@ -66,7 +66,7 @@ TOLERANCES = (
     Tolerance(r"explain\.reconstruction\.(mae|psnr)", relative=0.2),
     Tolerance(r"explain\.reconstruction\.ssim", absolute=0.05),
     Tolerance(r"compare\..*difference.*", absolute=0.02),
-    Tolerance(r"subgroups\..*(gaps|significant_.*)", absolute=5),
+    Tolerance(r"subgroups\..*(tested|significant_.*)", absolute=5),
     Tolerance(r"confounders\..*(precision|recall)", absolute=0.2),
     Tolerance(r".*\.readers_(above|below)", absolute=1),
     Tolerance(r".*", absolute=0.1, relative=0.3),
