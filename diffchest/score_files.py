@@ -50,7 +50,11 @@ def evaluate_files(labels: Path, scores: list[Path], out: Path, params: Evaluati
     groups = params.subgroups.model_copy(
         update={"attributes": [name for name in params.subgroups.attributes if name in about]}
     )
-    frames = {name: read_scores(path, about["image_id"].tolist()) for name, path in zip(names, scores, strict=True)}
+    image_ids = about["image_id"].tolist()
+    frames = {
+        name: read_scores(path, image_ids, min_scored=params.min_scored)
+        for name, path in zip(names, scores, strict=True)
+    }
     results: dict[str, list[pd.DataFrame]] = {}
 
     def keep(table: str, rows: pd.DataFrame) -> None:
@@ -101,7 +105,7 @@ def read_labelled(path: Path, *, positives_above: int) -> tuple[pd.DataFrame, Te
         about["age"] = pd.to_numeric(about["age"], errors="coerce")
     findings = [name for name in cells.columns if name not in about]
     labels = pd.DataFrame({name: parse_codes(cells[name], where=str(path)) for name in findings})
-    labels = labels.replace(UNCERTAIN, 0.0)
+    labels = labels.replace(UNCERTAIN, 0.0).set_axis(pd.Index(cells["image_id"], name="image_id"))
     return about, TestSet.choose(labels, about["patient_id"].to_numpy(), positives_above=positives_above)
 
 

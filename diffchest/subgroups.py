@@ -64,15 +64,19 @@ def subgroup_tables(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Measures of every finding in every group (`GROUP_COLUMNS`), and the gaps between groups (`GAP_COLUMNS`).
 
-    scores: columns that `test` has labels for, rows as there and in `manifest`. Per group: `auc`; `missed`: the share
-    of positives below the score that calls as many radiographs positive as there are in the whole test set, each with
-    its interval. A finding is left out of a group with at most `params.positives_above` positives or negatives.
+    scores: columns that `test` has labels for; manifest: rows as in `test`. On the images that are scored. Per group:
+    `auc`; `missed`: the share of positives below the score that calls as many radiographs positive as there are in the
+    whole test set, each with its interval. A finding is left out of a group with at most `params.positives_above`
+    positives or negatives.
 
     A gap is the highest less the lowest group. Its interval is that of the difference of those two groups; its p-value
     takes account of their being chosen: how often the range of the groups would be as large were they all equal, by
     the normal approximation with the covariance of the redraws. Adjusted over the findings and attributes of a measure.
     """
+    whole, test = test, test.scored_by(scores)
+    manifest = manifest[whole.labels.index.isin(test.labels.index)]
     findings = test.shared(scores)
+    scores = scores.loc[test.labels.index, findings]
     test = TestSet(test.labels[findings], test.patients)
     tables, gaps = [], []
     for attribute in params.attributes:

@@ -66,7 +66,7 @@ def test_one_model_needs_no_patients_and_no_groups(files, tmp_path):
         (lambda table: table.assign(effusion=0, edema=0), "none of the 2 findings has more than 30 positives"),
         (
             lambda table: table.assign(image_id=table["image_id"] + "x"),
-            r"ours\.csv: no scores for 300 of 300 test images",
+            r"ours\.csv: no row for 300 of 300 images, such as '000x', .*expected 50%",
         ),
     ],
 )

@@ -5,7 +5,10 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Item:
-    """A figure (`reports/figures/<name>.png`) or a table (`reports/tables/<name>.csv`) and its caption."""
+    """A figure (`reports/figures/<name>.png`) or a table (`reports/tables/<name>.csv`) and its caption.
+
+    `{reference}` in a table's name stands for the reference model's.
+    """
 
     name: str
     caption: str
@@ -71,10 +74,13 @@ SECTIONS = [
         ],
     ),
     Section(
-        "Comparison with the reference model",
+        "Comparison with other models",
         "Paired permutation test per finding; Holm and Benjamini-Hochberg across findings, DeLong's test beside them.",
         [],
-        [Item("comparison", "DiffChest against the reference model (paper: table S1).")],
+        [
+            Item("comparison", "DiffChest against the reference model (paper: table S1), then against any others."),
+            Item("baseline_{reference}", "How the reference model came to its scores: prompts, or fitted heads."),
+        ],
     ),
     Section(
         "Data efficiency",
