@@ -28,8 +28,10 @@ def calibration_tables(
       NaN where the classes are separable (Cox 1958)
     * calibration_error: mean over `BINS` bins of equally many radiographs of |predicted - observed|
 
-    Findings whose scores are no probabilities (outside [0, 1]) are left out.
+    On the images that are scored. Findings whose scores are no probabilities (outside [0, 1]) are left out.
     """
+    test = test.scored_by(scores)
+    scores = scores.loc[test.labels.index]
     findings = [name for name in test.shared(scores) if scores[name].between(0, 1).all()]
     if not findings:
         return pd.DataFrame(columns=CALIBRATION_COLUMNS), pd.DataFrame(columns=RELIABILITY_COLUMNS)

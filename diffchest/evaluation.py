@@ -31,12 +31,17 @@ def tell_unmatched(evaluated: Collection[str], scores: Mapping[str, pd.DataFrame
 
 @dataclass(frozen=True, eq=False)
 class TestSet:
-    """Labels [N, findings] (1, 0, NaN) of the findings to evaluate, and the patient of each row."""
+    """Labels [N, findings] (1, 0, NaN) of the findings to evaluate, and the patient of each row.
+
+    Rows of scores belong to rows of labels by index (the image ids). A model may have scored fewer images: `scored_by`.
+    `positives_above` is that of `choose`.
+    """
 
     __test__ = False  # no pytest class
 
     labels: pd.DataFrame
     patients: np.ndarray
+    positives_above: int = 0
 
     @classmethod
     def choose(cls, labels: pd.DataFrame, patients: np.ndarray, *, positives_above: int) -> "TestSet":
@@ -52,7 +57,21 @@ class TestSet:
                 f"none of the {labels.shape[1]} findings has more than {positives_above} positives and a negative "
                 f"among the {len(labels)} test radiographs; lower evaluation.positives_above"
             )
-        return cls(labels.loc[:, enough], np.asarray(patients))
+        return cls(labels.loc[:, enough], np.asarray(patients), positives_above)
+
+    def scored_by(self, *scores: pd.DataFrame) -> "TestSet":
+        """The part of this test set that all of these models score, with the findings that `choose` keeps there.
+
+        Raises `DataError` when that is no image at all, or leaves no finding to evaluate.
+        """
+        known = np.logical_and.reduce([self.labels.index.isin(frame.index) for frame in scores])
+        if known.all():
+            return self
+        if not known.any():
+            raise DataError(
+                f"none of the {len(self.labels)} test radiographs is scored by all models that are compared"
+            )
+        return TestSet.choose(self.labels[known], self.patients[known], positives_above=self.positives_above)
 
     def bootstrap(self, scores: pd.DataFrame, params: BootstrapParams) -> BootstrapResult:
         """AUC and interval of every finding that is also in `scores`; the same redraws for every model."""
@@ -92,10 +111,13 @@ def auc_table(
 ) -> tuple[pd.DataFrame, dict]:
     """One row per finding, best first, and the model's summary metrics.
 
-    Columns: model, finding, n, positives, auc, low, high, undefined_redraws, drawn.
+    Columns: model, finding, n, positives, auc, low, high, undefined_redraws, drawn. On the images that are scored; the
+    metrics say how many are not (`unscored_images`).
     """
+    images = len(test.labels)
+    test = test.scored_by(scores)
     findings = test.shared(scores)
-    result = test.bootstrap(scores[findings], params)
+    result = test.bootstrap(scores.loc[test.labels.index, findings], params)
     labels = test.labels[findings]
     table = pd.DataFrame(
         {
@@ -118,6 +140,7 @@ def auc_table(
         metrics |= _macro("not_drawn_macro_auc", result, ~is_drawn & diseased, params.confidence)
     metrics |= {
         "findings": len(table),
+        "unscored_images": images - len(test.labels),
         "at_least_0.9": int((result.auc >= 0.9).sum()),
         "at_least_0.7": int((result.auc >= 0.7).sum()),
         "auc": dict(zip(findings, result.auc, strict=True)),
@@ -142,11 +165,16 @@ def _macro(name: str, result: BootstrapResult, chosen: np.ndarray, confidence: f
 def comparison_table(
     test: TestSet, scores: pd.DataFrame, reference: pd.DataFrame, *, params: EvaluationParams
 ) -> pd.DataFrame:
-    """Table S1: both models' AUC with interval, their difference with interval, and the tests, per finding."""
+    """Table S1: both models' AUC with interval, their difference with interval, and the tests, per finding.
+
+    On the images that both models score.
+    """
+    test = test.scored_by(scores, reference)
     findings = test.shared(scores, reference)
-    ours, theirs = (test.bootstrap(frame[findings], params.bootstrap) for frame in (scores, reference))
+    scores, reference = (frame.loc[test.labels.index, findings] for frame in (scores, reference))
+    ours, theirs = (test.bootstrap(frame, params.bootstrap) for frame in (scores, reference))
     low, high = percentile_interval(ours.samples - theirs.samples, params.bootstrap.confidence)
-    y, a, b = as_columns(test.labels[findings].to_numpy(), scores[findings].to_numpy(), reference[findings].to_numpy())
+    y, a, b = as_columns(test.labels[findings].to_numpy(), scores.to_numpy(), reference.to_numpy())
     permuted = permutation_test(
         y,
         a,

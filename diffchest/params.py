@@ -5,6 +5,7 @@
 
 import codecs
 import math
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,12 +15,14 @@ from ruamel.yaml import YAML, YAMLError
 from diffchest.errors import DataError
 
 PARAMS_FILE = Path("params.yaml")
+MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 PositiveFraction = Annotated[float, Field(gt=0.0, le=1.0)]
 PositiveInt = Annotated[int, Field(ge=1)]
 PositiveFloat = Annotated[float, Field(gt=0.0)]
 Seed = Annotated[int, Field(ge=0)]
+Words = Annotated[str, Field(pattern=r"\w")]
 Role = Literal["pretrain", "finetune", "test"]
 
 
@@ -265,18 +268,64 @@ class PcaParams(Section):
     seed: Seed
 
 
-class BaselinesParams(Section):
-    """`baselines`: the models ours is compared with."""
+class ChexzeroParams(Section):
+    """`baselines.chexzero`: zero-shot scores of CLIPs trained on radiographs and reports."""
 
-    enabled: Annotated[list[Literal["pca"]], Field(min_length=1)]
-    reference: Literal["pca"]
-    pca: PcaParams
+    checkpoints: list[str]
+    prompts: dict[str, Annotated[list[Words], Field(min_length=2, max_length=2)]]
+
+
+class FileParams(Section):
+    """`baselines.<any name>`: a file with another model's scores, or with another encoder's features."""
+
+    scores: str | None = None
+    features: str | None = None
 
     @model_validator(mode="after")
-    def _reference_enabled(self) -> "BaselinesParams":
-        if self.reference not in self.enabled:
-            raise ValueError(f"`reference` is {self.reference!r}, which is not in `enabled`: {self.enabled}")
+    def _one_file(self) -> "FileParams":
+        if (self.scores is None) == (self.features is None):
+            raise ValueError("give either `scores` or `features`, the path of a file")
         return self
+
+
+Baseline = PcaParams | ChexzeroParams | FileParams
+
+
+class BaselinesParams(BaseModel):
+    """`baselines`: every section is a model that ours is compared with."""
+
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
+    __pydantic_extra__: dict[str, FileParams]
+
+    chexzero: ChexzeroParams | None = None
+    pca: PcaParams | None = None
+
+    @model_validator(mode="after")
+    def _models(self) -> "BaselinesParams":
+        odd = [name for name in self.sections if not MODEL_NAME.fullmatch(name) or name == "diffchest"]
+        if odd:
+            raise ValueError(f"{odd[0]!r} cannot be a model's name; take letters, digits, - and _, and not diffchest")
+        if not self.ready:
+            raise ValueError("no model to compare with; keep the section `pca`, or give one a file")
+        return self
+
+    def __getitem__(self, name: str) -> Baseline:
+        """Return the section of model `name`; `ParamsError` if there is none."""
+        if name not in self.sections:
+            raise ParamsError(f"params.yaml: baselines.{name} is not defined (defined: {', '.join(self.sections)})")
+        return self.sections[name]
+
+    @property
+    def sections(self) -> dict[str, Baseline]:
+        """All models by name, in the order in which they may become the reference."""
+        named = {"chexzero": self.chexzero, "pca": self.pca}
+        return {name: section for name, section in named.items() if section} | self.__pydantic_extra__
+
+    @property
+    def ready(self) -> list[str]:
+        """The models that can score: all but CheXzero without checkpoints."""
+        chexzero = self.chexzero
+        return [name for name in self.sections if name != "chexzero" or (chexzero and chexzero.checkpoints)]
 
 
 class BootstrapParams(Section):
@@ -315,6 +364,8 @@ class EvaluationParams(Section):
     """`evaluation`: which test set, which findings, and the tests."""
 
     dataset: str
+    reference: str | None
+    min_scored: Fraction
     positives_above: Annotated[int, Field(ge=0)]
     bootstrap: BootstrapParams
     permutation: PermutationParams
@@ -429,6 +480,10 @@ class Params(Section):
     def _consistent(self) -> "Params":
         if self.evaluation.dataset not in self.cohorts.datasets:
             raise ValueError(f"evaluation.dataset is {self.evaluation.dataset!r}, not in {self.cohorts.datasets}")
+        ready, reference = self.baselines.ready, self.evaluation.reference
+        if reference is not None and reference not in ready:
+            waiting = " (chexzero needs checkpoints)" if reference == "chexzero" else ""
+            raise ValueError(f"evaluation.reference is {reference!r}, not one of the models {ready}{waiting}")
         dataset = self.data_efficiency.dataset
         if dataset is not None and dataset not in self.cohorts.datasets:
             raise ValueError(f"data_efficiency.dataset is {dataset!r}, not in {self.cohorts.datasets}")
@@ -453,6 +508,11 @@ class Params(Section):
                 f"need a multiple of {reduction}"
             )
         return self
+
+    @property
+    def reference(self) -> str:
+        """The model that ours is compared with first: `evaluation.reference`, or the first that can score."""
+        return self.evaluation.reference or self.baselines.ready[0]
 
     @property
     def on_phantoms(self) -> bool:

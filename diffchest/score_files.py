@@ -50,7 +50,11 @@ def evaluate_files(labels: Path, scores: list[Path], out: Path, params: Evaluati
     groups = params.subgroups.model_copy(
         update={"attributes": [name for name in params.subgroups.attributes if name in about]}
     )
-    frames = {name: read_scores(path, about["image_id"].tolist()) for name, path in zip(names, scores, strict=True)}
+    image_ids = about["image_id"].tolist()
+    frames = {
+        name: read_scores(path, image_ids, min_scored=params.min_scored)
+        for name, path in zip(names, scores, strict=True)
+    }
     tell_unmatched(test.labels.columns, frames)
     results: dict[str, list[pd.DataFrame]] = {}
 
@@ -110,7 +114,7 @@ def read_labelled(path: Path, *, positives_above: int) -> tuple[pd.DataFrame, Te
     if not findings:
         raise DataError(f"{path}: no column but {', '.join(cells.columns)}; add one per finding, with 1, 0 or blank")
     labels = pd.DataFrame({name: parse_codes(cells[name], where=str(path)) for name in findings})
-    labels = labels.replace(UNCERTAIN, 0.0)
+    labels = labels.replace(UNCERTAIN, 0.0).set_axis(pd.Index(cells["image_id"], name="image_id"))
     return about, TestSet.choose(labels, about["patient_id"].to_numpy(), positives_above=positives_above)
 
 

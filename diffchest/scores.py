@@ -23,48 +23,87 @@ def write_scores(path: Path, scores: np.ndarray, *, model: str, image_ids: Seque
     frame.to_parquet(path, index=False)
 
 
-def read_scores(path: Path, image_ids: Sequence[str]) -> pd.DataFrame:
-    """Scores of `image_ids`, in that order: index image_id, one column per finding, from Parquet or CSV.
+def read_scores(path: Path, image_ids: Sequence[str], *, min_scored: float = 1.0) -> pd.DataFrame:
+    """Scores of those of `image_ids` that have some, in that order: index image_id, one column per finding.
 
-    Scores may have any scale. Images that are not asked for are left out with a notice. Raises `DataError` for a
-    missing file, duplicated or unmatched image ids (how many, and the first), or a score that is NaN or infinite.
+    From Parquet or CSV; scores may have any scale. `min_scored`: the smallest fraction of `image_ids` that must have
+    scores (`evaluation.min_scored`); the others, and images that are not asked for, are counted in a notice. Raises
+    `DataError` for a missing file, duplicated image ids, too few that match, or a score that is NaN or infinite.
+    """
+    frame = read_rows(path)
+    matched, unscored, extra = match_images(frame.index, image_ids, source=path, least=min_scored)
+    if len(unscored):
+        notice(
+            f"{path}: no scores for {len(unscored)} of {len(image_ids)} test images, such as {_some(unscored)}; "
+            "evaluated without them"
+        )
+    if len(extra):
+        notice(f"{path}: {len(extra)} scored images are not in the test set, such as {_some(extra)}; left out")
+    frame = frame.loc[matched]
+    check_numbers(frame, source=path)
+    return frame
+
+
+def read_rows(path: Path) -> pd.DataFrame:
+    """A CSV or Parquet table with one row per image, indexed by its `image_id`, without a column `model`.
+
+    Raises `DataError` for a missing file, one that is no table, no `image_id`, and an image with two rows.
     """
     if not path.is_file():
-        raise DataError(f"{path}: no such score file; run `dvc repro`, or correct the path")
+        raise DataError(f"{path}: no such file; run `dvc repro`, or correct the path")
     read = partial(pd.read_csv, dtype={"image_id": str}) if path.suffix.lower() == ".csv" else pd.read_parquet
     try:
         frame = read(path)
-    except (ValueError, OSError) as error:  # pyarrow's and pandas' errors are ValueErrors
-        raise DataError(f"{path}: neither a CSV (.csv) nor a Parquet file ({error}); correct the file") from None
+    except (ValueError, OSError) as error:  # pandas and pyarrow derive theirs from these
+        reason = str(error).split("\n")[0]
+        raise DataError(f"{path}: not a whole {path.suffix or 'Parquet'} table ({reason})") from None
     if "image_id" not in frame:
         raise DataError(f"{path}: no column `image_id` (found {list(frame.columns)[:5]})")
     frame = frame.drop(columns="model", errors="ignore").set_index("image_id")
-    repeated = frame.index[frame.index.duplicated()]
+    check_unique(frame.index, source=path)
+    return frame
+
+
+def check_unique(image_ids: pd.Index, *, source: Path) -> None:
+    """Raise `DataError` when the file `source` has several rows of an image."""
+    repeated = image_ids[image_ids.duplicated()]
     if len(repeated):
-        raise DataError(f"{path}: {len(repeated)} duplicated image ids, such as {_some(repeated)}; keep one row each")
-    missing = pd.Index(image_ids).difference(frame.index)
-    if len(missing):
+        raise DataError(f"{source}: {len(repeated)} duplicated image ids, such as {_some(repeated)}; keep one row each")
+
+
+def match_images(
+    found: pd.Index, wanted: Sequence[str], *, source: Path, least: float
+) -> tuple[list[str], pd.Index, pd.Index]:
+    """Which images of `wanted` are among `found`, in their order; those that are not; those found and not wanted.
+
+    Raises `DataError` when fewer than the fraction `least` of `wanted` are there.
+    """
+    asked = pd.Index(wanted)
+    matched = asked[asked.isin(found)]
+    missing, extra = asked.difference(found), found.difference(asked)
+    if len(matched) < least * len(asked) or not len(matched):
+        theirs = f", the file has {len(extra)} others, such as {_some(extra)}" if len(extra) else ""
         raise DataError(
-            f"{path}: no scores for {len(missing)} of {len(image_ids)} test images, such as {_some(missing)}; score "
-            "every test image"
+            f"{source}: no row for {len(missing)} of {len(asked)} images, such as {_some(missing)}{theirs}; expected "
+            f"{least:.0%} of them at least. Correct the image ids, or lower evaluation.min_scored"
         )
-    extra = frame.index.difference(pd.Index(image_ids))
-    if len(extra):
-        notice(f"{path}: {len(extra)} scored images are not in the test set, such as {_some(extra)}; left out")
-    frame = frame.loc[list(image_ids)]
+    return matched.tolist(), missing, extra
+
+
+def check_numbers(frame: pd.DataFrame, *, source: Path) -> None:
+    """Raise `DataError` unless every cell of the table from the file `source` is a finite number."""
     text = [str(column) for column in frame.columns if not pd.api.types.is_numeric_dtype(frame[column])]
     if text:
         raise DataError(
-            f"{path}: column {text[0]!r} holds {frame[text[0]].iloc[0]!r}; expected numbers in every column"
+            f"{source}: column {text[0]!r} holds {frame[text[0]].iloc[0]!r}; expected numbers in every column"
         )
     bad = ~np.isfinite(frame.to_numpy(dtype=np.float64))
     if bad.any():
         row, column = np.argwhere(bad)[0]
         raise DataError(
-            f"{path}: {int(bad.sum())} scores are NaN or infinite, the first is {frame.columns[column]!r} of "
+            f"{source}: {int(bad.sum())} values are NaN or infinite, the first is {frame.columns[column]!r} of "
             f"{frame.index[row]!r}"
         )
-    return frame
 
 
 def _some(ids: pd.Index, most: int = 3) -> str:

@@ -88,17 +88,19 @@ def subgroup_tables(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Measures of every finding in every group (`GROUP_COLUMNS`), and the gaps between groups (`GAP_COLUMNS`).
 
-    scores: columns that `test` has labels for, rows as there and in `manifest`. Per group: `auc` with its bootstrap
-    interval; `missed`: the share of positives below the score that calls as many radiographs positive as there are in
-    the whole test set (that score is held fixed), with Wilson's interval for as many independent positives as they are
-    worth. A finding is left out of a group with at most `params.positives_above` positives or negatives; the label for
-    "nothing abnormal" has no `missed`.
+    scores: columns that `test` has labels for; manifest: rows as in `test`. On the images that are scored. Per group:
+    `auc` with its bootstrap interval; `missed`: the share of positives below the score that calls as many radiographs
+    positive as there are in the whole test set (that score is held fixed), with Wilson's interval for as many
+    independent positives as they are worth. A finding is left out of a group with at most `params.positives_above`
+    positives or negatives; the label for "nothing abnormal" has no `missed`.
 
     A gap is the highest less the lowest group. Its interval is that of the difference of those two groups; its p-value
     takes account of their being chosen, see `range_p_value`. Adjusted over the findings and attributes of a measure.
     """
+    whole, test = test, test.scored_by(scores)
+    manifest = manifest[whole.labels.index.isin(test.labels.index)]
     findings = test.shared(scores)
-    test, scores = TestSet(test.labels[findings], test.patients), scores[findings]
+    test, scores = TestSet(test.labels[findings], test.patients), scores.loc[test.labels.index, findings]
     missed = _missed(test.labels.to_numpy(dtype=np.float64), scores.to_numpy(dtype=np.float64))
     missed[:, [finding == normal_finding(findings) for finding in findings]] = np.nan
     pooled = _pooled(test, scores, missed, bootstrap)

@@ -16,8 +16,8 @@ def main() -> None:
     params = load_params()
     rows, test, _ = read_test_set(params)
     tables, curves, metrics = [], [], {}
-    for model in ("diffchest", *params.baselines.enabled):
-        scores = read_scores(paths.scores(model), rows["image_id"].tolist())
+    for model in ("diffchest", *params.baselines.ready):
+        scores = read_scores(paths.scores(model), rows["image_id"].tolist(), min_scored=params.evaluation.min_scored)
         table, curve = calibration_tables(test, scores, model=model, params=params.evaluation.bootstrap)
         metrics[model] = calibration_metrics(table)
         tables.append(table)

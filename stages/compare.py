@@ -1,4 +1,6 @@
-"""Paired tests of DiffChest against the reference model (table S1), and the audit of the published tables."""
+"""Paired tests of DiffChest against every other model (table S1), and the audit of the published tables."""
+
+import pandas as pd
 
 from diffchest import paths
 from diffchest.evaluation import comparison_metrics, comparison_table, tell_unmatched
@@ -11,23 +13,34 @@ from diffchest.test_set import read_test_set
 
 
 def main() -> None:
-    """Write table S1, its summary and the published audit."""
+    """Write table S1, the reference model first, its summary and the published audit."""
     params = load_params()
-    evaluation, reference = params.evaluation, params.baselines.reference
+    evaluation = params.evaluation
     rows, test, _ = read_test_set(params)
     image_ids = rows["image_id"].tolist()
-    ours, theirs = (read_scores(paths.scores(model), image_ids) for model in ("diffchest", reference))
-    tell_unmatched(test.labels.columns, {"diffchest": ours, reference: theirs})
-    table = comparison_table(test, ours, theirs, params=evaluation)
-    write_table(paths.table("comparison"), table)
-    metrics = comparison_metrics(table, reference=reference)
-    write_metrics(paths.stage_metrics("compare"), metrics)
-    write_table(paths.table("published_audit"), audit())
-    summary(
-        "compare",
-        f"DiffChest against {reference}: {metrics['wins']} wins, {metrics['ties']} ties, {metrics['losses']} losses, "
-        f"{metrics['significant_holm']} of {metrics['findings']} differ (Holm)",
+    models = [params.reference, *(name for name in params.baselines.ready if name != params.reference)]
+    ours, *others = (
+        read_scores(paths.scores(model), image_ids, min_scored=evaluation.min_scored)
+        for model in ("diffchest", *models)
     )
+    tables, metrics = [], {}
+    for model, theirs in zip(models, others, strict=True):
+        tell_unmatched(test.labels.columns, {"diffchest": ours, model: theirs})
+        table = comparison_table(test, ours, theirs, params=evaluation)
+        metrics[model] = comparison_metrics(table, reference=model)
+        tables.append(table.assign(reference=model))
+        summary(
+            "compare",
+            f"DiffChest against {model}: {metrics[model]['wins']} wins, {metrics[model]['ties']} ties, "
+            f"{metrics[model]['losses']} losses, {metrics[model]['significant_holm']} of {metrics[model]['findings']} "
+            "differ (Holm)",
+        )
+    together = pd.concat(tables)
+    write_table(paths.table("comparison"), together[["reference", *together.columns.drop("reference")]])
+    first, *rest = models
+    more = {"others": {model: metrics[model] for model in rest}} if rest else {}
+    write_metrics(paths.stage_metrics("compare"), {**metrics[first], **more})
+    write_table(paths.table("published_audit"), audit())
 
 
 if __name__ == "__main__":

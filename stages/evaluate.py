@@ -20,8 +20,8 @@ def main() -> None:
     drawn = DRAWN if params.on_phantoms else ()
 
     tables, metrics = [], {}
-    for model in ("diffchest", *params.baselines.enabled):
-        scores = read_scores(paths.scores(model), rows["image_id"].tolist())
+    for model in ("diffchest", *params.baselines.ready):
+        scores = read_scores(paths.scores(model), rows["image_id"].tolist(), min_scored=evaluation.min_scored)
         table, metrics[model] = auc_table(test, scores, model=model, drawn=drawn, params=evaluation.bootstrap)
         tables.append(table)
     write_table(paths.table("auc"), pd.concat(tables))

@@ -17,8 +17,8 @@ def main() -> None:
     evaluation = params.evaluation
     rows, test, _ = read_test_set(params)
     tables, gaps, metrics = [], [], {}
-    for model in ("diffchest", *params.baselines.enabled):
-        scores = read_scores(paths.scores(model), rows["image_id"].tolist())
+    for model in ("diffchest", *params.baselines.ready):
+        scores = read_scores(paths.scores(model), rows["image_id"].tolist(), min_scored=evaluation.min_scored)
         table, gap = subgroup_tables(
             test, scores, rows, model=model, params=evaluation.subgroups, bootstrap=evaluation.bootstrap
         )

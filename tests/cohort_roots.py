@@ -13,7 +13,8 @@ from PIL import Image
 from diffchest.cohorts.chexpert import FINDINGS
 from diffchest.cohorts.schema import Cohort
 from diffchest.paths import PUBLIC_TABLES
-from diffchest.public_tables import DOWNLOADS, FOLDER, WHEEL
+from diffchest.public_tables import FOLDER, WHEEL
+from diffchest.wheels import DOWNLOADS
 
 PADCHEST_TABLE = "PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv.gz"
 
@@ -36,7 +37,7 @@ PHOTO = jpeg(np.full((20, 30), 128, dtype=np.uint8))
 
 def take_real_table(repository: Path, name: str, target: Path) -> None:
     """Put a real public table at `target`; skips the test where the pipeline has not fetched it."""
-    table, wheel = repository / PUBLIC_TABLES / name, repository / DOWNLOADS / WHEEL
+    table, wheel = repository / PUBLIC_TABLES / name, repository / DOWNLOADS / WHEEL.file
     if table.is_file():
         target.symlink_to(table)
     elif wheel.is_file():

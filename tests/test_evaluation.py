@@ -16,6 +16,8 @@ from diffchest.params import BootstrapParams, EvaluationParams, PcaParams, Permu
 BOOTSTRAP = BootstrapParams(unit="patient", resamples=200, confidence=0.95, seed=0)
 PARAMS = EvaluationParams(
     dataset="set",
+    reference=None,
+    min_scored=0.5,
     positives_above=5,
     bootstrap=BOOTSTRAP,
     permutation=PermutationParams(resamples=500, scores="rank", seed=0),

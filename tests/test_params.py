@@ -39,6 +39,16 @@ def test_committed_params_are_valid():
         ("cohorts.datasets", ["padchest", "nowhere"], "cohorts.nowhere"),
         ("evaluation.dataset", "nowhere", "evaluation.dataset"),
         ("baselines.reference", "chexzero", "baselines.reference"),
+        ("baselines.own", {}, r"baselines\.own: give either `scores` or `features`"),
+        ("baselines.own", {"scores": "a.csv", "features": "b.npz"}, r"baselines\.own: give either"),
+        ("baselines.own", {"score": "a.csv"}, r"baselines\.own\.score: unknown key"),
+        ("baselines.diffchest", {"scores": "a.csv"}, "'diffchest' cannot be a model's name"),
+        ("baselines.a/b", {"scores": "a.csv"}, "'a/b' cannot be a model's name"),
+        ("baselines.pca", None, "no model to compare with"),
+        ("baselines.chexzero.prompts.normal", ["", "normal"], r"baselines\.chexzero\.prompts\.normal\.0"),
+        ("baselines.chexzero.prompts.normal", None, r"baselines\.chexzero\.prompts\.normal"),
+        ("evaluation.reference", "chexzero", r"evaluation\.reference is 'chexzero'.*needs checkpoints"),
+        ("evaluation.reference", "own", r"evaluation\.reference is 'own', not one of the models \['pca'\]"),
         ("pretrain.batch_size", 0, "pretrain.batch_size"),
         ("pretrain.learning_rate", float("inf"), "pretrain.learning_rate"),
         ("explain.encode_steps", 60, "explain.encode_steps is 60"),
@@ -53,6 +63,18 @@ def test_mistakes_are_named(raw, key, value, message):
     section[last] = value
     with pytest.raises(ParamsError, match=message):
         parse_params(raw)
+
+
+def test_the_reference_follows_the_models_that_can_score(raw):
+    assert (parse_params(raw).reference, parse_params(raw).baselines.ready) == ("pca", ["pca"])
+    raw["baselines"]["own"] = {"scores": "own.csv"}
+    assert (parse_params(raw).reference, parse_params(raw).baselines.ready) == ("pca", ["pca", "own"])
+    raw["baselines"]["chexzero"]["checkpoints"] = ["a.pt"]
+    assert (parse_params(raw).reference, parse_params(raw).baselines.ready) == ("chexzero", ["chexzero", "pca", "own"])
+    raw["evaluation"]["reference"] = "own"
+    assert parse_params(raw).reference == "own"
+    with pytest.raises(ParamsError, match=r"baselines\.nowhere is not defined \(defined: chexzero, pca, own\)"):
+        parse_params(raw).baselines["nowhere"]
 
 
 def test_missing_section_is_named(raw):

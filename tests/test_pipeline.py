@@ -10,14 +10,18 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
+from diffchest.latents import Latents
 from diffchest.profiles import apply_profile
+from tests.tiny_clip import random_clip, save_clip
 
 ROOT = Path(__file__).resolve().parent.parent
-SCORED = {"evaluate", "compare", "subgroups", "calibration"}
-AFTER_THE_HEAD = {"fit_head", *SCORED, "explain", "confounders", "figures", "report"}
+AFTER_THE_SCORES = {"evaluate", "compare", "subgroups", "calibration", "figures", "report"}
+AFTER_THE_HEAD = {"fit_head", "explain", "confounders", *AFTER_THE_SCORES}
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pipeline")]
 
@@ -102,6 +106,51 @@ def test_probe_fraction_reruns_the_head_and_what_follows(reproduced):
     changed = json.loads(run("dvc", "metrics", "diff", "--json", cwd=clone))["reports/metrics.json"]
     assert any(key.startswith("evaluate.diffchest.auc.") for key in changed)
     assert not any(key.startswith("evaluate.pca.") for key in changed)
+
+
+def test_other_models_are_compared_as_soon_as_their_files_are_named(reproduced):
+    """Two random CLIPs, our own latents as anybody's features, our own scores of some images as anybody's: one command."""
+    clone, _ = reproduced
+    external = clone / "external"
+    (external / "chexzero").mkdir()
+    for seed in (0, 1):
+        save_clip(external / "chexzero" / f"{seed}.pt", random_clip(seed=seed))
+    latents = Latents.load(clone / "data" / "latents.npz")
+    np.savez(external / "encoder.npz", image_id=latents.image_id, features=latents.z)
+    scores = pd.read_parquet(clone / "data" / "scores" / "diffchest.parquet").drop(columns="model")
+    some = scores.iloc[::-1].iloc[: int(0.7 * len(scores))]
+    some.assign(unknown=0.5).to_csv(external / "theirs.csv", index=False)
+    output = run(
+        *("dvc", "exp", "run", "-S", "baselines.chexzero.checkpoints=[external/chexzero]"),
+        *("-S", "+baselines.encoder.features=external/encoder.npz"),
+        *("-S", "+baselines.theirs.scores=external/theirs.csv"),
+        *("-S", "~baselines.pca", "-S", "evaluation.permutation.resamples=200", "-S", "figures.names=[auc_forest]"),
+        cwd=clone,
+    )
+    assert stages_run(output) == {"baseline", *AFTER_THE_SCORES}
+
+    metrics = json.loads((clone / "reports" / "metrics.json").read_text())
+    assert set(metrics["evaluate"]) == {"diffchest", "chexzero", "encoder", "theirs"}
+    assert metrics["compare"]["reference"] == "chexzero"
+    assert set(metrics["compare"]["others"]) == {"encoder", "theirs"}
+    unscored = {name: found["unscored_images"] for name, found in metrics["evaluate"].items()}
+    assert unscored == dict.fromkeys(unscored, 0) | {"theirs": len(scores) - len(some)}
+    compared = metrics["compare"]["others"]["theirs"]
+    assert compared["ties"] == compared["findings"] > 0
+    committed = json.loads(run("git", "show", "HEAD:reports/metrics.json", cwd=clone))
+    assert (
+        metrics["evaluate"]["encoder"]["auc"] == committed["evaluate"]["diffchest"]["auc"]
+    )  # on all patients, as there
+
+    comparison = pd.read_csv(clone / "reports" / "tables" / "comparison.csv")
+    assert comparison["reference"].unique().tolist() == ["chexzero", "encoder", "theirs"]
+    assert comparison.groupby("reference")["n"].max().to_dict() == {
+        **dict.fromkeys(("chexzero", "encoder"), len(scores)),
+        "theirs": len(some),
+    }
+    prompts = pd.read_csv(clone / "reports" / "tables" / "baseline_chexzero.csv").set_index("finding")
+    assert prompts.loc["normal"].tolist() == ["no normal", "normal", False]
+    assert "no normal" in (clone / "reports" / "index.html").read_text()
 
 
 def test_pretraining_killed_under_dvc_carries_on(reproduced):

@@ -27,7 +27,9 @@ def test_round_trip_in_the_order_asked_without_empty_findings(path):
 
 
 def test_unmatched_images_are_counted_and_named(path):
-    with pytest.raises(DataError, match=r"no scores for 2 of 4 test images, such as 'set/8', 'set/9'"):
+    with pytest.raises(
+        DataError, match=r"no row for 2 of 4 images, such as 'set/8', 'set/9', the file has 3 others, .*expected 100%"
+    ):
         read_scores(path, ["set/0", "set/1", "set/9", "set/8"])
 
 
@@ -43,12 +45,12 @@ def test_scores_that_are_no_numbers_are_named(path, value):
     frame = pd.read_parquet(path)
     frame.loc[3, "b"] = value
     frame.to_parquet(path)
-    with pytest.raises(DataError, match=r"1 scores are NaN or infinite, the first is 'b' of 'set/3'"):
+    with pytest.raises(DataError, match=r"1 values are NaN or infinite, the first is 'b' of 'set/3'"):
         read_scores(path, IDS)
 
 
 def test_missing_file_and_missing_column(path, tmp_path):
-    with pytest.raises(DataError, match=r"other\.parquet: no such score file"):
+    with pytest.raises(DataError, match=r"other\.parquet: no such file"):
         read_scores(tmp_path / "other.parquet", IDS)
     pd.read_parquet(path).rename(columns={"image_id": "id"}).to_parquet(path)
     with pytest.raises(DataError, match="no column `image_id`"):

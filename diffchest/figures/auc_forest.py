@@ -19,7 +19,7 @@ def draw(params: Params) -> Figure:
     """Draw `auc.csv` as a forest in two panels, findings sorted by the AUC of DiffChest."""
     bound = params.evaluation.positives_above
     table = read_rows(paths.table("auc"), stage="evaluate", empty=f"no finding has more than {bound} test positives")
-    reference = params.baselines.reference
+    reference = params.reference
     ours = table[table["model"] == MODEL].sort_values(["auc", "finding"], ascending=[False, True])
     theirs = table[table["model"] == reference].set_index("finding").reindex(ours["finding"])
     half = math.ceil(len(ours) / 2)

@@ -20,7 +20,7 @@ def draw(params: Params) -> Figure:
     empty = "no model gives probabilities"
     table = read_rows(paths.table("calibration"), stage="calibration", empty=empty)
     curves = read_rows(paths.PLOTS / "reliability.csv", stage="calibration", empty=empty)
-    reference = params.baselines.reference
+    reference = params.reference
     normal = normal_finding(sorted(set(table["finding"])))
     ranked = table[table["finding"] != normal].drop_duplicates("finding").nlargest(PANELS, "positives", keep="all")
     findings = ranked["finding"].tolist()[:PANELS]

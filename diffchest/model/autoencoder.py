@@ -4,7 +4,6 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -18,6 +17,7 @@ from diffchest.errors import DataError
 from diffchest.model.encoder import SemanticEncoder
 from diffchest.model.unet import UNet
 from diffchest.params import DiffusionParams, ModelParams
+from diffchest.tensor_files import load_tensors
 
 
 class DiffusionAutoencoder(nn.Module):
@@ -137,28 +137,3 @@ def load_autoencoder(path: Path | str, device: torch.device | str = "cpu") -> Di
     load_tensors(model, tensors, source=path)
     model.sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     return place(model, torch.device(device)).eval()
-
-
-def load_tensors(
-    model: nn.Module, tensors: dict[str, Tensor], *, source: Path, name_in_file: Callable[[str], str] = str
-) -> None:
-    """Copy `tensors` of the file `source` into `model`; a tensor `name` of it is called `name_in_file(name)` there.
-
-    Raises `DataError` as `check_tensors` does.
-    """
-    state = model.state_dict()
-    check_tensors({name_in_file(name): tuple(tensor.shape) for name, tensor in state.items()}, tensors, source=source)
-    model.load_state_dict({name: tensors[name_in_file(name)] for name in state})
-
-
-def check_tensors(expected: dict[str, tuple[int, ...]], tensors: dict[str, Tensor], *, source: Path) -> None:
-    """Raise `DataError` listing every missing, extra or misshapen tensor of the file `source`, if there are any."""
-    problems = [f"missing {name} {shape}" for name, shape in expected.items() if name not in tensors]
-    problems += [f"unexpected {name}" for name in tensors if name not in expected]
-    problems += [
-        f"{name} is {tuple(tensor.shape)}, expected {expected[name]}"
-        for name, tensor in tensors.items()
-        if name in expected and tuple(tensor.shape) != expected[name]
-    ]
-    if problems:
-        raise DataError(f"{source}: {len(problems)} tensor(s) do not fit the network:\n  " + "\n  ".join(problems))

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -63,7 +63,8 @@ def build_report(params: Params, metrics: Mapping[str, Any]) -> str:
 
 def _contents(section: Section, params: Params) -> tuple[list[Item], list[Table]]:
     figures = [figure for figure in section.figures if figure.name in params.figures.names]
-    tables = [table for item in section.tables if (table := read_table(item)) is not None]
+    items = [replace(item, name=item.name.format(reference=params.reference)) for item in section.tables]
+    tables = [table for item in items if (table := read_table(item)) is not None]
     return figures, tables
 
 
@@ -95,7 +96,7 @@ def format_cell(cell: Any) -> str:
 
 def key_numbers(metrics: Mapping[str, Any], params: Params) -> list[tuple[str, str, str]]:
     """The numbers at the top of the page: (value, name, remark); those that are not there are left out."""
-    reference = params.baselines.reference
+    reference = params.reference
     ours = ("evaluate", "diffchest")
     find = _Finder(metrics)
     findings = find(*ours, "findings", ".0f")

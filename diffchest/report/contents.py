@@ -7,7 +7,10 @@ from diffchest.params import Params
 
 @dataclass(frozen=True)
 class Item:
-    """A figure (`reports/figures/<name>.png`) or a table (`reports/tables/<name>.csv`) and its caption."""
+    """A figure (`reports/figures/<name>.png`) or a table (`reports/tables/<name>.csv`) and its caption.
+
+    `{reference}` in a table's name stands for the reference model's.
+    """
 
     name: str
     caption: str
@@ -73,10 +76,13 @@ SECTIONS = [
         ],
     ),
     Section(
-        "Comparison with the reference model",
+        "Comparison with other models",
         "Paired permutation test per finding; Holm and Benjamini-Hochberg across findings, DeLong's test beside them.",
         [],
-        [Item("comparison", "DiffChest against the reference model (paper: table S1).")],
+        [
+            Item("comparison", "DiffChest against the reference model (paper: table S1), then against any others."),
+            Item("baseline_{reference}", "How the reference model came to its scores: prompts, or fitted heads."),
+        ],
     ),
     Section(
         "Data efficiency",

@@ -1,0 +1,153 @@
+"""Scoring the test radiographs with each kind of comparison model; what a kind needs is imported by it alone."""
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from diffchest import paths
+from diffchest.baselines.prompts import prompts_of
+from diffchest.cohorts.labels import load_labels
+from diffchest.cohorts.schema import read_manifest
+from diffchest.errors import DataError
+from diffchest.params import ChexzeroParams, FileParams, Params, PcaParams
+from diffchest.progress import notice
+from diffchest.scores import match_images, read_scores
+from diffchest.store import ImageStore
+
+WEIGHTS = (
+    "chexzero: no checkpoints, so it is left out, and DiffChest is compared with {reference}. To compare with it, "
+    "download the checkpoints in a browser (https://github.com/rajpurkarlab/CheXzero, section `Model Checkpoints`), "
+    "put them into external/chexzero/, and run: dvc exp run -S 'baselines.chexzero.checkpoints=[external/chexzero]'"
+)
+
+
+@dataclass(frozen=True)
+class Task:
+    """What every model is given: the parameters, the manifest and the ids of the images by role."""
+
+    params: Params
+    manifest: pd.DataFrame
+    finetune: list[str]
+    test: list[str]
+
+    @classmethod
+    def read(cls, params: Params) -> "Task":
+        """From the stored manifest; roles of `evaluation.dataset`."""
+        manifest = read_manifest(paths.STORED_MANIFEST)
+        ours = manifest[manifest["dataset"] == params.evaluation.dataset]
+        ids = (ours.loc[ours["role"] == role, "image_id"].tolist() for role in ("finetune", "test"))
+        return cls(params, manifest, *ids)
+
+    def labels(self, image_ids: list[str]) -> pd.DataFrame:
+        """Labels of images, one column per finding."""
+        dataset = self.params.evaluation.dataset
+        return load_labels(paths.labels(dataset), image_ids, self.params.cohorts[dataset].uncertain)
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Scores [N, findings] of `image_ids`, how each finding came to its own (a row each), and a line on the model."""
+
+    image_ids: list[str]
+    scores: pd.DataFrame
+    table: pd.DataFrame
+    about: str
+
+
+def score(name: str, task: Task) -> Scored:
+    """Scores of the model `name`, a section of `baselines`; `DataError` for files that do not fit."""
+    section = task.params.baselines[name]
+    if isinstance(section, PcaParams):
+        return _pca(task, section)
+    if isinstance(section, ChexzeroParams):
+        return _chexzero(task, section)
+    return _features(task, section) if section.features is not None else _score_file(task, section)
+
+
+def _pca(task: Task, section: PcaParams) -> Scored:
+    """Our head on the principal components of the pixels."""
+    from diffchest.baselines.pca import FIT_ROWS, pca_features
+
+    store = ImageStore(paths.IMAGES)
+    seen = task.manifest.loc[task.manifest["role"].isin(task.params.pretrain.roles), "image_id"].to_numpy()
+    chosen = np.random.default_rng(section.seed).permutation(len(seen))[:FIT_ROWS]
+    finetune, test = pca_features(
+        store.read(seen[np.sort(chosen)].tolist()), store.read(task.finetune), store.read(task.test), params=section
+    )
+    return _probed(task, task.finetune, finetune, task.test, test, about=f"{finetune.shape[1]} components")
+
+
+def _features(task: Task, section: FileParams) -> Scored:
+    """Our head on the features in a file."""
+    from diffchest.baselines.features import read_features
+
+    path = Path(str(section.features))
+    found = read_features(path)
+    least = task.params.evaluation.min_scored
+    matched = {}
+    for role, image_ids in (("fine-tuning", task.finetune), ("test", task.test)):
+        matched[role], missing, _ = match_images(found.index, image_ids, source=path, least=least)
+        if len(missing):
+            notice(f"{path}: no features for {len(missing)} of {len(image_ids)} {role} images; left out")
+    finetune, test = (found.loc[image_ids].to_numpy() for image_ids in matched.values())
+    return _probed(task, matched["fine-tuning"], finetune, matched["test"], test, about=f"{found.shape[1]} features")
+
+
+def _probed(
+    task: Task, finetune_ids: list[str], finetune: np.ndarray, test_ids: list[str], test: np.ndarray, *, about: str
+) -> Scored:
+    """Fit our head on all fine-tuning patients: a reference that moved with `probe.fraction` would be none."""
+    from diffchest.probe import fit_head, head_table
+
+    labels = task.labels(finetune_ids)
+    findings = list(labels.columns)
+    patients = task.manifest.set_index("image_id")["patient_id"].loc[finetune_ids]
+    head, penalty = fit_head(finetune, labels.to_numpy(), patients, params=task.params.probe, findings=findings)
+    scores = pd.DataFrame(head.probabilities(test), columns=findings)
+    return Scored(test_ids, scores, head_table(head, labels, penalty), about)
+
+
+def _chexzero(task: Task, section: ChexzeroParams) -> Scored:
+    """Zero-shot scores, or what to do to get them, and the prompts either way."""
+    prompts = prompts_of(task.labels([]).columns.tolist(), section.prompts)
+    if not section.checkpoints:
+        notice(WEIGHTS.format(reference=task.params.reference))
+        return Scored(task.test, pd.DataFrame(index=range(len(task.test))), prompts, "waits for its checkpoints")
+    if find_spec("transformers") is None:
+        raise DataError(
+            "baselines.chexzero needs a package that is not installed; run `pip install -e '.[chexzero]'` in the "
+            "repository, or empty its checkpoints"
+        )
+
+    from diffchest.baselines.chexzero import checkpoint_files, zero_shot_scores
+    from diffchest.baselines.clip_tokens import clip_tokenizer
+    from diffchest.device import set_up
+
+    files = checkpoint_files(section.checkpoints)
+    probabilities = zero_shot_scores(
+        files,
+        ImageStore(paths.IMAGES),
+        task.test,
+        prompts,
+        tokenizer=clip_tokenizer(),
+        device=set_up(task.params.runtime),
+    )
+    scores = pd.DataFrame(probabilities, columns=prompts["finding"].tolist())
+    return Scored(task.test, scores, prompts, f"{len(files)} checkpoints")
+
+
+def _score_file(task: Task, section: FileParams) -> Scored:
+    """Another model's scores as they are."""
+    path = Path(str(section.scores))
+    scores = read_scores(path, task.test, min_scored=task.params.evaluation.min_scored)
+    findings = task.labels([]).columns
+    strange = [str(name) for name in scores.columns if name not in findings]
+    if strange:
+        notice(f"{path}: {len(strange)} columns that are no finding of the labels, such as {strange[0]!r}; left out")
+    scores = scores[[name for name in findings if name in scores]]
+    unscored = [name for name in findings if name not in scores]
+    table = pd.DataFrame({"finding": findings, "scored": [name not in unscored for name in findings]})
+    return Scored(scores.index.tolist(), scores, table, str(path))
