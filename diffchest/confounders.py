@@ -74,6 +74,7 @@ def respond(
         model,
         pixels,
         np.concatenate([z[:, None], towards, elsewhere], axis=1),
+        solver=explain.solver,
         encode_steps=settings.encode_steps,
         decode_steps=settings.decode_steps,
         content=[vars(head), list(targets), covariance, explain.model_dump(), settings.model_dump()],

@@ -8,12 +8,13 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from diffchest.diffusion import ddim_decode, ddim_encode
+from diffchest.diffusion import SOLVERS
 from diffchest.errors import DataError
 from diffchest.head import Head
 from diffchest.images import from_model_range, to_model_range
 from diffchest.latents import Latents
 from diffchest.model.autoencoder import DiffusionAutoencoder
+from diffchest.params import SolverName
 from diffchest.parts import Arrays, in_parts
 from diffchest.processes import ALONE, Processes
 from diffchest.progress import progress
@@ -151,8 +152,10 @@ def encode_latents(model: DiffusionAutoencoder, pixels: np.ndarray) -> np.ndarra
 
 
 @torch.inference_mode()
-def encode_noise(model: DiffusionAutoencoder, pixels: np.ndarray, z: np.ndarray, *, steps: int) -> np.ndarray:
-    """Noise maps x_T of uint8 radiographs [N, H, W], the end of DDIM encoding given their latents z [N, d].
+def encode_noise(
+    model: DiffusionAutoencoder, pixels: np.ndarray, z: np.ndarray, *, solver: SolverName, steps: int
+) -> np.ndarray:
+    """Noise maps x_T of uint8 radiographs [N, H, W], where `solver` ends given their latents z [N, d].
 
     Returns float32 [N, C, H, W].
     """
@@ -160,13 +163,16 @@ def encode_noise(model: DiffusionAutoencoder, pixels: np.ndarray, z: np.ndarray,
     with progress([], total=len(pixels), desc="encode to x_T") as bar:
         for chosen in _batches(len(pixels), pixels.shape[-1]):
             images, latent = _to_tensor(model, pixels[chosen]), torch.from_numpy(z[chosen]).to(model.device)
-            x_end.append(ddim_encode(model, images, latent, schedule=model.schedule, steps=steps).cpu().numpy())
+            x_T = SOLVERS[solver].encode(model, images, latent, schedule=model.schedule, steps=steps)
+            x_end.append(x_T.cpu().numpy())
             bar.update(len(images))
     return np.concatenate(x_end)
 
 
 @torch.inference_mode()
-def decode(model: DiffusionAutoencoder, x_end: np.ndarray, z: np.ndarray, *, steps: int) -> np.ndarray:
+def decode(
+    model: DiffusionAutoencoder, x_end: np.ndarray, z: np.ndarray, *, solver: SolverName, steps: int
+) -> np.ndarray:
     """Radiographs that start from the noise map of each image and follow each of its latents.
 
     x_end: x_T [N, C, H, W]; z: unnormalised [N, T, d]. All N x T pairs are decoded in common batches.
@@ -180,7 +186,7 @@ def decode(model: DiffusionAutoencoder, x_end: np.ndarray, z: np.ndarray, *, ste
         for chosen in _batches(len(flat), x_end.shape[-1]):
             noise = torch.from_numpy(x_end[source[chosen]]).to(model.device)
             latent = torch.from_numpy(flat[chosen]).to(model.device)
-            decoded = ddim_decode(model, noise, latent, schedule=model.schedule, steps=steps)
+            decoded = SOLVERS[solver].decode(model, noise, latent, schedule=model.schedule, steps=steps)
             pictures.append(from_model_range(decoded.cpu().numpy()))
             bar.update(len(latent))
     stacked = np.concatenate(pictures)
@@ -192,6 +198,7 @@ def draw(
     pixels: np.ndarray,
     latents: np.ndarray,
     *,
+    solver: SolverName,
     encode_steps: int,
     decode_steps: int,
     content: Any,
@@ -207,8 +214,8 @@ def draw(
     """
 
     def draw_part(chosen: slice) -> Arrays:
-        x_end = encode_noise(model, pixels[chosen], latents[chosen, 0], steps=encode_steps)
-        pictures = decode(model, x_end, latents[chosen], steps=decode_steps)
+        x_end = encode_noise(model, pixels[chosen], latents[chosen, 0], solver=solver, steps=encode_steps)
+        pictures = decode(model, x_end, latents[chosen], solver=solver, steps=decode_steps)
         z = encode_latents(model, pictures.reshape(-1, *pixels.shape[1:])).reshape(latents[chosen].shape)
         return {"x_T": x_end[:, 0].astype(np.float16), "pictures": pictures, "z": z}
 
@@ -216,7 +223,7 @@ def draw(
         draw_part,
         len(pixels),
         size=_batch_size(pixels.shape[-1]),
-        content=[model.sha256, pixels, encode_steps, decode_steps, content],
+        content=[model.sha256, pixels, solver, encode_steps, decode_steps, content],
         runs=runs,
         desc="draw",
         processes=processes,

@@ -24,6 +24,7 @@ PositiveFloat = Annotated[float, Field(gt=0.0)]
 Seed = Annotated[int, Field(ge=0)]
 Words = Annotated[str, Field(pattern=r"\w")]
 Role = Literal["pretrain", "finetune", "test"]
+SolverName = Literal["ddim", "dpm_solver"]
 
 
 class ParamsError(DataError):
@@ -305,6 +306,9 @@ class BaselinesParams(BaseModel):
         odd = [name for name in self.sections if not MODEL_NAME.fullmatch(name) or name == "diffchest"]
         if odd:
             raise ValueError(f"{odd[0]!r} cannot be a model's name; take letters, digits, - and _, and not diffchest")
+        null = [name for name in ("chexzero", "pca") if name in self.model_fields_set and name not in self.sections]
+        if null:
+            raise ValueError(f"`{null[0]}` is null; delete the section to leave the model out")
         if not self.ready:
             raise ValueError("no model to compare with; keep the section `pca`, or give one a file")
         return self
@@ -389,6 +393,7 @@ class ExplainParams(Section):
     patients: PositiveInt
     edit: Literal["plausible", "eq4", "eq5", "unit"]
     step: PositiveFloat
+    solver: SolverName
     encode_steps: PositiveInt
     decode_steps: PositiveInt
     reconstructions: PositiveInt
@@ -495,6 +500,13 @@ class Params(Section):
             ("confounders", "decode_steps"),
         ):
             steps = getattr(getattr(self, section), name)
+            if self.explain.solver == "dpm_solver":
+                if not 2 <= steps <= timesteps:
+                    raise ValueError(
+                        f"{section}.{name} is {steps}; explain.solver dpm_solver takes 2 to {timesteps} steps, "
+                        "diffusion.timesteps"
+                    )
+                continue
             stride = math.ceil(timesteps / steps)
             if math.ceil(timesteps / stride) != steps:
                 raise ValueError(
@@ -513,6 +525,11 @@ class Params(Section):
     def reference(self) -> str:
         """The model that ours is compared with first: `evaluation.reference`, or the first that can score."""
         return self.evaluation.reference or self.baselines.ready[0]
+
+    def least_scored(self, model: str) -> float:
+        """The smallest fraction of the test images that the scores of `model` must cover: all, but in users' files."""
+        given = model != "diffchest" and isinstance(self.baselines[model], FileParams)
+        return self.evaluation.min_scored if given else 1.0
 
     @property
     def on_phantoms(self) -> bool:

@@ -46,13 +46,13 @@ def evaluate_files(labels: Path, scores: list[Path], out: Path, params: Evaluati
     names = [path.stem for path in scores]
     if len(set(names)) < len(names):
         raise DataError(f"score files {names} are called alike; a model is named by its file, rename one")
-    about, test = read_labelled(labels, positives_above=params.positives_above)
+    about, test, findings = read_labelled(labels, positives_above=params.positives_above)
     groups = params.subgroups.model_copy(
         update={"attributes": [name for name in params.subgroups.attributes if name in about]}
     )
     image_ids = about["image_id"].tolist()
     frames = {
-        name: read_scores(path, image_ids, min_scored=params.min_scored)
+        name: read_scores(path, image_ids, min_scored=params.min_scored, findings=findings)
         for name, path in zip(names, scores, strict=True)
     }
     tell_unmatched(test.labels.columns, frames)
@@ -84,8 +84,8 @@ def evaluate_files(labels: Path, scores: list[Path], out: Path, params: Evaluati
         write_table(out / f"{name}.csv", pd.concat(tables))
 
 
-def read_labelled(path: Path, *, positives_above: int) -> tuple[pd.DataFrame, TestSet]:
-    """What `labels.csv` says of each image (`image_id`, `patient_id`; sex, age, view where there), and the labels.
+def read_labelled(path: Path, *, positives_above: int) -> tuple[pd.DataFrame, TestSet, list[str]]:
+    """What `labels.csv` says of each image (`image_id`, `patient_id`; sex, age, view if there), labels, findings.
 
     Raises `DataError` for a missing file or column, an image listed twice, and a label that is none.
     """
@@ -115,7 +115,7 @@ def read_labelled(path: Path, *, positives_above: int) -> tuple[pd.DataFrame, Te
         raise DataError(f"{path}: no column but {', '.join(cells.columns)}; add one per finding, with 1, 0 or blank")
     labels = pd.DataFrame({name: parse_codes(cells[name], where=str(path)) for name in findings})
     labels = labels.replace(UNCERTAIN, 0.0).set_axis(pd.Index(cells["image_id"], name="image_id"))
-    return about, TestSet.choose(labels, about["patient_id"].to_numpy(), positives_above=positives_above)
+    return about, TestSet.choose(labels, about["patient_id"].to_numpy(), positives_above=positives_above), findings
 
 
 def _refuse(path: Path, cells: pd.Series, bad: pd.Series, expected: str) -> None:

@@ -1,6 +1,6 @@
 """Score files: what a model says of each test radiograph, in one form for every model."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -12,25 +12,30 @@ from diffchest.progress import notice
 
 
 def write_scores(path: Path, scores: np.ndarray, *, model: str, image_ids: Sequence[str], findings: list[str]) -> None:
-    """Write `scores` [N, F], any scale, as Parquet: image_id, model, one float32 column per finding.
+    """Write `scores` [N, F], any scale and precision, as Parquet: image_id, model, one column per finding.
 
     Findings whose scores are all NaN (the model has none) are left out.
     """
-    frame = pd.DataFrame(scores.astype(np.float32), columns=findings).dropna(axis=1, how="all")
+    frame = pd.DataFrame(scores, columns=findings).dropna(axis=1, how="all")
     frame.insert(0, "image_id", list(image_ids))
     frame.insert(1, "model", model)
     path.parent.mkdir(parents=True, exist_ok=True)
     frame.to_parquet(path, index=False)
 
 
-def read_scores(path: Path, image_ids: Sequence[str], *, min_scored: float = 1.0) -> pd.DataFrame:
+def read_scores(
+    path: Path, image_ids: Sequence[str], *, min_scored: float = 1.0, findings: Collection[str] | None = None
+) -> pd.DataFrame:
     """Scores of those of `image_ids` that have some, in that order: index image_id, one column per finding.
 
     From Parquet or CSV; scores may have any scale. `min_scored`: the smallest fraction of `image_ids` that must have
-    scores (`evaluation.min_scored`); the others, and images that are not asked for, are counted in a notice. Raises
-    `DataError` for a missing file, duplicated image ids, too few that match, or a score that is NaN or infinite.
+    scores (`evaluation.min_scored`); the others, and images that are not asked for, are counted in a notice, and so are
+    columns that are none of `findings`. Raises `DataError` for a missing file, duplicated image ids, too few that
+    match, no column that does, or a score that is NaN or infinite.
     """
     frame = read_rows(path)
+    if findings is not None:
+        frame = _select(frame, findings, source=path)
     matched, unscored, extra = match_images(frame.index, image_ids, source=path, least=min_scored)
     if len(unscored):
         notice(
@@ -42,6 +47,20 @@ def read_scores(path: Path, image_ids: Sequence[str], *, min_scored: float = 1.0
     frame = frame.loc[matched]
     check_numbers(frame, source=path)
     return frame
+
+
+def _select(frame: pd.DataFrame, findings: Collection[str], *, source: Path) -> pd.DataFrame:
+    """The columns that are findings; the others are counted in a notice."""
+    strange = [str(name) for name in frame.columns if name not in findings]
+    kept = frame.drop(columns=strange)
+    if kept.empty:
+        raise DataError(
+            f"{source}: none of its columns, such as {strange[:3]}, is a finding of the labels, such as "
+            f"{list(findings)[:3]}; spell them alike"
+        )
+    if strange:
+        notice(f"{source}: {len(strange)} columns that are no finding of the labels, such as {strange[0]!r}; left out")
+    return kept
 
 
 def read_rows(path: Path) -> pd.DataFrame:
@@ -92,6 +111,8 @@ def match_images(
 
 def check_numbers(frame: pd.DataFrame, *, source: Path) -> None:
     """Raise `DataError` unless every cell of the table from the file `source` is a finite number."""
+    if frame.empty:
+        raise DataError(f"{source}: {len(frame)} rows of {frame.shape[1]} numbers; expected at least one of each")
     text = [str(column) for column in frame.columns if not pd.api.types.is_numeric_dtype(frame[column])]
     if text:
         raise DataError(

@@ -17,7 +17,7 @@ def main() -> None:
     rows, test, _ = read_test_set(params)
     tables, curves, metrics = [], [], {}
     for model in ("diffchest", *params.baselines.ready):
-        scores = read_scores(paths.scores(model), rows["image_id"].tolist(), min_scored=params.evaluation.min_scored)
+        scores = read_scores(paths.scores(model), rows["image_id"].tolist(), min_scored=params.least_scored(model))
         table, curve = calibration_tables(test, scores, model=model, params=params.evaluation.bootstrap)
         metrics[model] = calibration_metrics(table)
         tables.append(table)

@@ -20,7 +20,7 @@ def main() -> None:
     image_ids = rows["image_id"].tolist()
     models = [params.reference, *(name for name in params.baselines.ready if name != params.reference)]
     ours, *others = (
-        read_scores(paths.scores(model), image_ids, min_scored=evaluation.min_scored)
+        read_scores(paths.scores(model), image_ids, min_scored=params.least_scored(model))
         for model in ("diffchest", *models)
     )
     tables, metrics = [], {}

@@ -21,7 +21,7 @@ def main() -> None:
 
     tables, metrics = [], {}
     for model in ("diffchest", *params.baselines.ready):
-        scores = read_scores(paths.scores(model), rows["image_id"].tolist(), min_scored=evaluation.min_scored)
+        scores = read_scores(paths.scores(model), rows["image_id"].tolist(), min_scored=params.least_scored(model))
         table, metrics[model] = auc_table(test, scores, model=model, drawn=drawn, params=evaluation.bootstrap)
         tables.append(table)
     write_table(paths.table("auc"), pd.concat(tables))

@@ -18,7 +18,7 @@ def main() -> None:
     rows, test, _ = read_test_set(params)
     tables, gaps, metrics = [], [], {}
     for model in ("diffchest", *params.baselines.ready):
-        scores = read_scores(paths.scores(model), rows["image_id"].tolist(), min_scored=evaluation.min_scored)
+        scores = read_scores(paths.scores(model), rows["image_id"].tolist(), min_scored=params.least_scored(model))
         table, gap = subgroup_tables(
             test, scores, rows, model=model, params=evaluation.subgroups, bootstrap=evaluation.bootstrap
         )

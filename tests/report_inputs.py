@@ -246,6 +246,7 @@ def _write_audit(params: Params, rng: np.random.Generator) -> None:
     effects = table.rename(columns={"confounder": "finding"})[["target", "finding", "effect"]]
     write_table(paths.PLOTS / "confounder_effects.csv", effects)
     write_csv("label_cooccurrence", target=["a"], confounder=["b"], positives_a=[72], both=[69], p_b_given_a=[0.958])
+    _write_reliance(table)
     before = np.stack([[phantom([], number) for number in range(4)]] * len(targets))
     after = np.stack([[phantom([target, "pacemaker"], number) for number in range(4)] for target in targets])
     ids, names = np.array([f"padchest/{number}" for number in range(4)]), np.array(targets)
@@ -253,6 +254,25 @@ def _write_audit(params: Params, rng: np.random.Generator) -> None:
     rivals = {"cooccurrence": {"precision": 0.9, "recall": 0.5, "average_precision": 0.7}}
     scores = {"precision": 0.8, "recall": 0.6, "average_precision": 0.71, "rivals": rivals}
     write_metrics(paths.stage_metrics("confounders"), scores | {"flagged": 60, "planted": 50})
+
+
+def _write_reliance(audit: pd.DataFrame) -> None:
+    """Tables of the stage `reliance`."""
+    pairs = audit.loc[audit["flagged"] | audit["planted"], ["target", "confounder", "kind", "flagged"]]
+    pairs["source"] = np.where(pairs.pop("flagged"), "audit", "labels")
+    pairs["without_auc"] = np.linspace(0.5, 0.9, len(pairs))
+    for group, gain in (("", 0.08), ("with_", -0.04)):
+        pairs[f"{group}auc"] = pairs["without_auc"] + gain
+    pairs.loc[pairs.index[::5], "with_auc"] = np.nan
+    for group in ("", "with_", "without_"):
+        pairs[f"{group}low"], pairs[f"{group}high"] = pairs[f"{group}auc"] - 0.05, pairs[f"{group}auc"] + 0.05
+        pairs[f"{group}positives"] = 40
+    pairs["drop"] = pairs["auc"] - pairs["without_auc"]
+    pairs["p_bh"] = np.linspace(1e-4, 1, len(pairs))
+    write_csv("reliance", **pairs.assign(collapses=pairs["p_bh"] < 0.02))
+    write_csv("published_cooccurrence", diagnosis=["a"], confounder=["b"], both_labelled=[69], p_b_given_a=[0.958])
+    found = {"audit": {"tested": 104, "drops_bh": 2, "collapses": 0}}
+    write_metrics(paths.stage_metrics("reliance"), found)
 
 
 def _write_readers(rng: np.random.Generator) -> None:

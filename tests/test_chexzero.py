@@ -106,7 +106,7 @@ def test_scores_are_the_mean_over_checkpoints(tokenizer, tmp_path):
     geometries = ({"seed": 1}, {"seed": 2, "patch": 16, "size": 32, "embed": 24})
     networks = [random_clip(**geometry) for geometry in geometries]
     files = [save_clip(tmp_path / f"{number}.pt", model) for number, model in enumerate(networks)]
-    prompts = prompts_of(["edema", "normal"], TURNED_ROUND)
+    prompts = prompts_of(["edema", "Normal"], TURNED_ROUND)  # whatever the case
     ids = [str(number) for number in range(len(images))]
     scores = zero_shot_scores(files, Store(images), ids, prompts, tokenizer=tokenizer, device=CPU)
     expected = []

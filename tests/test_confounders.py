@@ -31,7 +31,7 @@ class ConfoundedAutoencoder(LinearAutoencoder):
 
 
 EXPLAIN = ExplainParams(
-    targets=["finding 0"], image_ids=[], patients=1, edit="unit", step=0.2,
+    targets=["finding 0"], image_ids=[], patients=1, edit="unit", step=0.2, solver="ddim",
     encode_steps=4, decode_steps=4, reconstructions=1, seed=0,
 )  # fmt: skip
 SETTINGS = ConfoundersParams(

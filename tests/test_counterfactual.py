@@ -152,9 +152,9 @@ def test_decoding_many_targets_gives_each_its_own_picture(monkeypatch):
     model, pixels = LinearAutoencoder(), toy_radiographs(4)
     z = encode_latents(model, pixels)  # type: ignore[arg-type]
     assert z == pytest.approx((pixels / 127.5 - 1).reshape(4, -1) @ model.basis.detach().numpy(), abs=1e-4)
-    x_end = encode_noise(model, pixels, z, steps=5)  # type: ignore[arg-type]
+    x_end = encode_noise(model, pixels, z, solver="ddim", steps=5)  # type: ignore[arg-type]
     moved = edit_latents(z, toy_head(), TARGETS, edit="unit", step=0.3, covariance=IDENTITY)
-    pictures = decode(model, x_end, moved, steps=5)  # type: ignore[arg-type]
+    pictures = decode(model, x_end, moved, solver="ddim", steps=5)  # type: ignore[arg-type]
     expected = np.clip((moved @ model.basis.detach().numpy().T + 1) * 127.5, 0, 255).reshape(4, 2, 16, 16)
     assert pictures.dtype == np.uint8
     assert np.abs(pictures - expected).max() <= 0.51
@@ -163,7 +163,7 @@ def test_decoding_many_targets_gives_each_its_own_picture(monkeypatch):
 def test_explanation_agrees_with_the_closed_form(tmp_path):
     model, head, pixels = LinearAutoencoder(), toy_head(), toy_radiographs(3)
     settings = ExplainParams(
-        targets=TARGETS, image_ids=[], patients=3, edit="eq5", step=0.2,
+        targets=TARGETS, image_ids=[], patients=3, edit="eq5", step=0.2, solver="dpm_solver",
         encode_steps=5, decode_steps=5, reconstructions=3, seed=0,
     )  # fmt: skip
     ids = ["a", "b", "c"]

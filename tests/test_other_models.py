@@ -3,19 +3,28 @@
 import numpy as np
 import pandas as pd
 import pytest
+from ruamel.yaml import YAML
 from sklearn.metrics import roc_auc_score
 
 from diffchest.baselines.features import read_features
+from diffchest.baselines.models import Task, score
 from diffchest.calibration import calibration_tables
 from diffchest.errors import DataError
 from diffchest.evaluation import TestSet, auc_table, comparison_table
-from diffchest.scores import match_images, read_scores
+from diffchest.params import parse_params
+from diffchest.scores import match_images, read_scores, write_scores
 from diffchest.subgroups import subgroup_tables
 from tests.test_evaluation import BOOTSTRAP, PARAMS
 from tests.test_subgroups import PARAMS as GROUPS
 
 N = 200
 IDS = [f"set/{number}" for number in range(N)]
+
+
+@pytest.fixture
+def raw(root):
+    """The committed parameters, to be changed."""
+    return YAML(typ="safe").load(root / "params.yaml")
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +136,9 @@ def test_features_are_read_from_arrays_and_tables(tmp_path, suffix):
         ({"image_id": IDS, "features": np.full((N, 2), "a")}, "of <U1; expected"),
         ({"image_id": ["a", "b", "a"], "features": np.zeros((3, 2))}, "1 duplicated image ids, such as 'a'"),
         ({"image_id": ["a", "b"], "features": np.array([[0, np.nan]] * 2)}, "2 values are NaN or infinite"),
+        ({"image_id": ["a"], "features": np.array([[1e300]])}, "1 values are NaN or infinite"),
+        ({"image_id": ["a"], "features": np.zeros((1, 0))}, "1 rows of 0 numbers"),
+        ({"image_id": np.array([b"\xff"]), "features": np.zeros((1, 2))}, "not a whole npz file"),
         ({"image_id": np.array([{}, {}]), "features": np.zeros((2, 2))}, "not a whole npz file of plain arrays"),
     ],
 )
@@ -142,5 +154,71 @@ def test_missing_and_damaged_features_are_named(tmp_path):
     with pytest.raises(DataError, match=r"none\.npz: no such file"):
         read_features(tmp_path / "none.npz")
     (tmp_path / "cut.npz").write_bytes(b"PK\x03\x04 and no more")
-    with pytest.raises(DataError, match=r"cut\.npz: not a whole npz file"):
-        read_features(tmp_path / "cut.npz")
+    np.save(tmp_path / "array.npy", np.zeros(3))
+    (tmp_path / "array.npy").rename(tmp_path / "array.npz")
+    np.savez_compressed(
+        tmp_path / "flipped.npz", image_id=np.array(IDS), features=np.random.default_rng(0).random((N, 9))
+    )
+    damaged = bytearray((tmp_path / "flipped.npz").read_bytes())
+    damaged[-6000:-5000] = bytes(1000)
+    (tmp_path / "flipped.npz").write_bytes(damaged)
+    for name in ("cut", "array", "flipped"):
+        with pytest.raises(DataError, match=rf"{name}\.npz: (not a whole npz file|expected the arrays)"):
+            read_features(tmp_path / f"{name}.npz")
+
+
+def test_columns_that_are_no_finding_are_left_out_whatever_they_hold(tmp_path, capsys):
+    path = tmp_path / "theirs.csv"
+    pd.DataFrame({"image_id": IDS, "edema": 0.5, "patient": "x", "age": np.nan}).to_csv(path, index=False)
+    assert read_scores(path, IDS, findings=["edema", "mass"]).columns.tolist() == ["edema"]
+    assert "2 columns that are no finding of the labels, such as 'patient'" in capsys.readouterr().err
+    with pytest.raises(
+        DataError, match=r"theirs\.csv: none of its columns, .* is a finding of the labels, such as \['Edema'"
+    ):
+        read_scores(path, IDS, findings=["Edema"])
+
+
+def test_scores_keep_their_precision(tmp_path):
+    close = 1 - 10.0 ** -np.arange(5, 15)
+    write_scores(tmp_path / "a.parquet", close[:, None], model="a", image_ids=IDS[:10], findings=["edema"])
+    assert read_scores(tmp_path / "a.parquet", IDS[:10])["edema"].nunique() == 10
+
+
+def test_only_users_files_may_lack_test_images(raw):
+    raw["baselines"]["own"] = {"scores": "own.csv"}
+    params = parse_params(raw)
+    assert [params.least_scored(model) for model in ("diffchest", "pca", "own")] == [1.0, 1.0, 0.5]
+
+
+class GivenLabels(Task):
+    """A task whose labels need no files: `edema` follows the first feature."""
+
+    def labels(self, image_ids):
+        known = pd.DataFrame({"edema": np.arange(N) % 2 * 1.0, "mass": np.arange(N) % 3 == 0}, index=IDS)
+        return known.loc[list(image_ids)].astype(np.float64)
+
+
+@pytest.fixture
+def task(raw, tmp_path):
+    raw["baselines"] |= {"own": {"scores": str(tmp_path / "own.csv")}, "encoder": {"features": str(tmp_path / "e.npz")}}
+    manifest = pd.DataFrame({"image_id": IDS, "patient_id": [f"p{row // 2}" for row in range(N)]})
+    return GivenLabels(parse_params(raw), manifest, IDS[:120], IDS[120:])
+
+
+def test_features_are_matched_to_labels_and_images_by_id(task, tmp_path):
+    """The file's rows are in another order; the second feature is the label, so a mistaken order would not find it."""
+    order = np.random.default_rng(0).permutation(N)
+    features = np.stack([np.random.default_rng(1).normal(size=N), np.arange(N) % 2 * 2.0 - 1], axis=1)
+    np.savez(tmp_path / "e.npz", image_id=np.array(IDS)[order], features=features[order])
+    scored = score("encoder", task)
+    assert scored.image_ids == IDS[120:]
+    np.testing.assert_array_equal(scored.scores["edema"] > 0.5, np.arange(120, N) % 2 == 1)
+
+
+def test_a_score_file_is_taken_by_id(task, tmp_path):
+    table = pd.DataFrame({"image_id": IDS[120:190], "mass": np.arange(70.0)}).iloc[::-1]
+    table.to_csv(tmp_path / "own.csv", index=False)
+    scored = score("own", task)
+    assert scored.image_ids == IDS[120:190]
+    assert scored.scores["mass"].tolist() == list(range(70))
+    assert scored.table["scored"].tolist() == [False, True]

@@ -44,14 +44,16 @@ def test_committed_params_are_valid():
         ("baselines.own", {"score": "a.csv"}, r"baselines\.own\.score: unknown key"),
         ("baselines.diffchest", {"scores": "a.csv"}, "'diffchest' cannot be a model's name"),
         ("baselines.a/b", {"scores": "a.csv"}, "'a/b' cannot be a model's name"),
-        ("baselines.pca", None, "no model to compare with"),
+        ("baselines.pca", None, "`pca` is null; delete the section"),
+        ("baselines.chexzero", None, "`chexzero` is null; delete the section"),
         ("baselines.chexzero.prompts.normal", ["", "normal"], r"baselines\.chexzero\.prompts\.normal\.0"),
         ("baselines.chexzero.prompts.normal", None, r"baselines\.chexzero\.prompts\.normal"),
         ("evaluation.reference", "chexzero", r"evaluation\.reference is 'chexzero'.*needs checkpoints"),
         ("evaluation.reference", "own", r"evaluation\.reference is 'own', not one of the models \['pca'\]"),
         ("pretrain.batch_size", 0, "pretrain.batch_size"),
         ("pretrain.learning_rate", float("inf"), "pretrain.learning_rate"),
-        ("explain.encode_steps", 60, "explain.encode_steps is 60"),
+        ("explain.encode_steps", 1, "explain.encode_steps is 1; explain.solver dpm_solver takes 2 to 1000"),
+        ("explain.solver", "euler", "explain.solver"),
         ("confounders.decode_steps", 3000, "confounders.decode_steps is 3000"),
     ],
 )
@@ -75,6 +77,14 @@ def test_the_reference_follows_the_models_that_can_score(raw):
     assert parse_params(raw).reference == "own"
     with pytest.raises(ParamsError, match=r"baselines\.nowhere is not defined \(defined: chexzero, pca, own\)"):
         parse_params(raw).baselines["nowhere"]
+
+
+def test_only_ddim_needs_a_whole_stride(raw):
+    raw["explain"] |= {"solver": "dpm_solver", "encode_steps": 60, "decode_steps": 17}
+    parse_params(raw)
+    raw["explain"]["solver"] = "ddim"
+    with pytest.raises(ParamsError, match=r"explain\.encode_steps is 60, but no whole stride"):
+        parse_params(raw)
 
 
 def test_missing_section_is_named(raw):

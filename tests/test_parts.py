@@ -149,6 +149,13 @@ def test_whatever_changes_the_result_finds_no_old_parts(work, name, drawn, tmp_p
     assert equal(anew, work(tmp_path / "alone", **changed))
 
 
+@pytest.mark.parametrize("work", [explained, reconstructed, responded])
+def test_another_solver_finds_no_old_parts(work, drawn, tmp_path):
+    for solver in ("ddim", "dpm_solver"):
+        work(tmp_path, explain=EXPLAIN.model_copy(update={"solver": solver}))
+    assert drawn == [2, 2, 1] * 2
+
+
 def test_parts_of_another_size_are_others(drawn, tmp_path, monkeypatch):
     explained(tmp_path)
     monkeypatch.setattr(counterfactual, "BATCH_PIXELS", 3 * SIZE**2)

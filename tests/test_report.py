@@ -122,7 +122,7 @@ def test_every_figure_of_the_params_has_a_place_in_the_report(params):
 def test_metrics_are_nested_by_stage_in_pipeline_order(params, reports, monkeypatch):
     monkeypatch.chdir(reports)
     metrics = collect_metrics()
-    assert list(metrics) == ["fit_head", "evaluate", "compare", "explain", "confounders", "reader_study"]
+    assert list(metrics) == ["fit_head", "evaluate", "compare", "explain", "confounders", "reliance", "reader_study"]
     assert metrics["explain"] == json.loads(paths.stage_metrics("explain").read_text())
 
 

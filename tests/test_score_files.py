@@ -103,7 +103,7 @@ def test_uncertain_counts_as_absent_and_patients_are_kept_together(files):
     labels = pd.read_csv(files[0], dtype=str, keep_default_na=False)
     labels.loc[labels.index[:50], "effusion"] = "-1"
     labels.to_csv(files[0], index=False)
-    about, test = read_labelled(files[0], positives_above=30)
+    about, test, _ = read_labelled(files[0], positives_above=30)
     assert (test.labels["effusion"].iloc[:50] == 0).all()
     assert test.patients.tolist() == labels["patient_id"].tolist()
     assert len(set(about["patient_id"])) == N // 2

@@ -47,15 +47,15 @@ def main(folder: Path) -> None:
     steps = {"encode_steps": 4, "decode_steps": 4}
     explain = params.explain.model_copy(update={**steps, "edit": "eq4", "step": 20.0, "targets": FINDINGS[:2]})
     audit = params.confounders.model_copy(update={**steps, "random_directions": 2})
-    batches, decode = [], counterfactual.ddim_decode
+    batches, solver = [], counterfactual.SOLVERS[explain.solver]
     with launched() as processes:
 
         def decode_slowly(*arguments, **options):
             batches.append(1)
             time.sleep(0.1 * processes.rank)  # the first process has to wait for the parts of the other
-            return decode(*arguments, **options)
+            return solver.decode(*arguments, **options)
 
-        counterfactual.ddim_decode = decode_slowly
+        counterfactual.SOLVERS[explain.solver] = solver._replace(decode=decode_slowly)
         where = {"runs": folder / "runs", "processes": processes}
         options = {"covariance": np.eye(model.latent_dim), **where}
         encoded = extract_latents(model, store, ids, batch_size=4, **where)

@@ -80,7 +80,10 @@ def zero_shot_scores(
     for path in checkpoints:
         scorer = ZeroShot.prepare(load_clip(path), tokenizer, prompts, device)
         shown = progress(read_ahead(store.read, batches), total=len(batches), desc=path.stem, unit=f"x {BATCH} images")
-        total += np.concatenate([scorer.probabilities(gray) for _, gray in shown])
+        probabilities = np.concatenate([scorer.probabilities(gray) for _, gray in shown])
+        if not np.isfinite(probabilities).all():
+            raise DataError(f"{path}: gives NaN or infinite probabilities; its weights are damaged, download it again")
+        total += probabilities
     return (total / len(checkpoints)).astype(np.float32)
 
 

@@ -1,5 +1,6 @@
 """Another encoder's features, such as RAD-DINO's, from a file: any `[N, d]` array with image ids."""
 
+import zlib
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -17,25 +18,28 @@ def read_features(path: Path) -> pd.DataFrame:
     d columns. Raises `DataError` for a missing or damaged file, arrays that do not belong together, an image with two
     rows, and a feature that is NaN or infinite.
     """
-    frame = _read_arrays(path) if path.suffix == ".npz" else read_rows(path)
+    frame = _read_arrays(path) if path.suffix.lower() == ".npz" else read_rows(path)
     check_unique(frame.index, source=path)
     check_numbers(frame, source=path)
-    return frame.astype(np.float32)
+    with np.errstate(over="ignore"):
+        single = frame.astype(np.float32)
+    check_numbers(single, source=path)  # what is too large for float32 is infinite now
+    return single
 
 
 def _read_arrays(path: Path) -> pd.DataFrame:
     try:
         with np.load(path) as file:
-            image_ids, features = file["image_id"], file["features"]
+            image_ids, features = file["image_id"].astype(str), file["features"]
     except FileNotFoundError:
         raise DataError(f"{path}: no such file; correct the path") from None
     except KeyError:
         raise DataError(f"{path}: expected the arrays `image_id` and `features`; save them with `np.savez`") from None
-    except (BadZipFile, ValueError, EOFError, OSError) as error:
+    except (BadZipFile, ValueError, TypeError, EOFError, OSError, zlib.error) as error:
         raise DataError(f"{path}: not a whole npz file of plain arrays ({error})") from None
     if image_ids.ndim != 1 or features.ndim != 2 or len(image_ids) != len(features) or features.dtype.kind not in "fiu":
         raise DataError(
             f"{path}: image_id is {image_ids.shape}, features {features.shape} of {features.dtype}; expected [N] and "
             "numbers [N, d]"
         )
-    return pd.DataFrame(features, index=pd.Index(image_ids.astype(str), name="image_id"))
+    return pd.DataFrame(features, index=pd.Index(image_ids, name="image_id"))

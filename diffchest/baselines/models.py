@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from diffchest import paths
-from diffchest.baselines.prompts import prompts_of
+from diffchest.baselines.prompts import prompts_of, unused_prompts
 from diffchest.cohorts.labels import load_labels
 from diffchest.cohorts.schema import read_manifest
 from diffchest.errors import DataError
@@ -112,7 +112,11 @@ def _probed(
 
 def _chexzero(task: Task, section: ChexzeroParams) -> Scored:
     """Zero-shot scores, or what to do to get them, and the prompts either way."""
-    prompts = prompts_of(task.labels([]).columns.tolist(), section.prompts)
+    findings = task.labels([]).columns.tolist()
+    prompts = prompts_of(findings, section.prompts)
+    unused = unused_prompts(findings, section.prompts)
+    if unused:
+        notice(f"baselines.chexzero.prompts: {', '.join(map(repr, unused))}: no such finding in the labels")
     if not section.checkpoints:
         notice(WEIGHTS.format(reference=task.params.reference))
         return Scored(task.test, pd.DataFrame(index=range(len(task.test))), prompts, "waits for its checkpoints")
@@ -142,11 +146,9 @@ def _chexzero(task: Task, section: ChexzeroParams) -> Scored:
 def _score_file(task: Task, section: FileParams) -> Scored:
     """Another model's scores as they are."""
     path = Path(str(section.scores))
-    scores = read_scores(path, task.test, min_scored=task.params.evaluation.min_scored)
     findings = task.labels([]).columns
-    strange = [str(name) for name in scores.columns if name not in findings]
-    if strange:
-        notice(f"{path}: {len(strange)} columns that are no finding of the labels, such as {strange[0]!r}; left out")
+    least = task.params.evaluation.min_scored
+    scores = read_scores(path, task.test, min_scored=least, findings=findings)
     scores = scores[[name for name in findings if name in scores]]
     unscored = [name for name in findings if name not in scores]
     table = pd.DataFrame({"finding": findings, "scored": [name not in unscored for name in findings]})

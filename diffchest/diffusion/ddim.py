@@ -61,10 +61,22 @@ def ddim_decode(model: Denoiser, x_T: Tensor, z: Tensor, *, schedule: Schedule, 
     return x
 
 
-def _step(model: Denoiser, x: Tensor, t: int, z: Tensor, alpha_bar: float, alpha_bar_to: float) -> Tensor:
-    """Carry the state from `alpha_bar` to `alpha_bar_to`, up or down; x_0 is clamped and epsilon follows from it."""
-    signal, sigma = (torch.tensor(value, dtype=x.dtype) for value in (alpha_bar**0.5, (1 - alpha_bar) ** 0.5))
+def estimate_x0(model: Denoiser, x: Tensor, t: int, z: Tensor, alpha_bar: float) -> Tensor:
+    """Return the model's x_0 [N, C, H, W], clamped to [-1, 1], for the state `x` at timestep `t`."""
+    signal, sigma = _signal_and_sigma(x, alpha_bar)
     output = model.predict(x, torch.full((len(x),), t, device=x.device), z)
-    x0 = to_x0(output, x, signal, sigma, model.prediction).clamp(-1, 1)
-    epsilon = to_epsilon(x0, x, signal, sigma)
+    return to_x0(output, x, signal, sigma, model.prediction).clamp(-1, 1)
+
+
+def carry(x: Tensor, x0: Tensor, alpha_bar: float, alpha_bar_to: float) -> Tensor:
+    """Carry the state `x` from `alpha_bar` to `alpha_bar_to`, up or down, as if x_0 were `x0` all the way."""
+    epsilon = to_epsilon(x0, x, *_signal_and_sigma(x, alpha_bar))
     return alpha_bar_to**0.5 * x0 + (1 - alpha_bar_to) ** 0.5 * epsilon
+
+
+def _step(model: Denoiser, x: Tensor, t: int, z: Tensor, alpha_bar: float, alpha_bar_to: float) -> Tensor:
+    return carry(x, estimate_x0(model, x, t, z, alpha_bar), alpha_bar, alpha_bar_to)
+
+
+def _signal_and_sigma(x: Tensor, alpha_bar: float) -> tuple[Tensor, Tensor]:
+    return torch.tensor(alpha_bar**0.5, dtype=x.dtype), torch.tensor((1 - alpha_bar) ** 0.5, dtype=x.dtype)

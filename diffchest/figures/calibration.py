@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from diffchest import paths
 from diffchest.disease_free import normal_finding
@@ -34,12 +35,13 @@ def draw(params: Params) -> Figure:
         axes.set_title(wrapped(finding, 24, 1), loc="left")
     for axes in grid[len(findings) :]:
         axes.set_axis_off()
-    names = [
-        name for model, name in ((reference, reference), ("diffchest", "DiffChest")) if model in set(table["model"])
+    markers = [
+        Line2D([], [], color=colour, marker=marker, ms=3, lw=0.9, label=name)
+        for model, name, colour, marker in (("diffchest", "DiffChest", BLUE, "o"), (reference, reference, ORANGE, "D"))
+        if model in set(table["model"])
     ]
     figure.legend(
-        grid[0].containers[::-1],
-        names[::-1],
+        handles=markers,
         title="each point a tenth of the radiographs, by probability, with the interval of its share; "
         "in the panels: Brier skill, slope",
         title_fontsize=7,

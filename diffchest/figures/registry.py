@@ -23,6 +23,7 @@ from diffchest.figures import (
     pretrain_progress,
     reader_agreement,
     reconstructions,
+    reliance,
     study_flow,
     subgroups,
     teaser,
@@ -46,6 +47,7 @@ FIGURES: dict[str, Callable[[Params], Figure]] = {
     "counterfactual_grid": counterfactual_grid.draw,
     "confounder_matrix": confounder_matrix.draw,
     "confounder_examples": confounder_examples.draw,
+    "reliance": reliance.draw,
     "reader_agreement": reader_agreement.draw,
     "teaser": teaser.draw,
 }

@@ -99,14 +99,14 @@ def key_numbers(metrics: Mapping[str, Any], params: Params) -> list[tuple[str, s
     reference = params.reference
     ours = ("evaluate", "diffchest")
     find = _Finder(metrics)
-    findings = find(*ours, "findings", ".0f")
+    compared = find("compare", "findings", ".0f")
     better = find("compare", "wins", ".0f")
     candidates = [
         (find(*ours, "macro_auc", ".3f"), "mean AUC, all findings", find.interval("macro_auc")),
         (find(*ours, "drawn_macro_auc", ".3f"), "mean AUC, drawn findings", find.interval("drawn_macro_auc")),
         (find(*ours, "not_drawn_macro_auc", ".3f"), "mean AUC, findings not drawn", "negative controls"),
-        (find("evaluate", reference, "macro_auc", ".3f"), f"mean AUC of {reference}", "reference model"),
-        (better and f"{better} of {findings}", f"findings better than {reference}", ""),
+        (find("evaluate", reference, "macro_auc", ".3f"), f"mean AUC of {reference}", "reference, findings it scores"),
+        (better and f"{better} of {compared}", f"findings better than {reference}", ""),
         (find("confounders", "precision", ".2f"), "precision of the audit", "against planted pairs"),
         (find("confounders", "recall", ".2f"), "recall of the audit", "against planted pairs"),
         (find("confounders", "flagged", ",.0f"), "pairs flagged by the audit", ""),

@@ -115,6 +115,16 @@ SECTIONS = [
         ],
     ),
     Section(
+        "Do the confounders matter?",
+        "A head that reads the confounder in place of the finding keeps its AUC over all radiographs and loses it "
+        "among those without. A finding collapses when at most half of what its AUC is above chance is left.",
+        [Item("reliance", "AUC with and without the confounder, the largest drops first.")],
+        [
+            Item("reliance", "Every pair that the audit flags or the labels point to; drop: AUC of all less without."),
+            Item("published_cooccurrence", "Readers of the paper's table 1 beside the physicians' labels."),
+        ],
+    ),
+    Section(
         "Reader study",
         "Readers say for each test radiograph of a diagnosis whether the named confounder is there.",
         [Item("reader_agreement", "Pairwise agreement and Fleiss' kappa (paper: extended data figures 4, 5).")],
@@ -151,6 +161,7 @@ STAGES = [
     "data_efficiency",
     "explain",
     "confounders",
+    "reliance",
     "reader_study",
 ]
 
