@@ -30,6 +30,7 @@ GAP_COLUMNS = [
     *("model", "measure", "attribute", "finding", "lowest", "highest", "gap", "low", "high"),
     *("p_value", "p_holm", "p_bh"),
 ]
+SKEWEST = 2.0  # beyond it the approximation of the Pearson distribution fails
 DRAWS = 100_000  # of the normal approximation: the smallest p-value is 1e-5
 
 
@@ -241,8 +242,11 @@ def range_p_value(values: np.ndarray, errors: np.ndarray, skewness: np.ndarray, 
     errors, skewness [G]: standard error and skewness of each estimate *if* all groups are alike, from the whole test
     set. Those of the redraws of a small group will not do: where its few positives happen to rank first they are near
     0, and every gap seems certain. Estimates count as independent, which errs on the safe side where groups share
-    patients, and as of the Pearson type III distribution: an AUC near 1 can fall much farther than it can rise.
+    patients, and as of the Pearson type III distribution: an AUC near 1 can fall much farther than it can rise. NaN for
+    a skewness beyond `SKEWEST`, where one radiograph out of order decides.
     """
+    if not (np.abs(skewness) <= SKEWEST).all():
+        return float("nan")
     normal = _normal(len(values), seed)
     s = np.where(np.abs(skewness) < 1e-6, 1e-6, skewness)[:, None]
     skewed = 2 / s * (np.maximum(1 + s / 6 * (normal - s / 6), 0) ** 3 - 1)  # Wilson & Hilferty 1931
@@ -267,5 +271,5 @@ def subgroup_metrics(table: pd.DataFrame, gaps: pd.DataFrame, *, alpha: float = 
         metrics[str(attribute)] = {"findings": len(wide), "macro_auc": means}
         for measure, own in gaps[gaps["attribute"] == attribute].groupby("measure"):
             significant = {f"significant_{name}": int((own[f"p_{name}"] < alpha).sum()) for name in ("holm", "bh")}
-            metrics[str(attribute)][f"{measure}_gaps"] = {"tested": len(own), **significant}
+            metrics[str(attribute)][f"{measure}_gaps"] = {"tested": int(own["p_value"].notna().sum()), **significant}
     return metrics

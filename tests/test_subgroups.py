@@ -128,6 +128,19 @@ def test_p_of_a_skewed_estimate_is_that_of_the_pearson_distribution(skewness):
         assert p == pytest.approx(expected, rel=0.1, abs=1e-3)
 
 
+def test_no_p_where_one_radiograph_decides():
+    """Nearly all positives rank first: which group has the one that does not is chance."""
+    y = np.tile([1.0, 0.0, 0.0, 0.0], 100)
+    scores = pd.DataFrame({"effusion": y + np.arange(400) * 1e-4})
+    scores.loc[0, "effusion"] = -1.0
+    about = pd.DataFrame({"sex": np.where(np.arange(400) < 80, "F", "M")})
+    params = PARAMS.model_copy(update={"attributes": ["sex"]})
+    test = TestSet(pd.DataFrame({"effusion": y}), np.arange(400))
+    table, gaps = subgroup_tables(test, scores, about, model="m", params=params, bootstrap=BOOTSTRAP)
+    assert gaps.loc[gaps["measure"] == "auc", "p_value"].isna().all()
+    assert subgroup_metrics(table, gaps)["sex"]["auc_gaps"]["tested"] == 0
+
+
 @pytest.mark.parametrize(
     ("separation", "small", "images"),
     [(1.0, 0.33, 2), (2.9, 0.05, 1), (2.5, 0.05, 2)],  # AUC 0.76, 0.98 and about 0.94
@@ -146,7 +159,8 @@ def test_equal_groups_seldom_differ_significantly(separation, small, images):
     test, scored = TestSet(pd.DataFrame(y, columns=names), patient), pd.DataFrame(scores, columns=names)
     _, gaps = subgroup_tables(test, scored, about, model="m", params=params, bootstrap=BOOTSTRAP)
     for measure, p in gaps.groupby("measure")["p_value"]:
-        assert len(p) > 250
+        p = p.dropna()
+        assert len(p) > 200
         assert (p < 0.05).mean() < 0.09, measure
         assert (p < 0.01).mean() < 0.03, measure
         assert (p < 0.2).mean() > 0.05, measure  # and not never

@@ -22,7 +22,7 @@ def draw(params: Params) -> Figure:
     for column in range(columns):
         show_picture(grid[0, column], explained.original[column])
         error = abs(explained.reconstruction[column].astype(float) - explained.original[column]).mean() / 255
-        show_picture(grid[1, column], explained.reconstruction[column], f"mean absolute error {error:.3f}")
+        show_picture(grid[1, column], explained.reconstruction[column], f"mean absolute error {error:.4f}")
         show_code(grid[2, column], explained.x_T[column])
     for axes, name in zip(grid[:, 0], ("original", "reconstruction", "$x_T$"), strict=True):
         axes.set_ylabel(name, fontsize=7)
