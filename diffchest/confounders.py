@@ -107,7 +107,7 @@ def audit(responses: Responses, head: Head, finetune: np.ndarray, settings: Conf
     * p_value: paired one-sided t test over patients that B's logit rises more than under random moves; p_adjusted:
       Benjamini-Hochberg over all pairs
     * flagged: p_adjusted <= `false_discovery_rate`, effect > random_limit, and in the moved pictures B has at least
-      probability `planted_cooccurrence` and `planted_lift` times its mean among the fine-tuning radiographs
+      probability `flagged.probability` and `flagged.lift` times its mean among the fine-tuning radiographs
     """
     rows = counterfactual.target_rows(head, responses.findings)
     logits = head.logits(finetune)[:, rows].astype(np.float64)
@@ -120,8 +120,8 @@ def audit(responses: Responses, head: Head, finetune: np.ndarray, settings: Conf
     table["flagged"] = (
         (table["p_adjusted"] <= settings.false_discovery_rate)
         & (table["effect"] > table["random_limit"])
-        & (table["probability"] >= settings.planted_cooccurrence)
-        & (lift >= settings.planted_lift)
+        & (table["probability"] >= settings.flagged.probability)
+        & (lift >= settings.flagged.lift)
     )
     return table
 

@@ -400,6 +400,20 @@ class ExplainParams(Section):
     seed: Seed
 
 
+class PlantedParams(Section):
+    """`confounders.planted`: what makes B go with A in the labels, whatever the pictures say."""
+
+    lift: PositiveFloat
+    cooccurrence: Fraction
+
+
+class FlaggedParams(Section):
+    """`confounders.flagged`: what makes B appear with A in the pictures, whatever the labels say."""
+
+    lift: PositiveFloat
+    probability: Fraction
+
+
 class ConfoundersParams(Section):
     """`confounders`: the audit."""
 
@@ -408,8 +422,8 @@ class ConfoundersParams(Section):
     encode_steps: PositiveInt
     decode_steps: PositiveInt
     false_discovery_rate: Annotated[float, Field(gt=0.0, lt=1.0)]
-    planted_lift: PositiveFloat
-    planted_cooccurrence: Fraction
+    planted: PlantedParams
+    flagged: FlaggedParams
     seed: Seed
 
 

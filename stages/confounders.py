@@ -72,7 +72,7 @@ def main() -> None:
     training = pd.concat([labels["pretrain"], labels["finetune"]])[findings]
     counts = count_pairs(training)
     write_table(paths.table("label_cooccurrence"), counts)
-    bounds = {"lift": settings.planted_lift, "cooccurrence": settings.planted_cooccurrence}
+    bounds = settings.planted.model_dump()
     table = with_witness(table, counts, kinds=KIND, **bounds)
     planted = planted_pairs(training, [name for name in findings if name in drawn], **bounds)
     table = with_planted(table, planted)

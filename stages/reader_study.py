@@ -53,10 +53,7 @@ def _planted_questions(params: Params, training: pd.DataFrame) -> pd.DataFrame:
     """Diagnosis, kind and confounder of the planted pairs; none where the radiographs are real."""
     if not params.on_phantoms:
         return pd.DataFrame(columns=QUESTION)
-    bounds = params.confounders
-    planted = planted_pairs(
-        _labels(params, training), DRAWN, lift=bounds.planted_lift, cooccurrence=bounds.planted_cooccurrence
-    )
+    planted = planted_pairs(_labels(params, training), DRAWN, **params.confounders.planted.model_dump())
     return strongest_confounders(planted, KIND)
 
 

@@ -24,8 +24,7 @@ def main() -> None:
         pd.read_csv(paths.table("confounders")),
         pd.read_csv(paths.table("label_cooccurrence")),
         kinds=KIND,
-        lift=settings.planted_lift,
-        cooccurrence=settings.planted_cooccurrence,
+        **settings.planted.model_dump(),
     )
     table = reliance_table(
         pairs,

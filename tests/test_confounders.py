@@ -15,7 +15,7 @@ from sklearn.metrics import average_precision_score
 from diffchest.audit_quality import audit_metrics, with_planted, with_witness
 from diffchest.confounders import Responses, audit, evaluated_findings, respond
 from diffchest.errors import DataError
-from diffchest.params import ConfoundersParams, ExplainParams
+from diffchest.params import ConfoundersParams, ExplainParams, FlaggedParams, PlantedParams
 from tests.toy_autoencoder import DIMENSIONS, LinearAutoencoder, toy_head, toy_radiographs
 
 FINDINGS = [f"finding {row}" for row in range(5)]
@@ -36,7 +36,7 @@ EXPLAIN = ExplainParams(
 )  # fmt: skip
 SETTINGS = ConfoundersParams(
     images=6, random_directions=4, encode_steps=4, decode_steps=4, false_discovery_rate=0.05,
-    planted_lift=2.0, planted_cooccurrence=0.1, seed=0,
+    planted=PlantedParams(lift=2.0, cooccurrence=0.1), flagged=FlaggedParams(lift=2.0, probability=0.1), seed=0,
 )  # fmt: skip
 
 
@@ -54,8 +54,8 @@ def finetune_latents(head, seed=7):
     return (np.random.default_rng(seed).standard_normal((300, DIMENSIONS)) * head.sd + head.mean).astype(np.float32)
 
 
-def replace_bounds(*, lift=0.0, cooccurrence=0.0):
-    return SETTINGS.model_copy(update={"planted_lift": lift, "planted_cooccurrence": cooccurrence})
+def replace_bounds(*, lift=0.0, probability=0.0):
+    return SETTINGS.model_copy(update={"flagged": SETTINGS.flagged.model_copy(update={"lift": lift, "probability": probability})})
 
 
 def axis_head():
@@ -97,7 +97,7 @@ def test_what_the_decoder_adds_is_found_and_flagged():
     assert strongest["probability"] == pytest.approx(moved)
     assert strongest["probability_rise"] == pytest.approx(moved - expit(responses.reconstruction[:, 1]).mean())
     assert not audit(responses, head, finetune, replace_bounds(lift=10.0))["flagged"].any()
-    assert not audit(responses, head, finetune, replace_bounds(cooccurrence=1.0))["flagged"].any()
+    assert not audit(responses, head, finetune, replace_bounds(probability=1.0))["flagged"].any()
 
 
 def test_audit_is_a_paired_one_sided_t_test_with_its_interval():
