@@ -42,7 +42,7 @@ def rivals(table: pd.DataFrame, counts: pd.DataFrame) -> dict[str, np.ndarray]:
 def audit_metrics(table: pd.DataFrame, rivals: Mapping[str, np.ndarray], *, drawn: set[str]) -> dict:
     """Precision, recall and average precision of the audit among the pairs of drawn findings, where truth is known.
 
-    table: one row per pair with `probability_rise` (the ranking), `flagged` and `planted`; rivals: other scores of the
+    table: one row per pair with `prevalence_rise` (the ranking), `flagged` and `planted`; rivals: other scores of the
     same rows, by name. Precision and recall of a rival are those of its best pairs, as many as the audit flags. Without
     a planted pair all are NaN.
     """
@@ -55,7 +55,7 @@ def audit_metrics(table: pd.DataFrame, rivals: Mapping[str, np.ndarray], *, draw
         "drawn_pairs": int(known.sum()),
         "drawn_flagged": int(flagged.sum()),
         "planted": int(truth.sum()),
-        **_scores(truth, flagged, table["probability_rise"].to_numpy()[known]),
+        **_scores(truth, flagged, table["prevalence_rise"].to_numpy()[known]),
         "rivals": {
             name: _scores(truth, _best(score[known], int(flagged.sum())), score[known])
             for name, score in rivals.items()

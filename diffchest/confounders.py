@@ -19,7 +19,7 @@ from diffchest.disease_free import normal_finding
 from diffchest.errors import DataError
 from diffchest.head import Head
 from diffchest.model.autoencoder import DiffusionAutoencoder
-from diffchest.params import ConfoundersParams, ExplainParams
+from diffchest.params import ConfoundersParams, SolverName
 from diffchest.processes import ALONE, Processes
 from diffchest.stats import adjust
 
@@ -46,26 +46,32 @@ def respond(
     *,
     targets: Sequence[str],
     findings: Sequence[str],
-    covariance: np.ndarray,
-    explain: ExplainParams,
+    finetune: np.ndarray,
+    solver: SolverName,
     settings: ConfoundersParams,
     runs: Path,
     processes: Processes = ALONE,
 ) -> tuple[Responses, np.ndarray, np.ndarray] | None:
     """Move radiographs (uint8 [P, H, W]) towards every target and in random directions, decode and encode again.
 
-    covariance: see `counterfactual.edit_latents`; runs, processes: see `counterfactual.draw`. Returns the logits, the
-    reconstructions [P, H, W] and the pictures moved towards each target [P, T, H, W], both uint8; None in all
-    processes but the first.
+    finetune: latents of the fine-tuning radiographs, unnormalised [N, d]; runs, processes: see `counterfactual.draw`.
+    Returns the logits, the reconstructions [P, H, W] and the pictures moved towards each target [P, T, H, W], both
+    uint8; None in all processes but the first.
     """
     z = counterfactual.encode_latents(model, pixels)  # of all in every process: random moves have their mean length
-    edit = explain.edit
-    towards = counterfactual.edit_latents(z, head, targets, edit=edit, step=explain.step, covariance=covariance)
-    euclidean = float(np.linalg.norm((towards - z[:, None]) / head.sd, axis=2).mean())
+    covariance = counterfactual.latent_covariance(finetune, head)
+    if settings.edit == "typical":
+        geometry = "plausible"  # the latents' own: Mahalanobis
+        difference = typical_difference(finetune, head, targets)
+        towards = counterfactual.move_latents(z, head, settings.step * difference[None])
+    else:
+        geometry = settings.edit
+        towards = counterfactual.edit_latents(z, head, targets, edit=geometry, step=settings.step, covariance=covariance)
+    metric = covariance if geometry == "plausible" else np.eye(len(covariance))
     moves = counterfactual.random_moves(
         settings.random_directions,
-        length=explain.step if edit == "plausible" else euclidean,
-        edit=edit,
+        length=_mean_length((towards - z[:, None]) / head.sd, metric),
+        edit=geometry,
         covariance=covariance,
         seed=settings.seed,
     )
@@ -74,10 +80,10 @@ def respond(
         model,
         pixels,
         np.concatenate([z[:, None], towards, elsewhere], axis=1),
-        solver=explain.solver,
+        solver=solver,
         encode_steps=settings.encode_steps,
         decode_steps=settings.decode_steps,
-        content=[vars(head), list(targets), covariance, explain.model_dump(), settings.model_dump()],
+        content=[vars(head), list(targets), finetune, settings.model_dump()],
         runs=runs,
         processes=processes,
     )
@@ -91,6 +97,26 @@ def respond(
     return responses, pictures[:, 0], pictures[:, 1:stop]
 
 
+def typical_difference(finetune: np.ndarray, head: Head, targets: Sequence[str]) -> np.ndarray:
+    """How radiographs that the head calls each target differ from the others, in the head's standardised space: [T, d].
+
+    The difference of two means over the fine-tuning latents (unnormalised [N, d]): one weighted by the head's
+    probability p of the target, one by 1 - p. No label is used. It equals Cov(z, p) / (m (1 - m)), with m the mean of
+    p: the activation pattern of the head's output (Haufe et al. 2014), in the unit "from not A to A".
+    """
+    rows = counterfactual.target_rows(head, targets)
+    z = ((finetune - head.mean) / head.sd).astype(np.float64)
+    called = expit(head.logits(finetune)[:, rows].astype(np.float64))
+    others = 1.0 - called
+    return (called.T @ z) / called.sum(axis=0)[:, None] - (others.T @ z) / others.sum(axis=0)[:, None]
+
+
+def _mean_length(moves: np.ndarray, covariance: np.ndarray) -> float:
+    """Mean Mahalanobis length of moves [P, T, d]."""
+    precision = np.linalg.pinv(covariance, hermitian=True)
+    return float(np.sqrt(np.einsum("ptd,de,pte->pt", moves, precision, moves)).mean())
+
+
 def audit(responses: Responses, head: Head, finetune: np.ndarray, settings: ConfoundersParams) -> pd.DataFrame:
     """Effect of moving towards each target A on every other finding B, tested over patients.
 
@@ -98,62 +124,111 @@ def audit(responses: Responses, head: Head, finetune: np.ndarray, settings: Conf
 
     * effect, low, high: mean change of B's logit and its 95 % t interval over patients, in standard deviations of that
       logit among the fine-tuning radiographs
-    * probability, probability_rise: the head's mean probability of B in the moved pictures, and how much that is above
-      the reconstructions; what pairs are ranked by
+    * mutual_effect: the mean of A's effect on B and B's on A; `effect` where B is not a target
+    * prevalence, prevalence_rise: the fraction of radiographs that would have B if each were moved as far towards A, and
+      how much that is above the fraction without a move; what pairs are ranked by. See `_prevalence`
+    * probability, probability_rise: the head's mean probability of B in the moved pictures themselves, and how much
+      that is above the reconstructions
     * direct_effect: what A's own change implies through the angle of the two weight vectors alone,
       (change of A) (w_A . w_B) / |w_A|^2; `excess` = effect - direct_effect is what only the picture shows
     * random_effect: the mean over random moves; random_limit: the largest mean change, up or down, under any of them
     * head_correlation: cosine of the two weight vectors
-    * p_value: paired one-sided t test over patients that B's logit rises more than under random moves; p_adjusted:
-      Benjamini-Hochberg over all pairs
-    * flagged: p_adjusted <= `false_discovery_rate`, effect > random_limit, and in the moved pictures B has at least
-      probability `flagged.probability` and `flagged.lift` times its mean among the fine-tuning radiographs
+    * p_value: the larger p of two paired one-sided t tests over patients: that B's logit rises more than under random
+      moves, and that its excess does; p_adjusted: Benjamini-Hochberg over all pairs
+    * flagged: p_adjusted <= `false_discovery_rate`, effect > random_limit, and `prevalence` is at least
+      `flagged.prevalence`, and at least `flagged.lift` times what it is without a move
+
+    Why not rank by `probability_rise`: it asks whether B appears in one disease-free radiograph and its neighbours. A B
+    that the head separates widely (a pleural effusion: a logit of -8 or +2) may become twice as frequent with A, and its
+    mean logit then moves by too little to show in any of them; a B that the head separates badly shows at once. Why
+    mutual: occurring together has no direction, and what a picture adds to one effect by chance, such as a line that the
+    encoder takes for another, it seldom adds to both.
     """
     rows = counterfactual.target_rows(head, responses.findings)
     logits = head.logits(finetune)[:, rows].astype(np.float64)
-    spread, usual = logits.std(axis=0), expit(logits).mean(axis=0)
+    mean, spread = logits.mean(axis=0), logits.std(axis=0)
     weight = head.weight[rows].astype(np.float64)
-    blocks = [_audit_target(responses, row, weight, spread) for row in range(len(responses.targets))]
+    still = responses.reconstruction
+    change = (responses.moved - still[:, None]) / spread
+    random = (responses.random - still[:, None]) / spread
+    mutual = _mutual(change.mean(axis=0), [responses.findings.index(target) for target in responses.targets])
+    usual, prevalence = _prevalence(mean, spread), _prevalence(mean + mutual * spread, spread)
+    blocks = []
+    for row, target in enumerate(responses.targets):
+        own = responses.findings.index(target)
+        block = pd.DataFrame({"target": target, "confounder": responses.findings})
+        block = block.assign(
+            **_effects(change[:, row], random, own=own, weight=weight, spread=spread),
+            mutual_effect=mutual[row],
+            prevalence=prevalence[row],
+            prevalence_rise=prevalence[row] - usual,
+            prevalence_lift=prevalence[row] / usual,
+            probability=expit(responses.moved[:, row]).mean(axis=0),
+            probability_rise=(expit(responses.moved[:, row]) - expit(still)).mean(axis=0),
+        )
+        blocks.append(block.drop(index=own).sort_values("prevalence_rise", ascending=False, kind="stable"))
     table = pd.concat(blocks, ignore_index=True)
     table["p_adjusted"] = adjust(table["p_value"].to_numpy(), method="bh")
-    lift = table["probability"] / table["confounder"].map(dict(zip(responses.findings, usual, strict=True)))
     table["flagged"] = (
         (table["p_adjusted"] <= settings.false_discovery_rate)
         & (table["effect"] > table["random_limit"])
-        & (table["probability"] >= settings.flagged.probability)
-        & (lift >= settings.flagged.lift)
+        & (table["prevalence"] >= settings.flagged.prevalence)
+        & (table["prevalence_lift"] >= settings.flagged.lift)
     )
     return table
 
 
-def _audit_target(responses: Responses, row: int, weight: np.ndarray, spread: np.ndarray) -> pd.DataFrame:
-    """The pairs of target number `row`; weight [F, d] and spread [F] of the findings' logits."""
-    moved, still = responses.moved[:, row], responses.reconstruction
-    change, random = (moved - still) / spread, (responses.random - still[:, None]) / spread
-    test: Any = stats.ttest_1samp(change - random.mean(axis=1), 0.0, axis=0, alternative="greater")
-    interval = stats.ttest_1samp(change, 0.0, axis=0).confidence_interval(0.95)
-    own = responses.findings.index(responses.targets[row])
+def _effects(
+    change: np.ndarray, random: np.ndarray, *, own: int, weight: np.ndarray, spread: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Columns of `audit` for one target, finding number `own`.
+
+    change [P, F] under its move and random [P, R, F] under random moves, in standard deviations `spread` [F] of each
+    finding's logit; weight [F, d] of the findings.
+    """
     overlap = weight @ weight[own]
-    direct = change[:, own].mean() * spread[own] * overlap / overlap[own] / spread
-    effect, probability = change.mean(axis=0), expit(moved).mean(axis=0)
-    table = pd.DataFrame(
-        {
-            "target": responses.targets[row],
-            "confounder": responses.findings,
-            "effect": effect,
-            "low": interval.low,
-            "high": interval.high,
-            "probability": probability,
-            "probability_rise": probability - expit(still).mean(axis=0),
-            "direct_effect": direct,
-            "excess": effect - direct,
-            "random_effect": random.mean(axis=(0, 1)),
-            "random_limit": np.abs(random.mean(axis=0)).max(axis=0),
-            "head_correlation": overlap / np.sqrt(overlap[own] * np.square(weight).sum(axis=1)),
-            "p_value": np.nan_to_num(test.pvalue, nan=1.0),  # no change in any patient
-        }
-    )
-    return table.drop(index=own).sort_values("probability_rise", ascending=False, kind="stable")
+    per_own = overlap / overlap[own] * spread[own] / spread  # of B through the weights alone, for a change of A by 1 SD
+    chance = random.mean(axis=1)
+    excess, excess_chance = change - change[:, [own]] * per_own, chance - chance[:, [own]] * per_own
+    p_values = [
+        np.nan_to_num(_paired_greater(observed, by_chance), nan=1.0)  # NaN: no change in any patient
+        for observed, by_chance in ((change, chance), (excess, excess_chance))
+    ]
+    interval = stats.ttest_1samp(change, 0.0, axis=0).confidence_interval(0.95)
+    effect = change.mean(axis=0)
+    return {
+        "effect": effect,
+        "low": interval.low,
+        "high": interval.high,
+        "direct_effect": effect[own] * per_own,
+        "excess": excess.mean(axis=0),
+        "random_effect": random.mean(axis=(0, 1)),
+        "random_limit": np.abs(random.mean(axis=0)).max(axis=0),
+        "head_correlation": overlap / np.sqrt(overlap[own] * np.square(weight).sum(axis=1)),
+        "p_value": np.maximum(*p_values),
+    }
+
+
+def _paired_greater(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """One-sided p [F] of a paired t test over patients that `first` [P, F] is above `second`."""
+    test: Any = stats.ttest_rel(first, second, axis=0, alternative="greater")
+    return test.pvalue
+
+
+def _mutual(effect: np.ndarray, own: list[int]) -> np.ndarray:
+    """Mean of both directions of the effects [T, F] of T targets, findings number `own`; others stay as they are."""
+    mutual = effect.copy()
+    mutual[:, own] = (effect[:, own] + effect[:, own].T) / 2
+    return mutual
+
+
+def _prevalence(mean: np.ndarray, spread: np.ndarray) -> np.ndarray:
+    """Mean probability of findings whose logits are normal with that mean and standard deviation among radiographs.
+
+    The average of the logistic function over a normal, by the closed form of Zeger, Liang and Albert (1988).
+    """
+    attenuation = 16 * np.sqrt(3) / (15 * np.pi)
+    return expit(mean / np.sqrt(1 + (attenuation * spread) ** 2))
 
 
 def evaluated_findings(labels: pd.DataFrame, head: Head, *, positives_above: int) -> list[str]:

@@ -411,13 +411,15 @@ class FlaggedParams(Section):
     """`confounders.flagged`: what makes B appear with A in the pictures, whatever the labels say."""
 
     lift: PositiveFloat
-    probability: Fraction
+    prevalence: Fraction
 
 
 class ConfoundersParams(Section):
     """`confounders`: the audit."""
 
     images: Annotated[int, Field(ge=2)]
+    edit: Literal["typical", "plausible", "eq4", "eq5", "unit"]
+    step: PositiveFloat
     random_directions: Annotated[int, Field(ge=2)]
     encode_steps: PositiveInt
     decode_steps: PositiveInt

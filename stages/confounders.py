@@ -10,7 +10,7 @@ from diffchest.cohorts.labels import load_labels
 from diffchest.cohorts.schema import read_manifest
 from diffchest.confounders import audit, effect_matrix, evaluated_findings, respond, save_examples
 from diffchest.cooccurrence import count_pairs, planted_pairs
-from diffchest.counterfactual import check_same_model, latent_covariance
+from diffchest.counterfactual import check_same_model
 from diffchest.device import set_up
 from diffchest.disease_free import choose_disease_free
 from diffchest.head import Head
@@ -55,8 +55,8 @@ def main() -> None:
             ImageStore(paths.IMAGES).read(image_ids),
             targets=targets,
             findings=findings,
-            covariance=latent_covariance(finetune, head),
-            explain=params.explain,
+            finetune=finetune,
+            solver=params.explain.solver,
             settings=settings,
             runs=runs,
             processes=processes,

@@ -15,7 +15,7 @@ from sklearn.metrics import average_precision_score
 from diffchest.audit_quality import audit_metrics, with_planted, with_witness
 from diffchest.confounders import Responses, audit, evaluated_findings, respond
 from diffchest.errors import DataError
-from diffchest.params import ConfoundersParams, ExplainParams, FlaggedParams, PlantedParams
+from diffchest.params import ConfoundersParams, FlaggedParams, PlantedParams
 from tests.toy_autoencoder import DIMENSIONS, LinearAutoencoder, toy_head, toy_radiographs
 
 FINDINGS = [f"finding {row}" for row in range(5)]
@@ -30,21 +30,17 @@ class ConfoundedAutoencoder(LinearAutoencoder):
         return super().predict(x_t, t, drawn)
 
 
-EXPLAIN = ExplainParams(
-    targets=["finding 0"], image_ids=[], patients=1, edit="unit", step=0.2, solver="ddim",
-    encode_steps=4, decode_steps=4, reconstructions=1, seed=0,
-)  # fmt: skip
 SETTINGS = ConfoundersParams(
-    images=6, random_directions=4, encode_steps=4, decode_steps=4, false_discovery_rate=0.05,
-    planted=PlantedParams(lift=2.0, cooccurrence=0.1), flagged=FlaggedParams(lift=2.0, probability=0.1), seed=0,
+    images=6, edit="unit", step=0.2, random_directions=4, encode_steps=4, decode_steps=4, false_discovery_rate=0.05,
+    planted=PlantedParams(lift=2.0, cooccurrence=0.1), flagged=FlaggedParams(lift=2.0, prevalence=0.1), seed=0,
 )  # fmt: skip
 
 
-def run(model, head, findings):
+def run(model, head, findings, settings=SETTINGS):
     with TemporaryDirectory() as runs:
         responded = respond(
             model, head, toy_radiographs(6), targets=findings[:2], findings=findings,
-            covariance=np.eye(DIMENSIONS), explain=EXPLAIN, settings=SETTINGS, runs=Path(runs),
+            finetune=finetune_latents(head), solver="ddim", settings=settings, runs=Path(runs),
         )  # fmt: skip
     assert responded is not None
     return responded[0]

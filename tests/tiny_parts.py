@@ -46,7 +46,7 @@ def main(folder: Path) -> None:
     head, _ = fit_head(z, findings, patients, params=params.probe, findings=FINDINGS)
     steps = {"encode_steps": 4, "decode_steps": 4}
     explain = params.explain.model_copy(update={**steps, "edit": "eq4", "step": 20.0, "targets": FINDINGS[:2]})
-    audit = params.confounders.model_copy(update={**steps, "random_directions": 2})
+    audit = params.confounders.model_copy(update={**steps, "edit": "unit", "step": 20.0, "random_directions": 2})
     batches, solver = [], counterfactual.SOLVERS[explain.solver]
     with launched() as processes:
 
@@ -63,7 +63,7 @@ def main(folder: Path) -> None:
         reconstruction = reconstruction_table(model, ids, pixels, explain, **where)
         responded = respond(
             model, head, pixels, targets=FINDINGS[:2], findings=FINDINGS, settings=audit,
-            explain=explain.model_copy(update={"edit": "unit"}), **options,
+            finetune=z, solver=explain.solver, **where,
         )  # fmt: skip
         (folder / f"batches_{processes.rank}").write_text(str(len(batches)))
     results = (encoded, explained, reconstruction, responded)
