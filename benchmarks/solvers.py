@@ -82,10 +82,9 @@ class Setting:
 
     def moved(self, findings: list[str]) -> np.ndarray:
         """Latents [N, T, d] moved towards `findings` as the explain stage moves them."""
-        explain = self.params.explain
         return counterfactual.edit_latents(
-            self.z, self.head, findings, edit=explain.edit, step=explain.step, covariance=self.covariance
-        )
+            self.z, self.head, findings, self.params.explain, covariance=self.covariance
+        )[0]
 
 
 @torch.inference_mode()

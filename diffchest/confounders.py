@@ -54,18 +54,18 @@ def respond(
 ) -> tuple[Responses, np.ndarray, np.ndarray] | None:
     """Move radiographs (uint8 [P, H, W]) towards every target and in random directions, decode and encode again.
 
-    covariance: see `counterfactual.edit_latents`; runs, processes: see `counterfactual.draw`. Returns the logits, the
+    covariance: see `counterfactual.edit_moves`; runs, processes: see `counterfactual.draw`. Returns the logits, the
     reconstructions [P, H, W] and the pictures moved towards each target [P, T, H, W], both uint8; None in all
     processes but the first.
     """
     z = counterfactual.encode_latents(model, pixels)  # of all in every process: random moves have their mean length
-    edit = explain.edit
-    towards = counterfactual.edit_latents(z, head, targets, edit=edit, step=explain.step, covariance=covariance)
+    explain = explain.model_copy(update={"towards": "presence"})
+    towards, steps = counterfactual.edit_latents(z, head, targets, explain, covariance=covariance)
     euclidean = float(np.linalg.norm((towards - z[:, None]) / head.sd, axis=2).mean())
     moves = counterfactual.random_moves(
         settings.random_directions,
-        length=explain.step if edit == "plausible" else euclidean,
-        edit=edit,
+        length=float(steps.mean()) if explain.edit == "plausible" else euclidean,
+        edit=explain.edit,
         covariance=covariance,
         seed=settings.seed,
     )

@@ -391,8 +391,11 @@ class ExplainParams(Section):
     targets: Annotated[list[str], Field(min_length=1)]
     image_ids: list[str]
     patients: PositiveInt
+    radiographs: Annotated[int, Field(ge=2)]
+    towards: Literal["presence", "absence"]
     edit: Literal["plausible", "eq4", "eq5", "unit"]
     step: PositiveFloat
+    to_probability: Annotated[float, Field(gt=0.0, lt=1.0)] | None
     solver: SolverName
     encode_steps: PositiveInt
     decode_steps: PositiveInt

@@ -15,8 +15,8 @@ from sklearn.metrics import average_precision_score
 from diffchest.audit_quality import audit_metrics, with_planted, with_witness
 from diffchest.confounders import Responses, audit, evaluated_findings, respond
 from diffchest.errors import DataError
-from diffchest.params import ConfoundersParams, ExplainParams
-from tests.toy_autoencoder import DIMENSIONS, LinearAutoencoder, toy_head, toy_radiographs
+from diffchest.params import ConfoundersParams
+from tests.toy_autoencoder import DIMENSIONS, LinearAutoencoder, toy_explain, toy_head, toy_radiographs
 
 FINDINGS = [f"finding {row}" for row in range(5)]
 
@@ -30,10 +30,7 @@ class ConfoundedAutoencoder(LinearAutoencoder):
         return super().predict(x_t, t, drawn)
 
 
-EXPLAIN = ExplainParams(
-    targets=["finding 0"], image_ids=[], patients=1, edit="unit", step=0.2, solver="ddim",
-    encode_steps=4, decode_steps=4, reconstructions=1, seed=0,
-)  # fmt: skip
+EXPLAIN = toy_explain()
 SETTINGS = ConfoundersParams(
     images=6, random_directions=4, encode_steps=4, decode_steps=4, false_discovery_rate=0.05,
     planted_lift=2.0, planted_cooccurrence=0.1, seed=0,

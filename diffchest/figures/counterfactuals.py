@@ -1,8 +1,8 @@
-"""Figure 3: disease-free radiographs moved towards findings, with maps of what changed."""
+"""Figure 3: radiographs moved towards findings (or away from them), with maps of what changed."""
 
 from matplotlib.figure import Figure
 
-from diffchest.figures.explained import read_explained
+from diffchest.figures.explained import describe_move, read_explained
 from diffchest.figures.style import (
     WIDTH,
     difference_bar,
@@ -41,6 +41,8 @@ def draw(params: Params) -> Figure:
         grid[0, 2 + 2 * target].set_title("difference", fontsize=6.5)
     difference_bar(figure, grid, limit, location="bottom", shrink=0.4, aspect=40, pad=0.02)
     figure.supxlabel(
-        "numbers: probability by the head, reconstruction → counterfactual, both encoded again", fontsize=6.5
+        f"{describe_move(params.explain, explained.step)}; numbers: the head's probability, reconstruction → "
+        "counterfactual, both encoded again",
+        fontsize=6.5,
     )
     return figure
