@@ -5,11 +5,12 @@ import math
 from matplotlib.figure import Figure
 
 from diffchest import paths
-from diffchest.figures.explained import describe_move, read_explained
+from diffchest.figures.explained import RE_ENCODED, describe_move, read_explained
 from diffchest.figures.style import (
     WIDTH,
     difference_bar,
     difference_limit,
+    footnote,
     new_figure,
     show_code,
     show_difference,
@@ -31,8 +32,8 @@ def draw(params: Params) -> Figure:
     columns = min(MOST_COLUMNS, max(FEWEST_COLUMNS, math.ceil(cells / ROWS)))
     rows = math.ceil(cells / columns)
     side = min(WIDTH / columns, 36.0)
-    letters = int(side)  # that fit below a picture
-    figure = new_figure("One radiograph moved towards every finding", params, height=28 + rows * (2 * side + 13))
+    letters = int(side / 1.3)  # that fit below a picture
+    figure = new_figure("One radiograph moved towards every finding", params, height=28 + rows * (2 * side + 14))
     grid = figure.subplots(2 * rows, columns, squeeze=False)
     show_picture(grid[0, 0], explained.original[0], "original")
     show_picture(grid[0, 1], explained.reconstruction[0], "reconstruction")
@@ -41,7 +42,7 @@ def draw(params: Params) -> Figure:
     show_code(grid[1, 0], explained.x_T[0], "$x_T$")
     for target, name in enumerate(explained.targets):
         row, column = divmod(target + 2, columns)
-        caption = f"{wrapped(name, letters, lines=2)}\n{explained.score(0, target)}"
+        caption = f"{wrapped(name, letters, lines=3)}\n{explained.score(0, target)}"
         show_picture(grid[2 * row, column], explained.counterfactual[0, target], caption)
         show_difference(grid[2 * row + 1, column], change[target], limit=limit)
     for empty in range(cells, rows * columns):
@@ -49,9 +50,5 @@ def draw(params: Params) -> Figure:
         grid[2 * row, column].set_axis_off()
         grid[2 * row + 1, column].set_axis_off()
     difference_bar(figure, grid, limit, location="bottom", shrink=0.4, aspect=40, pad=0.02)
-    figure.supxlabel(
-        f"{describe_move(params.explain, explained.step)}; numbers: the head's probability, reconstruction → "
-        "counterfactual, both encoded again",
-        fontsize=6.5,
-    )
+    footnote(figure, f"{describe_move(params.explain, explained.step)}; {RE_ENCODED}")
     return figure

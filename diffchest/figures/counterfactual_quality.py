@@ -6,14 +6,14 @@ from matplotlib.figure import Figure
 from diffchest import paths
 from diffchest.explanation_quality import MACRO
 from diffchest.figures.inputs import read_rows
-from diffchest.figures.style import BLUE, INK, LIGHT, new_figure, wrapped
+from diffchest.figures.style import BLUE, INK, LIGHT, footnote, new_figure, wrapped
 from diffchest.params import Params
 
 PANELS = {
-    "reached": "share of the asked\nchange that is seen",
+    "reached": "seen of the\nchange asked for",
     "flipped": "share that\ncross 0.5",
-    "own_change": "change of the\nfinding's logit, SD",
-    "off_target": "of the others',\nmean absolute, SD",
+    "own_change": "change of\nits logit, SD",
+    "off_target": "of the other\nlogits, SD",
     "l1": "L1 to the\noriginal",
     "ssim": "SSIM to the\noriginal",
 }
@@ -38,7 +38,8 @@ def draw(params: Params) -> Figure:
             style = {"color": colour, "marker": marker, "markersize": 3.5, "elinewidth": 1, "linestyle": ""}
             axes.errorbar(value[place], place, xerr=error[:, [place]], **style)
         if measure in FROM_ZERO:
-            axes.set_xlim(left=0)
+            right = axes.get_xlim()[1]
+            axes.set_xlim(-0.05 * right, 1.05 * right)
         axes.set_xlabel(name)
         axes.grid(axis="x", color=LIGHT, linewidth=0.5)
         axes.set_axisbelow(True)
@@ -49,9 +50,9 @@ def draw(params: Params) -> Figure:
     counts = table[table["target"] != MACRO].groupby("target")["n"].max()
     most, least = counts.max(), counts.min()
     number = f"{most}" if most == least else f"{least} to {most}"
-    figure.supxlabel(
+    footnote(
+        figure,
         f"{number} test radiographs for each finding; bars: {params.evaluation.bootstrap.confidence:.0%} intervals "
-        "over patients; diamond: mean of the findings",
-        fontsize=6.5,
+        "over patients; diamond: mean of the findings; SD: of a logit among the fine-tuning radiographs",
     )
     return figure

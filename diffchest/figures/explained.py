@@ -42,6 +42,9 @@ class Explained:
         return scores(self.before[row, target], self.after[row, target])
 
 
+RE_ENCODED = "numbers: the head's probability, reconstruction → counterfactual, both encoded again"
+
+
 def scores(before: float, after: float) -> str:
     """The head's probability in two pictures, for a caption."""
     return f"{before:.2f} → {after:.2f}"

@@ -4,13 +4,14 @@ from matplotlib.figure import Figure
 from scipy.special import expit
 
 from diffchest import paths
-from diffchest.figures.explained import describe_move, scores
+from diffchest.figures.explained import RE_ENCODED, describe_move, scores
 from diffchest.figures.inputs import read_arrays
 from diffchest.figures.style import (
     WIDTH,
     NothingToDrawError,
     difference_bar,
     difference_limit,
+    footnote,
     new_figure,
     show_difference,
     show_picture,
@@ -38,19 +39,15 @@ def draw(params: Params) -> Figure:
         expit(failures[name].astype(float)) for name in ("logit_before", "logit_wanted", "logit_after")
     )
     for column in range(columns):
-        name = wrapped(str(failures["targets"][column]), int(side), lines=3)
+        name = wrapped(str(failures["targets"][column]), int(side / 1.5), lines=4)
         grid[0, column].set_title(name, fontsize=6.5, weight="bold")
         show_picture(grid[0, column], failures["original"][column], f"worst of {failures['number'][column]}")
         found = f"{scores(before[column], after[column])}\n(z: {wanted[column]:.2f})"
         show_picture(grid[1, column], failures["counterfactual"][column], found)
-        reached = f"{failures['reached'][column]:.0%} of the\nchange asked for"
+        reached = f"{failures['reached'][column]:.0%} of the\nchange asked for".replace("-", "−")
         show_difference(grid[2, column], change[column], limit=limit, caption=reached)
     for axes, name in zip(grid[:, 0], ("original", "counterfactual", "difference"), strict=True):
         axes.set_ylabel(name, fontsize=7)
     difference_bar(figure, grid, limit, location="bottom", shrink=0.4, aspect=40, pad=0.02)
-    figure.supxlabel(
-        f"{describe_move(params.explain, failures['step'])}; numbers: the head's probability, reconstruction → "
-        "counterfactual, both encoded again (z: of the moved z itself)",
-        fontsize=6.5,
-    )
+    footnote(figure, f"{describe_move(params.explain, failures['step'])}; {RE_ENCODED} (z: of the moved z itself)")
     return figure

@@ -6,7 +6,7 @@ from scipy.special import expit
 from diffchest import paths
 from diffchest.figures.explained import STEP_UNITS
 from diffchest.figures.inputs import read_arrays
-from diffchest.figures.style import BLUE, WIDTH, NothingToDrawError, new_figure, show_picture, wrapped
+from diffchest.figures.style import BLUE, WIDTH, NothingToDrawError, footnote, new_figure, show_picture, wrapped
 from diffchest.params import Params
 
 TARGETS = 6
@@ -27,15 +27,15 @@ def draw(params: Params) -> Figure:
         for column in range(columns):
             axes, step = grid[row, column], sweep["step"][row, column]
             what = f"score {probability[row, column]:.2f}"
-            caption = f"step {step:.3g}: {what}" if column else f"reconstruction: {what}"
+            caption = f"step {step:.3g}: {what}" if column else f"unmoved: {what}"
             show_picture(axes, sweep["counterfactual"][row, column], caption)
             if sweep["scale"][column] == 1:
                 for spine in axes.spines.values():
                     spine.set(visible=True, color=BLUE, linewidth=1.5)
         grid[row, 0].set_ylabel(wrapped(str(sweep["targets"][row]), 16, lines=3), fontsize=6.5, weight="bold")
-    figure.supxlabel(
+    footnote(
+        figure,
         f"steps in {STEP_UNITS[params.explain.edit]}; score: the head's probability in the picture, encoded again; "
         "framed: the step of the other figures",
-        fontsize=6.5,
     )
     return figure
