@@ -42,7 +42,7 @@ class Explained:
         return scores(self.before[row, target], self.after[row, target])
 
 
-RE_ENCODED = "numbers: the head's probability, reconstruction → counterfactual, both encoded again"
+RE_ENCODED = "numbers: the head's probability, reconstruction → counterfactual, both re-encoded"
 
 
 def scores(before: float, after: float) -> str:

@@ -79,7 +79,7 @@ def notice(title: str, params: Params, reason: str) -> Figure:
 
 def footnote(figure: Figure, text: str) -> None:
     """Say below the figure what its numbers are, in as many lines as it takes."""
-    figure.supxlabel(wrapped(text, 135), fontsize=6.5)
+    figure.supxlabel(wrapped(text, 128), fontsize=6.5)
 
 
 def wrapped(text: str, width: int, lines: int | None = None) -> str:
