@@ -12,11 +12,13 @@ from scipy.special import expit
 from diffchest.counterfactual import newly_clipped
 from diffchest.explanations import Explanation, save_arrays
 from diffchest.params import BootstrapParams
+from diffchest.progress import notice
 from diffchest.similarity import similarity
 from diffchest.stats.bootstrap import percentile_interval
 from diffchest.stats.ratio import bootstrap_ratio
 
 REACHED = 0.9  # of the change of the logit that was asked for: the picture counts as showing it
+SATURATED = 0.03  # of the pixels newly black or white: the step left what the decoder can draw
 MEASURES = ("validity", "flipped", "reached", "own_change", "off_target", "l1", "ssim", "clipped_fraction")
 RECONSTRUCTION = ("mae", "psnr", "ssim")
 MACRO = "(mean of the targets)"
@@ -153,6 +155,16 @@ def quality_table(
         )
         blocks.append(block)
     return pd.concat(blocks, ignore_index=True)
+
+
+def tell_saturated(quality: pd.DataFrame) -> None:
+    """Say for which targets the step drove more than `SATURATED` of the pixels to black or white."""
+    clipped = quality[(quality["measure"] == "clipped_fraction") & (quality["target"] != MACRO)]
+    for row in clipped[clipped["value"] > SATURATED].itertuples():
+        notice(
+            f"{row.target}: the step drives {row.value:.0%} of the pixels to black or white, beyond what the decoder "
+            "can draw; lower explain.step"
+        )
 
 
 def quality_metrics(quality: pd.DataFrame) -> dict[str, float]:

@@ -17,6 +17,7 @@ from diffchest.explanation_quality import (
     counterfactual_table,
     quality_metrics,
     quality_table,
+    tell_saturated,
     worst,
 )
 from diffchest.explanations import Explainer, check_image_ids, choose_radiographs, choose_shown
@@ -81,6 +82,7 @@ def main() -> None:
     patients = manifest.set_index("image_id")["patient_id"]
     quality = quality_table(table, patients, MEASURES, params.evaluation.bootstrap)
     write_table(paths.table("counterfactual_quality"), quality)
+    tell_saturated(quality)
     reconstruction = similarity(originals, reconstructed)
     reconstruction.insert(0, "image_id", sample)
     write_table(paths.table("reconstruction"), reconstruction)

@@ -8,7 +8,14 @@ import pytest
 from scipy.special import expit
 
 from diffchest.errors import DataError
-from diffchest.explanation_quality import MACRO, counterfactual_table, quality_metrics, quality_table, worst
+from diffchest.explanation_quality import (
+    MACRO,
+    counterfactual_table,
+    quality_metrics,
+    quality_table,
+    tell_saturated,
+    worst,
+)
 from diffchest.explanations import SWEEP, Explainer, check_image_ids, choose_radiographs, choose_shown
 from diffchest.params import BootstrapParams
 from tests.toy_autoencoder import LinearAutoencoder, toy_explain, toy_head, toy_radiographs
@@ -131,6 +138,15 @@ def test_a_measure_that_never_applies_is_nan():
     quality = quality_table(table, MANIFEST.set_index("image_id")["patient_id"], ["flipped"], BOOTSTRAP)
     assert quality["n"].tolist() == [0, 0]
     assert quality[["value", "low", "high"]].isna().all(axis=None)
+
+
+def test_a_step_beyond_what_the_decoder_can_draw_is_told(capsys):
+    table = pd.DataFrame({"image_id": ["a", "b"] * 2, "target": ["A", "A", "B", "B"]})
+    table["clipped_fraction"] = [0.2, 0.1, 0.0, 0.06]
+    tell_saturated(quality_table(table, MANIFEST.set_index("image_id")["patient_id"], ["clipped_fraction"], BOOTSTRAP))
+    told = capsys.readouterr().err
+    assert "A: the step drives 15% of the pixels" in told
+    assert told.count("\n") == 1
 
 
 def test_radiographs_towards_presence_are_disease_free_and_away_have_the_finding(capsys):
