@@ -184,11 +184,13 @@ def effect_matrix(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def save_examples(
-    path: Path, image_ids: list[str], targets: list[str], reconstruction: np.ndarray, moved: np.ndarray
+    path: Path, image_ids: list[str], responses: Responses, reconstruction: np.ndarray, moved: np.ndarray
 ) -> None:
-    """Write the first pictures of the audit for its figure: image_id [K], targets [T], and uint8 [T, K, H, W] pictures.
+    """Write the first pictures of the audit, with what the head says of them, for its figure.
 
-    reconstruction [P, H, W] and moved [P, T, H, W] as `respond` returns them; the K `image_ids` are their first.
+    image_id [K], targets [T], findings [F]; uint8 pictures reconstruction and counterfactual [T, K, H, W]; the head's
+    probabilities before [K, F] of the reconstructions and after [T, K, F] of the counterfactuals. reconstruction
+    [P, H, W] and moved [P, T, H, W] as `respond` returns them; the K `image_ids` are their first.
     """
     kept = len(image_ids)
     counterfactual = np.swapaxes(moved[:kept], 0, 1)
@@ -196,7 +198,10 @@ def save_examples(
     np.savez_compressed(
         path,
         image_id=np.array(image_ids, dtype=str),
-        targets=np.array(targets, dtype=str),
+        targets=np.array(responses.targets, dtype=str),
+        findings=np.array(responses.findings, dtype=str),
         reconstruction=np.broadcast_to(reconstruction[:kept], counterfactual.shape),
         counterfactual=counterfactual,
+        before=expit(responses.reconstruction[:kept]),
+        after=expit(np.swapaxes(responses.moved[:kept], 0, 1)),
     )

@@ -270,10 +270,12 @@ def _write_audit(params: Params, rng: np.random.Generator) -> None:
     before = np.stack([[phantom([], number) for number in range(4)]] * len(targets))
     after = np.stack([[phantom([target, "pacemaker"], number) for number in range(4)] for target in targets])
     ids, names = np.array([f"padchest/{number}" for number in range(4)]), np.array(targets)
-    np.savez(paths.AUDIT_EXAMPLES, image_id=ids, targets=names, reconstruction=before, counterfactual=after)
+    scores = {"findings": np.array(findings), "before": rng.random((4, len(findings)))}
+    scores["after"] = rng.random((len(targets), 4, len(findings)))
+    np.savez(paths.AUDIT_EXAMPLES, image_id=ids, targets=names, reconstruction=before, counterfactual=after, **scores)
     rivals = {"cooccurrence": {"precision": 0.9, "recall": 0.5, "average_precision": 0.7}}
-    scores = {"precision": 0.8, "recall": 0.6, "average_precision": 0.71, "rivals": rivals}
-    write_metrics(paths.stage_metrics("confounders"), scores | {"flagged": 60, "planted": 50})
+    found = {"precision": 0.8, "recall": 0.6, "average_precision": 0.71, "rivals": rivals}
+    write_metrics(paths.stage_metrics("confounders"), found | {"flagged": 60, "planted": 50})
 
 
 def _write_reliance(audit: pd.DataFrame) -> None:
