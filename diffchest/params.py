@@ -148,6 +148,7 @@ class PhantomParams(Section):
     labelled_images: PositiveInt | None
     pretrain_images: dict[PhantomDataset, Annotated[int, Field(ge=0)]]
     chexpert_test_studies: PositiveInt
+    confounding: Literal[0, "natural", "strong"]
     seed: Seed
 
 
