@@ -2,7 +2,7 @@
 
     python benchmarks/solvers.py [--device cpu] [curve] [speed]
 
-On held-out test radiographs of the default model (after `dvc repro`), on one CPU thread or a GPU. Prints Markdown tables:
+On held-out test radiographs of the default model (after `dvc repro`), on one CPU thread or on a GPU. Prints Markdown:
 
 * curve: mean absolute errors on the [0, 1] scale. Round trip: encoding, then decoding with the same z. Code and picture
   tell the two directions apart: x_T against the one of 1000 DDIM steps, and a counterfactual decoded from that x_T
