@@ -54,7 +54,8 @@ def prepare(work: Path, dose: str, seed: int, settings: list[str], cores: int) -
 def audit(work: Path, dose: str, seed: int, settings: list[str], cores: int) -> pd.DataFrame:
     """Run the stages whose results are not there; returns the audit's pairs."""
     commands = prepare(work, dose, seed, settings, cores)
-    environment = os.environ | {"OMP_NUM_THREADS": str(cores), "PYTHONPATH": str(ROOT)}
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    environment = os.environ | {"OMP_NUM_THREADS": str(cores), "PYTHONPATH": path}
     if not (work / AUDIT).exists():
         with (work / "log.txt").open("w") as log:
             for stage, *arguments in commands:
