@@ -4,8 +4,9 @@
 
 Runs the default pipeline from the phantoms to the audit for each `phantom.confounding` and pretraining seed, each in a
 folder of its own, with nothing else changed; a run whose audit is there is not repeated. Prints Markdown tables over a
-fixed set of pairs, those of a finding and a device that the natural labels plant, and as a control over all other pairs
-of the same findings with a device. Needs `data/tables` (`dvc repro tables`); `--set runtime.device=cuda` for a GPU.
+fixed set of pairs: those with a device that the natural labels plant, apart by whether the target is a device itself,
+and as a control all other pairs with a device. Needs `data/tables` (`dvc repro tables`); on a GPU with `--set
+runtime.device=cuda`.
 """
 
 import argparse
@@ -15,12 +16,14 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from ruamel.yaml import YAML
 from scipy.stats import spearmanr
 
 from diffchest import paths
 from diffchest.params import parse_params
+from diffchest.phantom.vocabulary import KIND
 from diffchest.stats.ratio import bootstrap_ratio
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -74,16 +77,22 @@ def dose_tables(audits: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     devices = audits[audits["kind"] == "treatment"]
     everywhere = devices.groupby(PAIR)["dose"].nunique() == devices["dose"].nunique()
     natural = devices[devices["dose"] == "natural"].groupby(PAIR)["planted"].first()
-    rows, runs = [], []
+    groups, runs = [], []
     for dose, of_dose in devices.groupby("dose", sort=False):
         mean = of_dose.groupby(PAIR)[["p_b_given_a", "lift", "effect", "probability_rise", "flagged"]].mean()
         mean = mean[everywhere.reindex(mean.index)]
-        for name, planted in (("planted in the natural labels", True), ("the others", False)):
-            chosen = mean[natural.reindex(mean.index) == planted].reset_index()
+        planted = natural.reindex(mean.index).astype(bool)
+        device = np.array([KIND[target] == "treatment" for target, _ in mean.index])
+        for name, rows in (
+            ("finding, device; planted", planted & ~device),
+            ("device, device; planted", planted & device),
+            ("the others", ~planted),
+        ):
+            chosen = mean[rows].reset_index()
             effect = bootstrap_ratio(
                 chosen[["effect"]], chosen[["effect"]] * 0 + 1, groups=chosen["confounder"].to_numpy(), seed=0
             )
-            rows.append(
+            groups.append(
                 {
                     "pairs": f"{len(chosen)} {name}",
                     "dose": dose,
@@ -97,7 +106,7 @@ def dose_tables(audits: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
         for seed, run in of_dose.groupby("seed"):
             correlation: float = spearmanr(run["lift"], run["effect"], nan_policy="omit").statistic
             runs.append({"dose": dose, "seed": seed, "Spearman, lift and effect": f"{correlation:.2f}"})
-    return pd.DataFrame(rows).sort_values("pairs", kind="stable"), pd.DataFrame(runs)
+    return pd.DataFrame(groups).sort_values("pairs", kind="stable"), pd.DataFrame(runs)
 
 
 def markdown(table: pd.DataFrame) -> str:

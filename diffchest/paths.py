@@ -20,6 +20,7 @@ COUNTERFACTUALS = DATA / "explain" / "counterfactuals.npz"
 EVERY_FINDING = DATA / "explain" / "every_finding.npz"
 STEP_SWEEP = DATA / "explain" / "step_sweep.npz"
 FAILURES = DATA / "explain" / "failures.npz"
+READER_SHEETS = DATA / "explain" / "reader_sheets"
 AUDIT_EXAMPLES = DATA / "explain" / "audit_examples.npz"
 READER_RATINGS = DATA / "reader_ratings.csv"
 

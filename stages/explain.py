@@ -28,6 +28,7 @@ from diffchest.params import load_params
 from diffchest.phantom.vocabulary import DRAWN
 from diffchest.processes import launched
 from diffchest.progress import run, summary
+from diffchest.reader_sheets import PAIRS, write_reader_sheets
 from diffchest.similarity import similarity
 from diffchest.store import ImageStore
 from diffchest.tables import write_metrics, write_table
@@ -79,6 +80,7 @@ def main() -> None:
     worst(counted).save(paths.FAILURES)
     table = pd.concat([counterfactual_table(explanation) for explanation in counted], ignore_index=True)
     write_table(paths.table("counterfactuals"), table)
+    write_reader_sheets(paths.READER_SHEETS, [made.first(PAIRS) for made in counted], settings.towards)
     patients = manifest.set_index("image_id")["patient_id"]
     quality = quality_table(table, patients, MEASURES, params.evaluation.bootstrap)
     write_table(paths.table("counterfactual_quality"), quality)
