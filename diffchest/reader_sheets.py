@@ -23,17 +23,17 @@ ACROSS = 3  # pairs side by side
 A4 = (297.0, 210.0)  # mm
 DPI = 200
 INSTRUCTIONS = {
-    "presence": "Left: radiograph. Right: the same, changed until the classifier is more inclined to call it this finding.",
-    "absence": "Left: radiograph. Right: the same, changed until the classifier is less inclined to call it this finding.",
+    "presence": "Left: radiograph. Right: the same, changed so that the classifier sees more of this finding.",
+    "absence": "Left: radiograph. Right: the same, changed so that the classifier sees less of this finding.",
 }
 QUESTION = "What else appeared, vanished or changed? Write each on a line of the table."
 COLUMNS = ["pair", "image_id", "reader", "kind", "confounder", "comment"]
 README = """Reader study, step 1: naming confounders
 
 For each finding there are contact sheets (png) with numbered pairs of pictures and a table (csv) with a row per pair.
-Every reader fills in a copy of each table: `reader` (who), `kind` (treatment or physiology), `confounder` (what appeared
-besides the finding, in the words of the label table where there are any), `comment` (free). Add rows where several
-things appeared; leave `confounder` blank where nothing did.
+Every reader fills in a copy of each table: `reader` (who), `kind` (treatment or physiology), `confounder` (what
+appeared besides the finding, in the words of the label table where there are any), `comment` (free). Add rows where
+several things appeared; leave `confounder` blank where nothing did.
 
 The confounders that readers name are what step 2 asks for in real radiographs of the finding: reports/tables/
 reader_template.csv lists these, and ratings/README.md says what the table of answers looks like.
@@ -43,8 +43,8 @@ reader_template.csv lists these, and ratings/README.md says what the table of an
 def write_reader_sheets(folder: Path, explanations: list[Explanation], towards: Towards) -> list[Path]:
     """Write contact sheets of `PAIRS` pairs and a csv template for every target; returns the sheets.
 
-    towards: presence or absence of the targets. `<finding>_<sheet>.png`, A4 across, and `<finding>.csv` with `COLUMNS`, a row per pair. What an earlier run left in
-    `folder` is removed. Equal content gives equal bytes.
+    towards: presence or absence of the targets. `<finding>_<sheet>.png`, A4 across, and `<finding>.csv` with `COLUMNS`,
+    a row per pair. What an earlier run left in `folder` is removed. Equal content gives equal bytes.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
