@@ -96,7 +96,7 @@ def dose_tables(audits: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
                 {
                     "pairs": f"{len(chosen)} {name}",
                     "dose": dose,
-                    "P(B|A)": f"{chosen['p_b_given_a'].mean():.2f}",
+                    "P(B\\|A)": f"{chosen['p_b_given_a'].mean():.2f}",
                     "lift, median": f"{chosen['lift'].median():.1f}",
                     "effect, SD": f"{effect.value[0]:.2f} ({effect.low[0]:.2f} to {effect.high[0]:.2f})",
                     "rise of the probability": f"{chosen['probability_rise'].mean():.3f}",
