@@ -62,24 +62,22 @@ def respond(
     covariance = counterfactual.latent_covariance(finetune, head)
     if settings.edit == "typical":
         geometry = "plausible"  # the latents' own: Mahalanobis
-        difference = typical_difference(finetune, head, targets)
-        towards = counterfactual.move_latents(z, head, settings.step * difference[None])
+        towards = settings.step * typical_difference(finetune, head, targets)[None]
     else:
         geometry = settings.edit
-        towards = counterfactual.edit_latents(z, head, targets, edit=geometry, step=settings.step, covariance=covariance)
-    metric = covariance if geometry == "plausible" else np.eye(len(covariance))
-    moves = counterfactual.random_moves(
+        towards = settings.step * counterfactual.edit_moves(z, head, targets, edit=geometry, covariance=covariance)
+    elsewhere = counterfactual.random_moves(
         settings.random_directions,
-        length=_mean_length((towards - z[:, None]) / head.sd, metric),
+        length=_mean_length(towards, covariance if geometry == "plausible" else np.eye(len(covariance))),
         edit=geometry,
         covariance=covariance,
         seed=settings.seed,
     )
-    elsewhere = counterfactual.move_latents(z, head, moves[None])
+    moved = [counterfactual.move_latents(z, head, moves) for moves in (towards, elsewhere[None])]
     drawn = counterfactual.draw(
         model,
         pixels,
-        np.concatenate([z[:, None], towards, elsewhere], axis=1),
+        np.concatenate([z[:, None], *moved], axis=1),
         solver=solver,
         encode_steps=settings.encode_steps,
         decode_steps=settings.decode_steps,
@@ -112,7 +110,7 @@ def typical_difference(finetune: np.ndarray, head: Head, targets: Sequence[str])
 
 
 def _mean_length(moves: np.ndarray, covariance: np.ndarray) -> float:
-    """Mean Mahalanobis length of moves [P, T, d]."""
+    """Mean Mahalanobis length of moves [1 or P, T, d]."""
     precision = np.linalg.pinv(covariance, hermitian=True)
     return float(np.sqrt(np.einsum("ptd,de,pte->pt", moves, precision, moves)).mean())
 
@@ -225,7 +223,7 @@ def _mutual(effect: np.ndarray, own: list[int]) -> np.ndarray:
 def _prevalence(mean: np.ndarray, spread: np.ndarray) -> np.ndarray:
     """Mean probability of findings whose logits are normal with that mean and standard deviation among radiographs.
 
-    The average of the logistic function over a normal, by the closed form of Zeger, Liang and Albert (1988).
+    The average of the logistic function over a normal, by the approximation of Zeger, Liang and Albert (1988).
     """
     attenuation = 16 * np.sqrt(3) / (15 * np.pi)
     return expit(mean / np.sqrt(1 + (attenuation * spread) ** 2))
@@ -259,11 +257,13 @@ def effect_matrix(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def save_examples(
-    path: Path, image_ids: list[str], targets: list[str], reconstruction: np.ndarray, moved: np.ndarray
+    path: Path, image_ids: list[str], responses: Responses, reconstruction: np.ndarray, moved: np.ndarray
 ) -> None:
-    """Write the first pictures of the audit for its figure: image_id [K], targets [T], and uint8 [T, K, H, W] pictures.
+    """Write the first pictures of the audit, with what the head says of them, for its figure.
 
-    reconstruction [P, H, W] and moved [P, T, H, W] as `respond` returns them; the K `image_ids` are their first.
+    image_id [K], targets [T], findings [F]; uint8 pictures reconstruction and counterfactual [T, K, H, W]; the head's
+    probabilities before [K, F] of the reconstructions and after [T, K, F] of the counterfactuals. reconstruction
+    [P, H, W] and moved [P, T, H, W] as `respond` returns them; the K `image_ids` are their first.
     """
     kept = len(image_ids)
     counterfactual = np.swapaxes(moved[:kept], 0, 1)
@@ -271,7 +271,10 @@ def save_examples(
     np.savez_compressed(
         path,
         image_id=np.array(image_ids, dtype=str),
-        targets=np.array(targets, dtype=str),
+        targets=np.array(responses.targets, dtype=str),
+        findings=np.array(responses.findings, dtype=str),
         reconstruction=np.broadcast_to(reconstruction[:kept], counterfactual.shape),
         counterfactual=counterfactual,
+        before=expit(responses.reconstruction[:kept]),
+        after=expit(np.swapaxes(responses.moved[:kept], 0, 1)),
     )

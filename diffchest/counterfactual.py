@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from scipy.special import logit
 
 from diffchest.diffusion import SOLVERS
 from diffchest.errors import DataError
@@ -14,7 +15,7 @@ from diffchest.head import Head
 from diffchest.images import from_model_range, to_model_range
 from diffchest.latents import Latents
 from diffchest.model.autoencoder import DiffusionAutoencoder
-from diffchest.params import SolverName
+from diffchest.params import ExplainParams, SolverName
 from diffchest.parts import Arrays, in_parts
 from diffchest.processes import ALONE, Processes
 from diffchest.progress import progress
@@ -84,45 +85,78 @@ def latent_covariance(z: np.ndarray, head: Head) -> np.ndarray:
     return np.atleast_2d(np.cov((z - head.mean) / head.sd, rowvar=False))
 
 
-def edit_latents(
+def edit_moves(
     z: np.ndarray,
     head: Head,
     targets: Sequence[str],
     *,
     edit: Edit,
-    step: float,
     covariance: np.ndarray,
     towards: Towards = "presence",
 ) -> np.ndarray:
-    """Move each latent towards the presence (or absence) of each target.
+    """Moves of step 1 towards the presence (or absence) of each target, in the space that the head standardises to.
 
-    In the space that the head standardises to, with w and b its row for the target, S the `covariance` there of the
-    fine-tuning latents, and y = 1 for presence or 0 for absence:
+    With w and b the head's row for the target, S the `covariance` there of the fine-tuning latents, and y = 1 for
+    presence or 0 for absence:
 
-    * `plausible`: z +- step S w / sqrt(w S w). It changes the logit by `step` of its standard deviations, by the
-      shortest way in Mahalanobis distance: to the most likely of all latents with that logit.
-    * `eq4`: z + step (y - sigmoid(w z + b)) w (DiffChest eq. 4)
-    * `eq5`: z + step w towards presence, z - step w towards absence (DiffChest eq. 5)
-    * `unit`: z +- step sqrt(d) w / |w|, so a step of 1 is one standard deviation per dimension (the authors' code)
+    * `plausible`: +- S w / sqrt(w S w). A step changes the logit by as many of its standard deviations, by the shortest
+      way in Mahalanobis distance: to the most likely of all latents with that logit.
+    * `eq4`: (y - sigmoid(w z + b)) w (DiffChest eq. 4)
+    * `eq5`: w towards presence, -w towards absence (DiffChest eq. 5)
+    * `unit`: +- sqrt(d) w / |w|, so a step of 1 is one standard deviation per dimension (the authors' code)
 
-    z: unnormalised [N, d]. Returns unnormalised float32 [N, T, d].
+    z: unnormalised [N, d]. Returns float64 [N, T, d] for `eq4` and [1, T, d] for the others.
     """
     rows = target_rows(head, targets)
     weight = head.weight[rows].astype(np.float64)
     sign = 1.0 if towards == "presence" else -1.0
     if edit == "plausible":
         pattern = weight @ covariance
-        move = sign * (pattern / np.sqrt(np.sum(pattern * weight, axis=1, keepdims=True)))[None]
-    elif edit == "eq4":
+        return sign * (pattern / np.sqrt(np.sum(pattern * weight, axis=1, keepdims=True)))[None]
+    if edit == "eq4":
         wanted = float(towards == "presence")
-        move = (wanted - head.probabilities(z)[:, rows])[:, :, None] * weight
-    elif edit == "eq5":
-        move = sign * weight[None]
-    elif edit == "unit":
-        move = sign * np.sqrt(weight.shape[1]) * (weight / np.linalg.norm(weight, axis=1, keepdims=True))[None]
-    else:
-        raise CounterfactualError(f"explain.edit: expected plausible, eq4, eq5 or unit, found {edit!r}")
-    return move_latents(z, head, step * move)
+        return (wanted - head.probabilities(z)[:, rows])[:, :, None] * weight
+    if edit == "eq5":
+        return sign * weight[None]
+    if edit == "unit":
+        return sign * np.sqrt(weight.shape[1]) * (weight / np.linalg.norm(weight, axis=1, keepdims=True))[None]
+    raise CounterfactualError(f"explain.edit: expected plausible, eq4, eq5 or unit, found {edit!r}")
+
+
+def steps_to_probability(
+    z: np.ndarray, head: Head, targets: Sequence[str], moves: np.ndarray, *, probability: float
+) -> np.ndarray:
+    """The smallest steps along `moves` (as `edit_moves` gives them) after which the head says `probability`: [N, T].
+
+    The logit is linear in z, so the step is (logit(p) - logit(z)) / (w . move). 0 where the score is there already, or
+    beyond.
+    """
+    rows = target_rows(head, targets)
+    gain = np.einsum("ntd,td->nt", moves, head.weight[rows].astype(np.float64))  # of the logit, per step
+    missing = logit(probability) - head.logits(z)[:, rows].astype(np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):  # no gain: eq4 of a score that is there already
+        return np.nan_to_num(np.maximum(missing / gain, 0.0), nan=0.0, posinf=0.0)
+
+
+def edit_latents(
+    z: np.ndarray, head: Head, targets: Sequence[str], settings: ExplainParams, *, covariance: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Move each latent towards (or away from) each target as the `explain` section says.
+
+    z: unnormalised [N, d]; covariance: see `edit_moves`. Returns the moved latents, unnormalised float32 [N, T, d], and
+    the steps [N, T]: `settings.step`, or what takes the score to `settings.to_probability`.
+    """
+    moves = edit_moves(z, head, targets, edit=settings.edit, covariance=covariance, towards=settings.towards)
+    steps = np.full((len(z), len(targets)), settings.step)
+    if settings.to_probability is not None:
+        steps = steps_to_probability(z, head, targets, moves, probability=settings.to_probability)
+    return move_latents(z, head, steps[:, :, None] * moves), steps
+
+
+def logit_spread(head: Head, findings: Sequence[str], covariance: np.ndarray) -> np.ndarray:
+    """Standard deviation [F] of the logits of `findings` where standardised latents have this `covariance`."""
+    weight = head.weight[target_rows(head, findings)].astype(np.float64)
+    return np.sqrt(np.sum(weight @ covariance * weight, axis=1))
 
 
 def random_moves(number: int, *, length: float, edit: Edit, covariance: np.ndarray, seed: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Choosing test radiographs to explain: disease-free ones, one per patient, by seed."""
+"""Choosing test radiographs to explain: disease-free ones or those with a finding, one per patient, by seed."""
 
 import numpy as np
 import pandas as pd
@@ -40,6 +40,15 @@ def choose_disease_free(manifest: pd.DataFrame, labels: pd.DataFrame, *, number:
             "no finding at all); give explain.image_ids, or check the labels of evaluation.dataset"
         )
     return choose_one_per_patient(healthy, number=number, seed=seed)
+
+
+def choose_with_finding(
+    manifest: pd.DataFrame, labels: pd.DataFrame, finding: str, *, number: int, seed: int
+) -> list[str]:
+    """Draw radiographs of `number` different patients with `finding`, as `choose_disease_free` does; [] without any."""
+    if finding not in labels:
+        return []
+    return choose_one_per_patient(manifest[(labels[finding] == 1).to_numpy()], number=number, seed=seed)
 
 
 def choose_one_per_patient(manifest: pd.DataFrame, *, number: int, seed: int) -> list[str]:

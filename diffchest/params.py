@@ -88,6 +88,7 @@ class TableCohort(CohortBase):
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
     encoding: str = "utf-8"
     zip: str | None = None
+    indicators: dict[Words, dict[str, Annotated[list[str], Field(min_length=1)]]] = {}
     where: dict[str, list[str]] = {}
     use: Literal["pretrain", "probe"] = "probe"
 
@@ -100,12 +101,25 @@ class TableCohort(CohortBase):
             raise ValueError(f"{name!r} is no text encoding that Python knows; try utf-8, latin-1 or cp1252") from None
         return name
 
+    @field_validator("indicators")
+    @classmethod
+    def _one_column_each(cls, indicators: dict[str, dict[str, list[str]]]) -> dict[str, dict[str, list[str]]]:
+        for name, columns in indicators.items():
+            if len(columns) != 1:
+                raise ValueError(
+                    f"{name!r} needs one column with its values, like `{{view: [AP]}}`; found the columns "
+                    f"{list(columns)}"
+                )
+        return indicators
+
     @model_validator(mode="after")
     def _labels_somewhere(self) -> "TableCohort":
         if self.labels and self.findings:
             raise ValueError("give either `labels` (columns) or `findings` (one column with a separator), not both")
         if self.use == "probe" and not self.labels and not self.findings:
             raise ValueError("a cohort with `use: probe` needs `labels` or `findings`")
+        if self.indicators and not self.labels and not self.findings:
+            raise ValueError("`indicators` stand beside findings; give `labels` or `findings` too, or leave them out")
         return self
 
 
@@ -148,6 +162,7 @@ class PhantomParams(Section):
     labelled_images: PositiveInt | None
     pretrain_images: dict[PhantomDataset, Annotated[int, Field(ge=0)]]
     chexpert_test_studies: PositiveInt
+    confounding: Literal[0, "natural", "strong"]
     seed: Seed
 
 
@@ -391,8 +406,11 @@ class ExplainParams(Section):
     targets: Annotated[list[str], Field(min_length=1)]
     image_ids: list[str]
     patients: PositiveInt
+    radiographs: Annotated[int, Field(ge=2)]
+    towards: Literal["presence", "absence"]
     edit: Literal["plausible", "eq4", "eq5", "unit"]
     step: PositiveFloat
+    to_probability: Annotated[float, Field(gt=0.0, lt=1.0)] | None
     solver: SolverName
     encode_steps: PositiveInt
     decode_steps: PositiveInt

@@ -65,7 +65,7 @@ def main() -> None:
         return
 
     responses, reconstruction, moved = responded
-    save_examples(paths.AUDIT_EXAMPLES, image_ids[:EXAMPLES], targets, reconstruction, moved)
+    save_examples(paths.AUDIT_EXAMPLES, image_ids[:EXAMPLES], responses, reconstruction, moved)
     table = audit(responses, head, finetune, settings)
     write_table(paths.PLOTS / "confounder_effects.csv", effect_matrix(table))
 

@@ -1,81 +1,105 @@
-"""Counterfactual radiographs and reconstructions of test patients (figures 3, S3-S6)."""
+"""Counterfactual radiographs and reconstructions of test patients, and how good they are (figures 3, S3-S6)."""
 
 import shutil
+
+import pandas as pd
 
 from diffchest import paths
 from diffchest.cohorts.labels import load_labels
 from diffchest.cohorts.schema import read_manifest
+from diffchest.confounders import evaluated_findings
 from diffchest.counterfactual import check_same_model, fitted_targets, latent_covariance
 from diffchest.device import set_up
-from diffchest.disease_free import choose_disease_free, choose_one_per_patient
-from diffchest.explanations import (
-    check_image_ids,
+from diffchest.disease_free import choose_one_per_patient
+from diffchest.explanation_quality import (
+    MEASURES,
+    RECONSTRUCTION,
     counterfactual_table,
-    explain_images,
-    explanation_metrics,
-    reconstruction_table,
+    quality_metrics,
+    quality_table,
+    tell_saturated,
+    worst,
 )
+from diffchest.explanations import Explainer, check_image_ids, choose_radiographs, choose_shown
 from diffchest.head import Head
 from diffchest.latents import Latents
 from diffchest.model.autoencoder import load_autoencoder
 from diffchest.params import load_params
+from diffchest.phantom.vocabulary import DRAWN
 from diffchest.processes import launched
 from diffchest.progress import run, summary
+from diffchest.reader_sheets import PAIRS, write_reader_sheets
+from diffchest.similarity import similarity
 from diffchest.store import ImageStore
 from diffchest.tables import write_metrics, write_table
 
 
 def main() -> None:
-    """Write the counterfactuals, their table, the reconstruction numbers and the means of both."""
+    """Write the pictures that the figures show, the table of all counterfactuals, their quality and the means of it."""
     params = load_params()
-    settings = params.explain
+    settings, dataset = params.explain, params.evaluation.dataset
     manifest = read_manifest(paths.STORED_MANIFEST)
-    own = manifest[manifest["dataset"] == params.evaluation.dataset]
+    own = manifest[manifest["dataset"] == dataset]
     test, finetune = own[own["role"] == "test"], own[own["role"] == "finetune"]
     check_image_ids(settings.image_ids, manifest)
-    image_ids = settings.image_ids
-    if not image_ids:
-        labels = load_labels(paths.labels(params.evaluation.dataset), test["image_id"].tolist(), uncertain="ones")
-        image_ids = choose_disease_free(test, labels, number=settings.patients, seed=settings.seed)
+    labels = load_labels(paths.labels(dataset), test["image_id"].tolist(), uncertain="ones")
 
     model = load_autoencoder(paths.AUTOENCODER, set_up(params.runtime))
-    head = Head.load(paths.HEAD)
-    latents = Latents.load(paths.LATENTS)
+    head, latents = Head.load(paths.HEAD), Latents.load(paths.LATENTS)
     check_same_model(model, head, latents)
     targets = fitted_targets(head, settings.targets)
-    covariance = latent_covariance(latents.select(finetune["image_id"].tolist()), head)
+    findings = evaluated_findings(labels, head, positives_above=params.evaluation.positives_above)
+    drawn = [finding for finding in findings if finding in DRAWN] if params.on_phantoms else findings
+    groups = choose_radiographs(test, labels, targets, settings)
+    shown = choose_shown(groups, settings.patients, seed=settings.seed)
     sample = choose_one_per_patient(test, number=settings.reconstructions, seed=settings.seed)
     store, runs = ImageStore(paths.IMAGES), paths.RUNS / "explain"
     with launched() as processes:
-        explanation = explain_images(
+        explainer = Explainer(
             model,
             head,
-            image_ids,
-            store.read(image_ids),
-            targets=targets,
-            covariance=covariance,
+            findings,
+            covariance=latent_covariance(latents.select(finetune["image_id"].tolist()), head),
             settings=settings,
             runs=runs,
             processes=processes,
         )
-        reconstruction = reconstruction_table(
-            model, sample, store.read(sample), settings, runs=runs, processes=processes
-        )
-    if explanation is None or reconstruction is None:  # not the first process
+        pictures = explainer.explain(shown, store.read(shown), targets)
+        every = explainer.explain(shown[:1], store.read(shown[:1]), drawn)
+        sweep = explainer.sweep(shown[0], store.read(shown[:1])[0], targets)
+        measured = [explainer.explain(ids, store.read(ids), names) for names, ids in groups]
+        originals = store.read(sample)
+        reconstructed = explainer.reconstruct(originals)
+    if pictures is None or every is None or sweep is None or reconstructed is None:  # not the first process
         return
 
-    explanation.save(paths.COUNTERFACTUALS)
-    counterfactuals = counterfactual_table(explanation, settings.step)
-    write_table(paths.table("counterfactuals"), counterfactuals)
+    counted = [explanation for explanation in measured if explanation is not None]
+    pictures.save(paths.COUNTERFACTUALS)
+    every.save(paths.EVERY_FINDING)
+    sweep.save(paths.STEP_SWEEP)
+    worst(counted).save(paths.FAILURES)
+    table = pd.concat([counterfactual_table(explanation) for explanation in counted], ignore_index=True)
+    write_table(paths.table("counterfactuals"), table)
+    write_reader_sheets(paths.READER_SHEETS, [made.first(PAIRS) for made in counted], settings.towards)
+    patients = manifest.set_index("image_id")["patient_id"]
+    quality = quality_table(table, patients, MEASURES, params.evaluation.bootstrap)
+    write_table(paths.table("counterfactual_quality"), quality)
+    tell_saturated(quality)
+    reconstruction = similarity(originals, reconstructed)
+    reconstruction.insert(0, "image_id", sample)
     write_table(paths.table("reconstruction"), reconstruction)
-    metrics = explanation_metrics(reconstruction, counterfactuals)
+    of_reconstruction = quality_table(
+        reconstruction.assign(target=""), patients, RECONSTRUCTION, params.evaluation.bootstrap
+    )
+    metrics = {"reconstruction": quality_metrics(of_reconstruction), "counterfactuals": quality_metrics(quality)}
     write_metrics(paths.stage_metrics("explain"), metrics)
     shutil.rmtree(runs)
     summary(
         "explain",
-        f"{len(image_ids)} radiographs x {len(targets)} findings, "
-        f"validity {metrics['counterfactuals']['validity']:.2f}, "
-        f"reconstruction MAE {metrics['reconstruction']['mae']:.4f}, SSIM {metrics['reconstruction']['ssim']:.3f}"
+        f"{table['image_id'].nunique()} radiographs, {len(targets)} findings: "
+        f"{metrics['counterfactuals']['flipped']:.0%} flip, {metrics['counterfactuals']['reached']:.0%} of the change "
+        f"asked for is seen; reconstruction MAE {metrics['reconstruction']['mae']:.4f}, "
+        f"SSIM {metrics['reconstruction']['ssim']:.3f}"
         + "".join(f"; no head for {target}" for target in settings.targets if target not in targets),
     )
 

@@ -29,7 +29,12 @@ def main() -> None:
 def draw_dataset(name: PhantomDataset, params: Params) -> int:
     """Draw one dataset; returns its number of radiographs."""
     phantom = params.phantom
-    common = {"size": phantom.size, "seed": phantom.seed, "workers": params.runtime.workers}
+    common = {
+        "confounding": phantom.confounding,
+        "size": phantom.size,
+        "seed": phantom.seed,
+        "workers": params.runtime.workers,
+    }
     pretrain, root = phantom.pretrain_images.get(name, 0), PHANTOM / name
     if name == "padchest":
         table = PUBLIC_TABLES / PADCHEST_TABLE

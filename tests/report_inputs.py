@@ -10,6 +10,7 @@ import pandas as pd
 from diffchest import paths
 from diffchest.cohorts.labels import write_labels
 from diffchest.cohorts.schema import write_manifest
+from diffchest.explanation_quality import MACRO, MEASURES
 from diffchest.params import Params
 from diffchest.phantom.render import draw
 from diffchest.phantom.vocabulary import DRAWN, KIND
@@ -211,23 +212,42 @@ def _write_explanations(params: Params) -> None:
     targets, patients = params.explain.targets, range(params.explain.patients)
     original = np.stack([phantom([], number) for number in patients])
     moved = np.stack([[_blurred(phantom([target], number)) for target in targets] for number in patients])
-    logit = np.linspace(-4, -2, len(patients) * len(targets)).reshape(len(patients), len(targets))
+    shape = (len(patients), len(targets))
+    logit = np.linspace(-4, -2, len(patients) * len(targets)).reshape(shape)
+    arrays = {"image_id": np.array([f"padchest/{number}.png" for number in patients]), "targets": np.array(targets)}
+    arrays |= {"original": original, "reconstruction": _blurred(original), "counterfactual": moved}
+    arrays |= {"step": np.full(shape, params.explain.step), "logit_wanted": logit + 6, "logit_before": logit}
+    arrays["logit_after"] = logit + 5
     paths.COUNTERFACTUALS.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(
-        paths.COUNTERFACTUALS,
-        image_id=np.array([f"padchest/{number}.png" for number in patients]),
-        targets=np.array(targets),
-        original=original,
-        reconstruction=_blurred(original),
-        counterfactual=moved,
-        x_T=np.random.default_rng(1).normal(size=original.shape).astype(np.float16),
-        logit_before=logit,
-        logit_after=logit + 5,
-    )
+    noise = np.random.default_rng(1).normal(size=original.shape).astype(np.float16)
+    for path in (paths.COUNTERFACTUALS, paths.EVERY_FINDING):
+        np.savez(path, **arrays, x_T=noise)
+    first = {name: value if name == "targets" else value[0] for name, value in arrays.items()}
+    shown = {"original": np.repeat(original[:1], len(targets), axis=0)}
+    shown |= {
+        "reconstruction": _blurred(shown["original"]),
+        "image_id": np.repeat(arrays["image_id"][:1], len(targets)),
+    }
+    reached = np.linspace(-0.2, 0.6, len(targets))
+    np.savez(paths.FAILURES, **{**first, **shown}, reached=reached, number=np.full(len(targets), 100))
+    scale = np.array([0, 0.5, 1, 2])
+    steps = np.repeat(moved[0][:, None], len(scale), axis=1)
+    sweep = {"scale": scale, "step": params.explain.step * np.tile(scale, (len(targets), 1)), "counterfactual": steps}
+    np.savez(paths.STEP_SWEEP, **sweep, logit=sweep["step"] - 4, targets=arrays["targets"], image_id=["padchest/0.png"])
+    _write_quality(targets)
+
+
+def _write_quality(targets: list[str]) -> None:
+    """Tables and metrics of the stage `explain`."""
     write_csv("reconstruction", image_id=["a", "b"], mae=[0.012, 0.014], psnr=[34.0, 33.1], ssim=[0.95, 0.94])
     write_csv("counterfactuals", image_id=["a"], target=["pacemaker"], step=[0.6], probability_before=[0.02])
-    quality = {"validity": 0.9, "l1": 0.04, "ssim": 0.8}
-    metrics = {"reconstruction": {"mae": 0.013, "psnr": 33.5, "ssim": 0.945}, "counterfactuals": quality}
+    rows = list(itertools.product(MEASURES, [*targets, MACRO]))
+    quality = pd.DataFrame(rows, columns=["measure", "target"]).assign(n=100)
+    quality["value"] = 0.2 + 0.6 * (quality["target"].map(len) % 5) / 5
+    quality = quality.assign(low=quality["value"] - 0.05, high=quality["value"] + 0.05)
+    write_csv("counterfactual_quality", **quality[["target", "measure", "n", "value", "low", "high"]])
+    metrics = {"reconstruction": {"mae": 0.013, "psnr": 33.5, "ssim": 0.945}}
+    metrics["counterfactuals"] = {"flipped": 0.9, "reached": 0.7, "l1": 0.04, "ssim": 0.8}
     write_metrics(paths.stage_metrics("explain"), metrics)
 
 
@@ -250,10 +270,12 @@ def _write_audit(params: Params, rng: np.random.Generator) -> None:
     before = np.stack([[phantom([], number) for number in range(4)]] * len(targets))
     after = np.stack([[phantom([target, "pacemaker"], number) for number in range(4)] for target in targets])
     ids, names = np.array([f"padchest/{number}" for number in range(4)]), np.array(targets)
-    np.savez(paths.AUDIT_EXAMPLES, image_id=ids, targets=names, reconstruction=before, counterfactual=after)
+    scores = {"findings": np.array(findings), "before": rng.random((4, len(findings)))}
+    scores["after"] = rng.random((len(targets), 4, len(findings)))
+    np.savez(paths.AUDIT_EXAMPLES, image_id=ids, targets=names, reconstruction=before, counterfactual=after, **scores)
     rivals = {"cooccurrence": {"precision": 0.9, "recall": 0.5, "average_precision": 0.7}}
-    scores = {"precision": 0.8, "recall": 0.6, "average_precision": 0.71, "rivals": rivals}
-    write_metrics(paths.stage_metrics("confounders"), scores | {"flagged": 60, "planted": 50})
+    found = {"precision": 0.8, "recall": 0.6, "average_precision": 0.71, "rivals": rivals}
+    write_metrics(paths.stage_metrics("confounders"), found | {"flagged": 60, "planted": 50})
 
 
 def _write_reliance(audit: pd.DataFrame) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from diffchest.cohorts.ingest import read_cohort
 from diffchest.cohorts.labels import BLANKS, CODES, listed_names, parse_codes
+from diffchest.disease_free import disease_free
 from diffchest.errors import DataError
 from diffchest.params import TableCohort
 from tests.cohort_roots import PHOTO
@@ -74,6 +75,45 @@ def test_spaces_around_a_patient_id_do_not_make_another_patient(tmp_path, frame)
     assert cohort.images["patient_id"].tolist() == ["own/7"] * 3
 
 
+def test_an_indicator_is_one_more_label(tmp_path, frame):
+    """1 where the column holds a value, 0 where another, NaN where blank or where no finding of the row is assessed."""
+    frame["view"] = [" AP", "PA", ""]
+    section = {"indicators": {"bedside": {"view": ["AP", "portable"]}}}
+    labels = own(tmp_path, frame, **section).labels
+    assert list(labels.columns) == ["Edema", "Effusion", "bedside"]
+    np.testing.assert_array_equal(labels["bedside"], np.float32([0, 1, np.nan]))
+    labels = own(tmp_path, frame, labels=[], findings="report", separator=";", **section).labels
+    assert list(labels.columns) == ["Edema", "Effusion", "No Finding", "bedside"]
+    np.testing.assert_array_equal(labels["bedside"], np.float32([np.nan, 1, np.nan]))  # a.jpg has no report
+    spelled = own(tmp_path, frame.assign(view="none"), indicators={"no view": {"view": ["none"]}}).labels
+    assert spelled["no view"].tolist() == [1, 1, 1]  # a value that is asked for is no blank
+
+
+def test_a_radiograph_with_an_indicator_is_not_disease_free(tmp_path, frame):
+    frame["view"] = ["PA", "PA", "AP"]
+    section = {"labels": [], "separator": ";", "findings": "report", "indicators": {"AP view": {"view": ["AP"]}}}
+    reports = {"b": "Edema", "a": "No Finding", "c": "No Finding"}
+    labels = own(tmp_path, frame.assign(report=list(reports.values())), **section).labels
+    assert dict(zip("abc", disease_free(labels), strict=True)) == {"a": True, "b": False, "c": False}
+    frame["Edema"], frame["Effusion"], frame["view"] = [0, np.nan, 0], [0, np.nan, 0], ["PA", "PA", "AP"]
+    labels = own(tmp_path, frame, indicators=section["indicators"]).labels
+    assert dict(zip("abc", disease_free(labels), strict=True)) == {"a": False, "b": True, "c": False}
+
+
+def test_mistakes_in_indicators_are_named(tmp_path, frame):
+    with pytest.raises(DataError, match=r"index.csv: column\(s\) \['view'\] are missing"):
+        own(tmp_path, frame, indicators={"AP view": {"view": ["AP"]}})
+    with pytest.raises(DataError, match=r"indicator 'Edema' is also the name of a finding"):
+        own(tmp_path, frame, indicators={"Edema": {"site": ["north"]}})
+    with pytest.raises(DataError, match=r"indicator 'east': no row has site in \['east'\]; found \['north', 'south'\]"):
+        own(tmp_path, frame, indicators={"east": {"site": ["east"]}})
+    for columns in ({}, {"site": ["north"], "sex": ["F"]}):
+        with pytest.raises(ValueError, match=r"'both' needs one column with its values, .* found the columns \["):
+            own(tmp_path, frame, indicators={"both": columns})
+    with pytest.raises(ValueError, match="`indicators` stand beside findings"):
+        own(tmp_path, frame, labels=[], use="pretrain", indicators={"north": {"site": ["north"]}})
+
+
 def test_pretraining_needs_no_labels(tmp_path, frame):
     cohort = own(tmp_path, frame, labels=[], use="pretrain")
     assert cohort.labels.shape == (3, 0)
@@ -109,6 +149,7 @@ def test_open_cxr(shared):
         "root": str(shared / "data" / "open_cxr"),
         "table": "index.csv",
         "findings": "findings",
+        "indicators": {"AP view": {"view": ["AP"]}},
     }
     where = {"source": ["nih_chestxray14"]}
     cohort = read_cohort("nih", TableCohort(**section, where=where, view="view", sex="sex", age="age"))
@@ -116,7 +157,7 @@ def test_open_cxr(shared):
     assert cohort.rejected.empty
     raw = pd.read_csv(shared / "data" / "open_cxr" / "index.csv").query("source == 'nih_chestxray14'")
     assert cohort.images["patient_id"].nunique() == raw["patient_id"].nunique()
-    expected = raw["findings"].str.get_dummies("|").sum()
+    expected = raw["findings"].str.get_dummies("|").assign(**{"AP view": raw["view"] == "AP"}).sum()
     assert cohort.labels.sum().astype(int).to_dict() == expected.to_dict()
 
 

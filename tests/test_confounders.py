@@ -9,11 +9,12 @@ import pandas as pd
 import pytest
 import torch
 from scipy.special import expit
+from scipy.stats import norm
 from scipy.stats import t as student
 from sklearn.metrics import average_precision_score
 
 from diffchest.audit_quality import audit_metrics, with_planted, with_witness
-from diffchest.confounders import Responses, audit, evaluated_findings, respond
+from diffchest.confounders import Responses, audit, evaluated_findings, respond, typical_difference
 from diffchest.errors import DataError
 from diffchest.params import ConfoundersParams, FlaggedParams, PlantedParams
 from tests.toy_autoencoder import DIMENSIONS, LinearAutoencoder, toy_head, toy_radiographs
@@ -50,8 +51,8 @@ def finetune_latents(head, seed=7):
     return (np.random.default_rng(seed).standard_normal((300, DIMENSIONS)) * head.sd + head.mean).astype(np.float32)
 
 
-def replace_bounds(*, lift=0.0, probability=0.0):
-    return SETTINGS.model_copy(update={"flagged": SETTINGS.flagged.model_copy(update={"lift": lift, "probability": probability})})
+def replace_bounds(*, lift=0.1, prevalence=0.0):
+    return SETTINGS.model_copy(update={"flagged": FlaggedParams(lift=lift, prevalence=prevalence)})
 
 
 def axis_head():
@@ -93,25 +94,107 @@ def test_what_the_decoder_adds_is_found_and_flagged():
     assert strongest["probability"] == pytest.approx(moved)
     assert strongest["probability_rise"] == pytest.approx(moved - expit(responses.reconstruction[:, 1]).mean())
     assert not audit(responses, head, finetune, replace_bounds(lift=10.0))["flagged"].any()
-    assert not audit(responses, head, finetune, replace_bounds(probability=1.0))["flagged"].any()
+    assert not audit(responses, head, finetune, replace_bounds(prevalence=1.0))["flagged"].any()
 
 
-def test_audit_is_a_paired_one_sided_t_test_with_its_interval():
+def test_typical_difference_is_that_of_two_weighted_means():
+    head = toy_head()
+    finetune = finetune_latents(head)
+    z, probability = (finetune - head.mean) / head.sd, head.probabilities(finetune)
+    expected = [
+        np.average(z, axis=0, weights=probability[:, row]) - np.average(z, axis=0, weights=1 - probability[:, row])
+        for row in (3, 0)
+    ]
+    assert typical_difference(finetune, head, ["finding 3", "finding 0"]) == pytest.approx(np.array(expected), abs=1e-5)
+
+
+def test_typical_move_changes_a_linear_picture_by_the_difference():
+    head, findings = toy_head(), FINDINGS
+    finetune = finetune_latents(head)
+    responses = run(LinearAutoencoder(), head, findings, SETTINGS.model_copy(update={"edit": "typical", "step": 1.5}))
+    change = (responses.moved - responses.reconstruction[:, None]).mean(axis=0)
+    difference = typical_difference(finetune, head, findings[:2])
+    assert change == pytest.approx(1.5 * difference @ head.weight.T.astype(float), abs=0.1)
+
+
+def test_random_moves_are_as_long_as_the_typical_ones_on_average():
+    head, finetune = toy_head(), finetune_latents(toy_head())
+    responses = run(LinearAutoencoder(), head, FINDINGS, SETTINGS.model_copy(update={"edit": "typical"}))
+    z = (finetune - head.mean) / head.sd
+    precision = np.linalg.inv(np.cov(z, rowvar=False))
+    difference = 0.2 * typical_difference(finetune, head, FINDINGS[:2])
+    expected = np.sqrt(np.einsum("td,de,te->t", difference, precision, difference)).mean()
+    change = (responses.random - responses.reconstruction[:, None]).mean(axis=0)
+    moves = np.linalg.lstsq(head.weight[:5].astype(float), change.T, rcond=None)[0].T
+    assert moves.shape == (4, DIMENSIONS)
+    lengths = np.sqrt(np.einsum("rd,de,re->r", moves, precision, moves))
+    assert (lengths < expected + 0.1).all()  # five findings show five of the six dimensions
+    assert lengths.max() == pytest.approx(expected, rel=0.2)
+
+
+def test_p_value_is_the_larger_of_two_paired_one_sided_t_tests():
     rng = np.random.default_rng(3)
     head = toy_head(3)
     finetune = finetune_latents(head)
-    spread = head.logits(finetune)[:, 1].std()
+    spread = head.logits(finetune).std(axis=0)
     baseline, moved, random = rng.normal(size=(8, 3)), rng.normal(0.6, 1, (8, 1, 3)), rng.normal(size=(8, 4, 3))
     responses = Responses(FINDINGS[:1], FINDINGS[:3], baseline, moved, random)
     table = audit(responses, head, finetune, SETTINGS).set_index("confounder")
-    change = (moved[:, 0, 1] - baseline[:, 1]) / spread
-    paired = change - (random[:, :, 1].mean(axis=1) - baseline[:, 1]) / spread
+    own, other = head.weight[:2].astype(float)
+    slope = own @ other / (own @ own)  # logits of finding 1 per logit of finding 0, along the weights of finding 0
+    by_move, by_chance = moved[:, 0] - baseline, random.mean(axis=1) - baseline
+    beyond = by_move - by_chance
+    change = by_move[:, 1] / spread[1]
     half = student.ppf(0.975, 7) * change.std(ddof=1) / np.sqrt(8)
     row = table.loc["finding 1"]
     assert [row["low"], row["high"]] == pytest.approx([change.mean() - half, change.mean() + half])
-    statistic = paired.mean() / (paired.std(ddof=1) / np.sqrt(8))
-    assert row["p_value"] == pytest.approx(student.sf(statistic, 7))
+    assert row["excess"] == pytest.approx((by_move[:, 1] - slope * by_move[:, 0]).mean() / spread[1])
+    assert row["direct_effect"] == pytest.approx(row["effect"] - row["excess"])
+    statistics = [paired.mean() / (paired.std(ddof=1) / np.sqrt(8)) for paired in (beyond[:, 1], beyond @ [-slope, 1, 0])]
+    assert row["p_value"] == pytest.approx(student.sf(statistics, 7).max())
     assert (table["p_adjusted"] >= table["p_value"]).all()
+
+
+def test_what_the_weights_alone_predict_is_not_flagged():
+    head = toy_head(2)
+    own, other = head.weight.astype(float)
+    slope = own @ other / (own @ own)
+    head.weight[1] *= np.sign(slope)
+    still, noise = np.zeros((8, 2)), np.random.default_rng(0).normal(0, 0.01, (8, 2))
+    moved = still + [1.0, abs(slope)] + noise
+    random = np.zeros((8, 2, 2)) + noise[:, None, ::-1]
+
+    def pair(moved):
+        responses = Responses(FINDINGS[:1], FINDINGS[:2], still, moved[:, None], random)
+        return audit(responses, head, finetune_latents(head), replace_bounds()).iloc[0]
+
+    assert pair(moved)["effect"] > pair(moved)["random_limit"]
+    assert not pair(moved)["flagged"]
+    assert pair(moved + [0.0, 1.0])["flagged"]
+
+
+def test_ranking_is_the_prevalence_that_the_mutual_effect_implies():
+    rng = np.random.default_rng(4)
+    head = toy_head(3)
+    finetune = finetune_latents(head)
+    logits = head.logits(finetune).astype(float)
+    mean, spread = logits.mean(axis=0), logits.std(axis=0)
+    still, moved = rng.normal(size=(8, 3)), rng.normal(1.0, 1, (8, 2, 3))
+    responses = Responses(FINDINGS[:2], FINDINGS[:3], still, moved, rng.normal(size=(8, 4, 3)))
+    table = audit(responses, head, finetune, SETTINGS).set_index(["target", "confounder"])
+    effect = ((moved - still[:, None]) / spread).mean(axis=0)
+    both = (effect[0, 1] + effect[1, 0]) / 2
+    for target, confounder, mutual in ((0, 1, both), (1, 0, both), (0, 2, effect[0, 2])):
+        row = table.loc[(FINDINGS[target], FINDINGS[confounder])]
+        assert row["mutual_effect"] == pytest.approx(mutual)
+        before, after = (
+            norm(mean[confounder] + shift * spread[confounder], spread[confounder]).expect(expit)
+            for shift in (0.0, mutual)
+        )
+        assert row["prevalence"] == pytest.approx(after, abs=0.02)
+        assert row["prevalence_rise"] == pytest.approx(after - before, abs=0.02)
+        assert row["prevalence_lift"] == pytest.approx(after / before, rel=0.1)
+    assert (table.groupby(level=0, sort=False)["prevalence_rise"].diff().dropna() <= 0).all()
 
 
 def test_audit_repeats_exactly():
@@ -134,7 +217,7 @@ def pairs(rise):
     """A small audit: two targets with three confounders each, the third of which no one drew."""
     names = [(a, b) for a in ("a", "b") for b in ("a", "b", "c", "dust") if a != b]
     return pd.DataFrame(names, columns=["target", "confounder"]).assign(
-        probability_rise=rise, flagged=np.array(rise) > 0.5
+        prevalence_rise=rise, flagged=np.array(rise) > 0.5
     )
 
 

@@ -14,21 +14,21 @@ from diffchest.counterfactual import (
     check_same_model,
     decode,
     edit_latents,
+    edit_moves,
     encode_latents,
     encode_noise,
     fitted_targets,
     latent_covariance,
+    logit_spread,
     newly_clipped,
     random_moves,
     target_rows,
 )
-from diffchest.disease_free import choose_disease_free, choose_one_per_patient, disease_free
+from diffchest.disease_free import choose_disease_free, choose_one_per_patient, choose_with_finding, disease_free
 from diffchest.errors import DataError
-from diffchest.explanations import check_image_ids, counterfactual_table, explain_images, reconstruction_table
 from diffchest.latents import Latents
-from diffchest.params import ExplainParams
 from diffchest.similarity import similarity
-from tests.toy_autoencoder import DIMENSIONS, LinearAutoencoder, toy_head, toy_radiographs
+from tests.toy_autoencoder import DIMENSIONS, LinearAutoencoder, toy_explain, toy_head, toy_radiographs
 
 TARGETS = ["finding 3", "finding 0"]
 IDENTITY = np.eye(DIMENSIONS)
@@ -39,13 +39,18 @@ def latents():
     return np.random.default_rng(5).standard_normal((4, DIMENSIONS)).astype(np.float32)
 
 
+def moved_by(z, head, covariance=IDENTITY, **settings):
+    """The moved latents [N, T, d] alone."""
+    return edit_latents(z, head, TARGETS, toy_explain(**settings), covariance=covariance)[0]
+
+
 def standardised(z, head):
     return (z - head.mean) / head.sd
 
 
 def test_unit_edit_has_the_stated_length_and_direction(latents):
     head = toy_head()
-    moved = edit_latents(latents, head, TARGETS, edit="unit", step=0.6, covariance=IDENTITY)
+    moved = moved_by(latents, head, covariance=IDENTITY, edit="unit", step=0.6)
     move = standardised(moved, head) - standardised(latents, head)[:, None]
     assert np.linalg.norm(move, axis=2) == pytest.approx(0.6 * np.sqrt(DIMENSIONS), rel=1e-5)
     weight = head.weight[[3, 0]]
@@ -55,8 +60,8 @@ def test_unit_edit_has_the_stated_length_and_direction(latents):
 
 def test_eq5_changes_the_logit_by_the_squared_weight(latents):
     head = toy_head()
-    up = edit_latents(latents, head, TARGETS, edit="eq5", step=0.3, covariance=IDENTITY)
-    down = edit_latents(latents, head, TARGETS, edit="eq5", step=0.3, covariance=IDENTITY, towards="absence")
+    up = moved_by(latents, head, covariance=IDENTITY, edit="eq5", step=0.3)
+    down = moved_by(latents, head, covariance=IDENTITY, edit="eq5", step=0.3, towards="absence")
     for column, row in enumerate([3, 0]):
         gain = 0.3 * np.sum(head.weight[row] ** 2)
         assert head.logits(up[:, column])[:, row] - head.logits(latents)[:, row] == pytest.approx(gain, rel=1e-4)
@@ -66,7 +71,7 @@ def test_eq5_changes_the_logit_by_the_squared_weight(latents):
 @pytest.mark.parametrize(("towards", "wanted"), [("presence", 1.0), ("absence", 0.0)])
 def test_eq4_is_a_gradient_step_on_the_log_likelihood(latents, towards, wanted):
     head = toy_head()
-    moved = edit_latents(latents, head, TARGETS, edit="eq4", step=1e-3, covariance=IDENTITY, towards=towards)
+    moved = moved_by(latents, head, covariance=IDENTITY, edit="eq4", step=1e-3, towards=towards)
     standard = standardised(latents, head).astype(np.float64)
     for column, row in enumerate([3, 0]):
         weight, bias = head.weight[row].astype(np.float64), float(head.bias[row])
@@ -84,7 +89,7 @@ def test_eq4_is_a_gradient_step_on_the_log_likelihood(latents, towards, wanted):
 def test_unknown_edit_and_targets_are_errors(latents):
     head = toy_head()
     with pytest.raises(CounterfactualError, match="plausible, eq4, eq5 or unit"):
-        edit_latents(latents, head, TARGETS, edit="eq6", step=1.0, covariance=IDENTITY)  # type: ignore[arg-type]
+        edit_moves(latents, head, TARGETS, edit="eq6", covariance=IDENTITY)  # type: ignore[arg-type]
     with pytest.raises(CounterfactualError, match="'findin 3'; near names: finding 3"):
         target_rows(head, ["findin 3"])
     with pytest.raises(CounterfactualError, match="it knows finding 0, finding 1"):
@@ -115,7 +120,7 @@ def test_plausible_edit_is_the_likeliest_latent_with_its_logit(latents):
     sample = np.random.default_rng(0).standard_normal((500, DIMENSIONS)) @ np.diag([3, 2, 1, 1, 0.5, 0.1])
     covariance = latent_covariance(sample * head.sd + head.mean, head)
     assert covariance == pytest.approx(np.cov(sample.T), rel=1e-6)
-    moved = edit_latents(latents, head, TARGETS, edit="plausible", step=2.0, covariance=covariance)
+    moved = moved_by(latents, head, covariance=covariance, edit="plausible", step=2.0)
     start = standardised(latents, head).astype(np.float64)
     precision = np.linalg.inv(covariance)
     for column, row in enumerate([3, 0]):
@@ -136,6 +141,36 @@ def test_plausible_edit_is_the_likeliest_latent_with_its_logit(latents):
         assert standardised(moved[:, column], head) - start == pytest.approx(np.tile(best.x, (4, 1)), abs=1e-3)
 
 
+@pytest.mark.parametrize("edit", ["plausible", "eq4", "eq5", "unit"])
+@pytest.mark.parametrize(("towards", "probability"), [("presence", 0.9), ("absence", 0.1)])
+def test_a_probability_is_reached_by_the_smallest_step(latents, edit, towards, probability):
+    head = toy_head()
+    covariance = np.diag([3.0, 2, 1, 1, 0.5, 0.1])
+    settings = {"edit": edit, "towards": towards}
+    moved, steps = edit_latents(
+        latents, head, TARGETS, toy_explain(**settings, to_probability=probability), covariance=covariance
+    )
+    before, after = head.probabilities(latents)[:, [3, 0]], np.empty((4, 2))
+    for column, row in enumerate([3, 0]):
+        after[:, column] = head.probabilities(moved[:, column])[:, row]
+    there = before >= probability if towards == "presence" else before <= probability
+    assert after[~there] == pytest.approx(probability, abs=1e-4)
+    assert (steps[there] == 0).all()
+    assert after[there] == pytest.approx(before[there], abs=1e-5)
+    assert not there.all()
+    for row, column in zip(*np.nonzero(~there), strict=True):  # half the step leaves half of the logit's change
+        half = moved_by(latents, head, covariance, **settings, step=steps[row, column] / 2)[row, column]
+        logits = [head.logits(z[None])[0, [3, 0][column]] for z in (latents[row], half, moved[row, column])]
+        assert logits[1] == pytest.approx((logits[0] + logits[2]) / 2, abs=1e-3)
+
+
+def test_spread_of_the_logits_is_that_of_the_latents(latents):
+    head = toy_head()
+    sample = np.random.default_rng(0).standard_normal((500, DIMENSIONS)) * head.sd + head.mean
+    spread = logit_spread(head, TARGETS, latent_covariance(sample, head))
+    assert spread == pytest.approx(head.logits(sample)[:, [3, 0]].std(axis=0, ddof=1), rel=1e-5)
+
+
 def test_random_moves_have_one_length_in_the_edits_own_geometry():
     scale = np.diag([3.0, 2.0, 1.0, 1.0, 0.5, 0.1])
     options = {"length": 3.0, "covariance": scale @ scale, "seed": 1}
@@ -153,33 +188,11 @@ def test_decoding_many_targets_gives_each_its_own_picture(monkeypatch):
     z = encode_latents(model, pixels)  # type: ignore[arg-type]
     assert z == pytest.approx((pixels / 127.5 - 1).reshape(4, -1) @ model.basis.detach().numpy(), abs=1e-4)
     x_end = encode_noise(model, pixels, z, solver="ddim", steps=5)  # type: ignore[arg-type]
-    moved = edit_latents(z, toy_head(), TARGETS, edit="unit", step=0.3, covariance=IDENTITY)
+    moved = moved_by(z, toy_head(), covariance=IDENTITY, edit="unit", step=0.3)
     pictures = decode(model, x_end, moved, solver="ddim", steps=5)  # type: ignore[arg-type]
     expected = np.clip((moved @ model.basis.detach().numpy().T + 1) * 127.5, 0, 255).reshape(4, 2, 16, 16)
     assert pictures.dtype == np.uint8
     assert np.abs(pictures - expected).max() <= 0.51
-
-
-def test_explanation_agrees_with_the_closed_form(tmp_path):
-    model, head, pixels = LinearAutoencoder(), toy_head(), toy_radiographs(3)
-    settings = ExplainParams(
-        targets=TARGETS, image_ids=[], patients=3, edit="eq5", step=0.2, solver="dpm_solver",
-        encode_steps=5, decode_steps=5, reconstructions=3, seed=0,
-    )  # fmt: skip
-    ids = ["a", "b", "c"]
-    explanation = explain_images(
-        model, head, ids, pixels, targets=settings.targets, covariance=IDENTITY, settings=settings, runs=tmp_path
-    )  # type: ignore[arg-type]
-    assert explanation is not None
-    gain = 0.2 * np.sum(head.weight[[3, 0]] ** 2, axis=1)
-    assert explanation.logit_after - explanation.logit_before == pytest.approx(np.tile(gain, (3, 1)), abs=0.25)
-    table = counterfactual_table(explanation, settings.step)
-    assert list(table["image_id"]) == ["a", "a", "b", "b", "c", "c"]
-    assert list(table["target"]) == TARGETS * 3
-    assert table["probability_after"].to_numpy() == pytest.approx(expit(explanation.logit_after.ravel()))
-    reconstruction = reconstruction_table(model, ids, pixels, settings, runs=tmp_path)  # type: ignore[arg-type]
-    assert reconstruction is not None
-    assert (reconstruction["mae"] < 0.004).all()
 
 
 def test_similarity_is_scikit_images():
@@ -204,6 +217,16 @@ def test_disease_free_is_normal_alone_or_no_finding_at_all():
     assert disease_free(labels[["goiter"]]).tolist() == [True, False, True, False]
 
 
+def test_choice_with_a_finding_is_one_per_patient():
+    manifest = pd.DataFrame({"image_id": list("abcd"), "patient_id": list("xxyz")})
+    labels = pd.DataFrame({"goiter": [1, 1, np.nan, 1]}, index=manifest["image_id"])
+    chosen = choose_with_finding(manifest, labels, "goiter", number=5, seed=0)
+    assert len(chosen) == 2
+    assert set(chosen) < {"a", "b", "d"}
+    assert "d" in chosen
+    assert choose_with_finding(manifest, labels, "scoliosis", number=5, seed=0) == []
+
+
 def test_disease_free_choice_is_nested_and_one_per_patient():
     manifest = pd.DataFrame(
         {"image_id": [f"d/{i:02}" for i in range(30)], "patient_id": [f"d/{i % 10}" for i in range(30)]}
@@ -216,10 +239,3 @@ def test_disease_free_choice_is_nested_and_one_per_patient():
     assert few != choose_one_per_patient(manifest, number=3, seed=5)
     with pytest.raises(DataError, match="none of the 30 test radiographs is disease-free"):
         choose_disease_free(manifest, labels * 0 + 1, number=3, seed=4)
-
-
-def test_unknown_image_id_is_an_error():
-    manifest = pd.DataFrame({"image_id": ["padchest/1.png", "padchest/2.png"]})
-    check_image_ids(["padchest/2.png"], manifest)
-    with pytest.raises(DataError, match=r"'padchest/3.png' is not in the manifest; near ids: padchest/"):
-        check_image_ids(["padchest/3.png"], manifest)

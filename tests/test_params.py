@@ -54,6 +54,10 @@ def test_committed_params_are_valid():
         ("pretrain.learning_rate", float("inf"), "pretrain.learning_rate"),
         ("explain.encode_steps", 1, "explain.encode_steps is 1; explain.solver dpm_solver takes 2 to 1000"),
         ("explain.solver", "euler", "explain.solver"),
+        ("explain.to_probability", 1.0, "explain.to_probability"),
+        ("explain.towards", "both", "explain.towards"),
+        ("phantom.confounding", 1, "phantom.confounding"),
+        ("phantom.confounding", "none", "phantom.confounding"),
         ("confounders.decode_steps", 3000, "confounders.decode_steps is 3000"),
     ],
 )

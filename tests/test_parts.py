@@ -8,7 +8,7 @@ import pytest
 
 from diffchest import counterfactual
 from diffchest.confounders import respond
-from diffchest.explanations import explain_images, reconstruction_table
+from diffchest.explanations import Explainer
 from diffchest.parts import content_key, in_parts
 from diffchest.processes import ALONE, Processes
 from tests.test_confounders import EXPLAIN, SETTINGS
@@ -23,17 +23,18 @@ BASE = {
 }  # fmt: skip
 
 
+def explainer(runs, processes, given):
+    return Explainer(given["model"], given["head"], TARGETS, given["covariance"], given["explain"], runs, processes)
+
+
 def explained(runs, processes=ALONE, **changed):
     given = BASE | changed
-    options = {name: given[name] for name in ("targets", "covariance")} | {"settings": given["explain"]}
-    return explain_images(
-        given["model"], given["head"], IDS, given["pixels"], runs=runs, processes=processes, **options
-    )
+    return explainer(runs, processes, given).explain(IDS, given["pixels"], given["targets"])
 
 
 def reconstructed(runs, processes=ALONE, **changed):
     given = BASE | changed
-    return reconstruction_table(given["model"], IDS, given["pixels"], given["explain"], runs=runs, processes=processes)
+    return explainer(runs, processes, given).reconstruct(given["pixels"])
 
 
 def responded(runs, processes=ALONE, **changed):

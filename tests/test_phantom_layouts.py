@@ -25,7 +25,7 @@ from diffchest.phantom.render import stream
 from diffchest.phantom.vocabulary import DRAWN
 from diffchest.public_tables import PADCHEST_TABLE
 
-SETTINGS = {"size": 32, "seed": 0}
+SETTINGS = {"confounding": "natural", "size": 32, "seed": 0}
 
 
 @pytest.fixture

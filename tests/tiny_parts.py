@@ -12,7 +12,7 @@ import torch
 
 from diffchest import counterfactual, latents
 from diffchest.confounders import respond
-from diffchest.explanations import explain_images, reconstruction_table
+from diffchest.explanations import Explainer
 from diffchest.latents import extract_latents
 from diffchest.model import DiffusionAutoencoder
 from diffchest.params import load_params
@@ -59,8 +59,8 @@ def main(folder: Path) -> None:
         where = {"runs": folder / "runs", "processes": processes}
         options = {"covariance": np.eye(model.latent_dim), **where}
         encoded = extract_latents(model, store, ids, batch_size=4, **where)
-        explained = explain_images(model, head, ids, pixels, targets=FINDINGS[:2], settings=explain, **options)
-        reconstruction = reconstruction_table(model, ids, pixels, explain, **where)
+        explainer = Explainer(model, head, FINDINGS, settings=explain, **options)
+        explained, reconstruction = explainer.explain(ids, pixels, FINDINGS[:2]), explainer.reconstruct(pixels)
         responded = respond(
             model, head, pixels, targets=FINDINGS[:2], findings=FINDINGS, settings=audit,
             finetune=z, solver=explain.solver, **where,
@@ -70,9 +70,9 @@ def main(folder: Path) -> None:
     assert all((result is not None) == processes.first for result in results)
     if encoded and explained and reconstruction is not None and responded:
         responses, still, moved = responded
-        table = {f"table_{name}": reconstruction[name].to_numpy() for name in ("mae", "psnr", "ssim")}
         audited = {f"audit_{name}": value for name, value in vars(responses).items()}
-        arrays = vars(explained) | table | audited | {"z": encoded.z, "still": still, "pictures": moved}
+        drawn = {"z": encoded.z, "reconstructed": reconstruction, "still": still, "pictures": moved}
+        arrays = vars(explained) | audited | drawn
         np.savez(folder / "arrays.npz", **arrays)
 
 

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from diffchest.diffusion import linear_schedule
 from diffchest.head import Head
+from diffchest.params import ExplainParams
 
 SIZE, DIMENSIONS = 16, 6
 
@@ -63,3 +64,13 @@ def toy_radiographs(number: int, seed: int = 2) -> np.ndarray:
     z = torch.from_numpy(np.random.default_rng(seed).normal(0, 0.8, (number, DIMENSIONS)).astype(np.float32))
     pictures = (z @ model.basis.T).detach().numpy().reshape(number, SIZE, SIZE)
     return np.clip(np.rint((pictures + 1) * 127.5), 0, 255).astype(np.uint8)
+
+
+def toy_explain(**changes) -> ExplainParams:
+    """An `explain` section for the toy head: `unit` edits of step 0.2 towards `finding 0`, and `changes`."""
+    section = {
+        "targets": ["finding 0"], "image_ids": [], "patients": 1, "radiographs": 2, "towards": "presence",
+        "edit": "unit", "step": 0.2, "to_probability": None, "solver": "ddim", "encode_steps": 4, "decode_steps": 4,
+        "reconstructions": 1, "seed": 0,
+    }  # fmt: skip
+    return ExplainParams(**(section | changes))

@@ -18,8 +18,9 @@ def read_table_cohort(dataset: str, cohort: TableCohort) -> Cohort:
     """Read the rows of `cohort.table` that `cohort.where` keeps; role `cohort.use`.
 
     Labels are columns of codes (see `diffchest.cohorts.labels.parse_codes`) or one column that lists findings, between
-    separators or as `['a', 'b']`; a blank cell is not assessed. Image paths are relative to the root, or to the zip
-    file `cohort.zip`; one that leaves the root is rejected. The image id is that path.
+    separators or as `['a', 'b']`; a blank cell is not assessed. `cohort.indicators` adds a label for values of any
+    other column. Image paths are relative to the root, or to the zip file `cohort.zip`; one that leaves the root is
+    rejected. The image id is that path.
     """
     root = existing_root(cohort.root)
     path = root / cohort.table
@@ -50,7 +51,7 @@ def read_table_cohort(dataset: str, cohort: TableCohort) -> Cohort:
         intake.reject(listed[~inside], "path leaves the root")
         intake.flow.exclude("path leaves the root", listed[~inside])
     images = listed[inside]
-    labels = _labels(rows.loc[images.index], cohort, str(path))
+    labels = _with_indicators(_labels(rows.loc[images.index], cohort, str(path)), rows, cohort, str(path))
     return intake.finish(images, labels, index=_index(root, cohort.zip, images["key"]), policy=cohort.images)
 
 
@@ -62,7 +63,7 @@ def _plain(path: str) -> str:
 def _columns(cohort: TableCohort) -> list[str]:
     optional = [cohort.study, cohort.view, cohort.sex, cohort.age, cohort.findings]
     named = [cohort.image, cohort.patient, *(name for name in optional if name), *cohort.labels, *cohort.where]
-    return list(dict.fromkeys(named))
+    return list(dict.fromkeys([*named, *(column for columns in cohort.indicators.values() for column in columns)]))
 
 
 def _index(root: Path, archive: str | None, paths: pd.Series) -> dict[str, str]:
@@ -90,6 +91,27 @@ def _labels(rows: pd.DataFrame, cohort: TableCohort, where: str) -> pd.DataFrame
         names = {cell: _names(cell, cohort.separator, where=column) for cell in cells.unique() if cell}
         return indicator_table(cells, names)
     return pd.DataFrame({name: parse_codes(rows[name], where=where) for name in cohort.labels}, index=rows.index)
+
+
+def _with_indicators(labels: pd.DataFrame, rows: pd.DataFrame, cohort: TableCohort, where: str) -> pd.DataFrame:
+    """Append a label for each of `cohort.indicators`: 1 where its column holds one of its values, 0 another, NaN blank.
+
+    A row without any assessed finding has NaN there too: nobody knows that it is disease-free, which a 0 would claim.
+    """
+    assessed, table = labels.notna().any(axis=1), labels.copy()
+    for name, columns in cohort.indicators.items():
+        if name in labels:
+            raise DataError(f"{where}: indicator {name!r} is also the name of a finding; give it another name")
+        ((column, values),) = columns.items()
+        cells = rows.loc[labels.index, column].str.strip()
+        held = cells.isin(values)
+        if not held.any():
+            raise DataError(
+                f"{where}: indicator {name!r}: no row has {column} in {values}; found {sorted(cells.unique())[:10]}"
+            )
+        blank = cells.str.lower().isin(BLANKS) & ~held
+        table[name] = held.astype("float32").mask(blank | ~assessed)
+    return table
 
 
 def _names(cell: str, separator: str, *, where: str) -> list[str]:

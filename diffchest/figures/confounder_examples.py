@@ -1,9 +1,11 @@
 """Figure 4: counterfactuals of the strongest flagged pairs, with the confounder named beside them."""
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from diffchest import paths
+from diffchest.figures.explained import RE_ENCODED, describe_move, scores
 from diffchest.figures.inputs import read_arrays, read_rows
 from diffchest.figures.style import (
     GREY,
@@ -11,6 +13,7 @@ from diffchest.figures.style import (
     NothingToDrawError,
     difference_bar,
     difference_limit,
+    footnote,
     new_figure,
     show_difference,
     show_picture,
@@ -28,6 +31,7 @@ def draw(params: Params) -> Figure:
     pairs = read_rows(paths.table("confounders"), stage="confounders", empty="no pair of findings could be audited")
     examples = read_arrays(paths.AUDIT_EXAMPLES, stage="confounders")
     index = {name: number for number, name in enumerate(examples["targets"].tolist())}
+    finding = {name: number for number, name in enumerate(examples["findings"].tolist())}
     best = strongest(pairs[pairs["target"].isin(index)])
     if best.empty:
         raise NothingToDrawError("the audit flags no pair: no other finding rose more than under random moves")
@@ -36,19 +40,29 @@ def draw(params: Params) -> Figure:
     before, after = (examples[name][rows][:, :patients] for name in ("reconstruction", "counterfactual"))
     change = signed_difference(after, before)
     limit = difference_limit(change)
-    figure = new_figure("What else appears", params, height=26 + len(rows) * (SIDE + 2))
+    figure = new_figure("What else appears", params, height=30 + len(rows) * (SIDE + 5))
     grid = figure.subplots(len(rows), 1 + 3 * patients, squeeze=False, width_ratios=[2.2, *[1.0] * (3 * patients)])
     for row, pair in enumerate(best.itertuples(index=False)):
         _describe(grid[row, 0], pair)
         for patient in range(patients):
             cells = grid[row, 1 + 3 * patient : 4 + 3 * patient]
+            asked, risen = (
+                scores(examples["before"][patient, at], examples["after"][rows[row], patient, at])
+                for at in (finding[pair.target], finding[pair.confounder])
+            )
             show_picture(cells[0], before[row, patient])
-            show_picture(cells[1], after[row, patient])
-            show_difference(cells[2], change[row, patient], limit=limit)
+            show_picture(cells[1], after[row, patient], asked)
+            show_difference(cells[2], change[row, patient], limit=limit, caption=risen)
+            cells[2].xaxis.label.set_color(_kind_colour(pair))
     for patient in range(patients):
         for offset, name in enumerate(("reconstruction", "counterfactual", "difference")):
             grid[0, 1 + 3 * patient + offset].set_title(name, fontsize=6)
     difference_bar(figure, grid[:, 1:], limit, location="bottom", shrink=0.5, aspect=40, pad=0.02)
+    moved = describe_move(params.explain.model_copy(update={"towards": "presence"}), np.empty(0))
+    footnote(
+        figure,
+        f"{moved}; {RE_ENCODED}: of the finding below the counterfactual, of what rises with it below the difference",
+    )
     return figure
 
 
@@ -59,15 +73,18 @@ def strongest(pairs: pd.DataFrame) -> pd.DataFrame:
     return order.drop_duplicates("target").head(TARGETS)
 
 
+def _kind_colour(pair) -> str:
+    return KIND_COLOUR.get(pair.kind, GREY) if isinstance(pair.kind, str) else GREY
+
+
 def _describe(axes, pair) -> None:
     axes.set_axis_off()
-    kind = pair.kind if isinstance(pair.kind, str) else ""
     witness = "" if pd.isna(pair.p_b_given_a) else f"; labelled with it in {pair.p_b_given_a:.0%}"
     lines = [
         (0.95, "towards", 6, GREY, "normal"),
         (0.83, wrapped(pair.target, 24, lines=2), 7, "black", "bold"),
         (0.54, "what rises with it", 6, GREY, "normal"),
-        (0.42, wrapped(pair.confounder, 24, lines=2), 7, KIND_COLOUR.get(kind, GREY), "bold"),
+        (0.42, wrapped(pair.confounder, 24, lines=2), 7, _kind_colour(pair), "bold"),
         (0.10, f"+{pair.effect:.1f} SD{witness}", 5.5, GREY, "normal"),
     ]
     for y, text, size, colour, weight in lines:

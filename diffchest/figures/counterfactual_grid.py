@@ -1,14 +1,16 @@
-"""Figure S5: one radiograph moved towards every target."""
+"""Figure S5: one radiograph moved towards every evaluated finding."""
 
 import math
 
 from matplotlib.figure import Figure
 
-from diffchest.figures.explained import read_explained
+from diffchest import paths
+from diffchest.figures.explained import RE_ENCODED, describe_move, read_explained
 from diffchest.figures.style import (
     WIDTH,
     difference_bar,
     difference_limit,
+    footnote,
     new_figure,
     show_code,
     show_difference,
@@ -18,32 +20,35 @@ from diffchest.figures.style import (
 )
 from diffchest.params import Params
 
-COLUMNS = 5
+MOST_COLUMNS, FEWEST_COLUMNS, ROWS = 12, 5, 5
 
 
 def draw(params: Params) -> Figure:
     """Draw the first radiograph's reconstruction and counterfactuals, each with the difference map below it."""
-    explained = read_explained()
+    explained = read_explained(paths.EVERY_FINDING)
     change = signed_difference(explained.counterfactual[0], explained.reconstruction[0][None])
     limit = difference_limit(change)
-    columns = min(COLUMNS, len(explained.targets) + 2)
-    rows = math.ceil((len(explained.targets) + 2) / columns)
+    cells = len(explained.targets) + 2
+    columns = min(MOST_COLUMNS, max(FEWEST_COLUMNS, math.ceil(cells / ROWS)))
+    rows = math.ceil(cells / columns)
     side = min(WIDTH / columns, 36.0)
-    figure = new_figure("One radiograph moved towards every target", params, height=28 + rows * (2 * side + 11))
+    letters = int(side / 1.3)  # that fit below a picture
+    figure = new_figure("One radiograph moved towards every finding", params, height=28 + rows * (2 * side + 14))
     grid = figure.subplots(2 * rows, columns, squeeze=False)
     show_picture(grid[0, 0], explained.original[0], "original")
     show_picture(grid[0, 1], explained.reconstruction[0], "reconstruction")
     error = signed_difference(explained.reconstruction[0], explained.original[0])
-    show_difference(grid[1, 1], error, limit=limit, caption="reconstruction − original")
+    show_difference(grid[1, 1], error, limit=limit, caption="less original")
     show_code(grid[1, 0], explained.x_T[0], "$x_T$")
     for target, name in enumerate(explained.targets):
         row, column = divmod(target + 2, columns)
-        caption = f"{wrapped(name, 30, lines=2)}\n{explained.score(0, target)}"
+        caption = f"{wrapped(name, letters, lines=3)}\n{explained.score(0, target)}"
         show_picture(grid[2 * row, column], explained.counterfactual[0, target], caption)
         show_difference(grid[2 * row + 1, column], change[target], limit=limit)
-    for empty in range(len(explained.targets) + 2, rows * columns):
+    for empty in range(cells, rows * columns):
         row, column = divmod(empty, columns)
         grid[2 * row, column].set_axis_off()
         grid[2 * row + 1, column].set_axis_off()
     difference_bar(figure, grid, limit, location="bottom", shrink=0.4, aspect=40, pad=0.02)
+    footnote(figure, f"{describe_move(params.explain, explained.step)}; {RE_ENCODED}")
     return figure

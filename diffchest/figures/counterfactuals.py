@@ -1,12 +1,13 @@
-"""Figure 3: disease-free radiographs moved towards findings, with maps of what changed."""
+"""Figure 3: radiographs moved towards findings (or away from them), with maps of what changed."""
 
 from matplotlib.figure import Figure
 
-from diffchest.figures.explained import read_explained
+from diffchest.figures.explained import RE_ENCODED, describe_move, read_explained
 from diffchest.figures.style import (
     WIDTH,
     difference_bar,
     difference_limit,
+    footnote,
     new_figure,
     show_difference,
     show_picture,
@@ -40,7 +41,5 @@ def draw(params: Params) -> Figure:
         grid[0, 1 + 2 * target].set_title(name, fontsize=6.5, weight="bold")
         grid[0, 2 + 2 * target].set_title("difference", fontsize=6.5)
     difference_bar(figure, grid, limit, location="bottom", shrink=0.4, aspect=40, pad=0.02)
-    figure.supxlabel(
-        "numbers: probability by the head, reconstruction → counterfactual, both encoded again", fontsize=6.5
-    )
+    footnote(figure, f"{describe_move(params.explain, explained.step)}; {RE_ENCODED}")
     return figure

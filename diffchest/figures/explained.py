@@ -1,20 +1,30 @@
 """The counterfactuals that the explanation figures show."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+from scipy.special import expit
 
 from diffchest import paths
 from diffchest.figures.inputs import read_arrays
 from diffchest.figures.style import NothingToDrawError
+from diffchest.params import ExplainParams
+
+STEP_UNITS = {
+    "plausible": "SD of the logit",
+    "eq4": "(y − p) w",
+    "eq5": "w",
+    "unit": "SD per dimension of z",
+}
 
 
 @dataclass(frozen=True)
 class Explained:
     """P radiographs and their counterfactuals towards T targets.
 
-    original, reconstruction uint8 [P, H, W]; counterfactual uint8 [P, T, H, W]; x_T float [P, H, W]; probabilities of
-    the target [P, T] in the re-encoded reconstruction (before) and counterfactual (after).
+    original, reconstruction uint8 [P, H, W]; counterfactual uint8 [P, T, H, W]; x_T float [P, H, W]; step [P, T];
+    probabilities of the target [P, T] in the re-encoded reconstruction (before) and counterfactual (after).
     """
 
     image_id: list[str]
@@ -23,19 +33,40 @@ class Explained:
     reconstruction: np.ndarray
     counterfactual: np.ndarray
     x_T: np.ndarray  # noqa: N815 - the paper's symbol
+    step: np.ndarray
     before: np.ndarray
     after: np.ndarray
 
     def score(self, row: int, target: int) -> str:
         """The head's probability before and after, for a caption."""
-        return f"{self.before[row, target]:.2f} → {self.after[row, target]:.2f}"
+        return scores(self.before[row, target], self.after[row, target])
 
 
-def read_explained() -> Explained:
+RE_ENCODED = "numbers: the head's probability, reconstruction → counterfactual, both re-encoded"
+
+
+def scores(before: float, after: float) -> str:
+    """The head's probability in two pictures, for a caption."""
+    return f"{before:.2f} → {after:.2f}"
+
+
+def describe_move(settings: ExplainParams, step: np.ndarray) -> str:
+    """How far z was moved, for a caption; step: all steps of the figure."""
+    direction = "towards" if settings.towards == "presence" else "away from"
+    if settings.to_probability is not None:
+        length = f"until the score of z is {settings.to_probability:g}"
+    elif not step.size or np.ptp(step) == 0:
+        length = f"by {settings.step:g} {STEP_UNITS[settings.edit]}"
+    else:
+        length = f"by {step.min():.2g} to {step.max():.2g} {STEP_UNITS[settings.edit]}"
+    return f"z moved {direction} the finding {length} ({settings.edit})"
+
+
+def read_explained(path: Path = paths.COUNTERFACTUALS) -> Explained:
     """Read what `explain` wrote; `NothingToDrawError` when it holds no radiograph."""
-    arrays = read_arrays(paths.COUNTERFACTUALS, stage="explain")
+    arrays = read_arrays(path, stage="explain")
     if not arrays["counterfactual"].size:
-        raise NothingToDrawError(f"{paths.COUNTERFACTUALS} holds no counterfactual: explain.patients or targets is 0")
+        raise NothingToDrawError(f"{path} holds no counterfactual: explain.patients or targets is 0")
     return Explained(
         image_id=arrays["image_id"].tolist(),
         targets=arrays["targets"].tolist(),
@@ -43,10 +74,7 @@ def read_explained() -> Explained:
         reconstruction=arrays["reconstruction"],
         counterfactual=arrays["counterfactual"],
         x_T=arrays["x_T"].astype(np.float32),
-        before=_sigmoid(arrays["logit_before"]),
-        after=_sigmoid(arrays["logit_after"]),
+        step=arrays["step"],
+        before=expit(arrays["logit_before"].astype(np.float64)),
+        after=expit(arrays["logit_after"].astype(np.float64)),
     )
-
-
-def _sigmoid(logit: np.ndarray) -> np.ndarray:
-    return 0.5 * (1.0 + np.tanh(0.5 * logit.astype(np.float64)))

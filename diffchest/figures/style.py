@@ -77,9 +77,14 @@ def notice(title: str, params: Params, reason: str) -> Figure:
     return figure
 
 
+def footnote(figure: Figure, text: str) -> None:
+    """Say below the figure what its numbers are, in as many lines as it takes."""
+    figure.supxlabel(wrapped(text, 128), fontsize=6.5)
+
+
 def wrapped(text: str, width: int, lines: int | None = None) -> str:
     """`text` broken at spaces to lines of `width` characters; beyond `lines` lines it is cut with an ellipsis."""
-    return "\n".join(textwrap.wrap(text, width, max_lines=lines, placeholder=" …")) or text
+    return "\n".join(textwrap.wrap(text, width, max_lines=lines, placeholder=" …", break_on_hyphens=False)) or text
 
 
 def show_picture(axes: Axes, pixels: np.ndarray, caption: str = "") -> None:

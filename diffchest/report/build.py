@@ -110,7 +110,8 @@ def key_numbers(metrics: Mapping[str, Any], params: Params) -> list[tuple[str, s
         (find("confounders", "precision", ".2f"), "precision of the audit", "against planted pairs"),
         (find("confounders", "recall", ".2f"), "recall of the audit", "against planted pairs"),
         (find("confounders", "flagged", ",.0f"), "pairs flagged by the audit", ""),
-        (find("explain", "counterfactuals", "validity", ".0%"), "counterfactuals that flip", "score crosses 0.5"),
+        (find("explain", "counterfactuals", "flipped", ".0%"), "counterfactuals that flip", "score crosses 0.5"),
+        (find("explain", "counterfactuals", "reached", ".0%"), "of the change asked for is seen", "in the picture"),
         (find("explain", "reconstruction", "mae", ".4f"), "reconstruction error", "mean absolute, gray scale 0 to 1"),
         (find("explain", "reconstruction", "ssim", ".3f"), "reconstruction SSIM", ""),
     ]

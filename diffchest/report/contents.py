@@ -92,13 +92,24 @@ SECTIONS = [
     ),
     Section(
         "Counterfactuals",
-        "z of a disease-free radiograph is moved towards a finding and decoded. The probabilities are those of the "
-        "pictures, encoded again.",
+        "z of a radiograph is moved towards a finding (or away from it) and decoded. The probabilities are those of "
+        "the pictures, encoded again.",
         [
-            Item("counterfactuals", "Disease-free radiographs moved towards findings (paper: figure 3)."),
-            Item("counterfactual_grid", "One radiograph moved towards every target (paper: figure S5)."),
+            Item("counterfactuals", "Radiographs moved towards findings (paper: figure 3)."),
+            Item("counterfactual_grid", "One radiograph moved towards every finding (paper: figure S5)."),
+            Item("step_sweep", "One radiograph moved further and further."),
+            Item("failures", "Of each finding the counterfactual that shows least of the change asked for."),
+            Item("counterfactual_quality", "Does the head see what was asked for, and what else changes?"),
         ],
-        [Item("counterfactuals", "Probability reached, distance and similarity of each counterfactual.")],
+        [
+            Item(
+                "counterfactual_quality",
+                "validity: share that show at least 0.9 of the change of the logit that was asked for; reached: the "
+                "part shown; flipped: share that cross 0.5; own_change, off_target: change of the finding's logit, and "
+                "mean absolute change of the others', in SD; l1, ssim: to the original.",
+            ),
+            Item("counterfactuals", "Every counterfactual: score before, wanted and after, and its distances."),
+        ],
     ),
     Section(
         "Confounder audit",

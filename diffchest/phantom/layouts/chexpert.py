@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from diffchest.phantom.confounding import Confounding, deal_support_devices
 from diffchest.phantom.layouts.chexpert_labels import LABELS, shown_findings
 from diffchest.phantom.layouts.selection import by_patient
 from diffchest.phantom.pictures import Picture, write_zips
@@ -28,12 +29,21 @@ BENCHMARK_READERS = {"bc4": (0.70, 0.95), "bc6": (0.76, 0.91), "bc8": (0.68, 0.9
 
 
 def write_chexpert(
-    table: Path, root: Path, *, pretrain: int, test_studies: int, size: int, seed: int, workers: int
+    table: Path,
+    root: Path,
+    *,
+    pretrain: int,
+    test_studies: int,
+    confounding: Confounding,
+    size: int,
+    seed: int,
+    workers: int,
 ) -> int:
     """Write CheXpert phantoms below `root`; returns the number of pictures.
 
-    `train.csv` is the whole real `table`. The test set is `test.csv`, `groundtruth.csv` (one row per study: the
-    majority of five readers) and `radiologists/bc*.csv`.
+    `train.csv` is the whole real `table`; where `confounding` is 0, radiographs that are drawn have another study's
+    Support Devices. The test set is `test.csv`, `groundtruth.csv` (a row per study: the majority of five readers) and
+    `radiologists/bc*.csv`.
     """
     root.mkdir(parents=True, exist_ok=True)
     part = root / "train.csv.tmp"
@@ -44,9 +54,15 @@ def write_chexpert(
     patient = frontal["Path"].str.extract(r"(patient\d+)", expand=False)
     train = by_patient(frontal.assign(patient=patient), "patient", pretrain, seed=seed, purpose="chexpert pretrain")
     test = sample_test_set(frontal, test_studies, seed=seed)
+    if confounding == 0:
+        for part in (train, test):
+            studies = part["Path"].str.extract(r"(patient\d+/study\d+)", expand=False)
+            part["Support Devices"] = deal_support_devices(part["Support Devices"], studies, confounding, seed=seed)
+        rows.loc[train.index, "Support Devices"] = train["Support Devices"]
+        rows.to_csv(root / "train.csv", index=False)
     write_test_set(root, test, seed=seed)
     chosen = pd.concat([train, test])
-    return write_zips(root, pictures(chosen, seed=seed), size=size, seed=seed, workers=workers)
+    return write_zips(root, pictures(chosen, confounding, seed=seed), size=size, seed=seed, workers=workers)
 
 
 def sample_test_set(frontal: pd.DataFrame, studies: int, *, seed: int) -> pd.DataFrame:
@@ -74,7 +90,7 @@ def write_test_set(root: Path, test: pd.DataFrame, *, seed: int) -> None:
     write_table(root / "groundtruth.csv", _study_table(studies, majority))
 
 
-def pictures(rows: pd.DataFrame, *, seed: int) -> list[Picture]:
+def pictures(rows: pd.DataFrame, confounding: Confounding, *, seed: int) -> list[Picture]:
     """What to draw for each row of a table with CheXpert's columns; views of one study show the same findings."""
     drawn = []
     for row in rows.to_dict("records"):
@@ -84,7 +100,7 @@ def pictures(rows: pd.DataFrame, *, seed: int) -> list[Picture]:
             Picture(
                 archive=ARCHIVE,
                 member=path,
-                findings=shown_findings(row, stream(seed, patient, study)),
+                findings=shown_findings(row, stream(seed, patient, study), confounding),
                 patient=patient,
                 image=path,
                 view="PA" if row["AP/PA"] == "PA" else "AP",

@@ -5,6 +5,8 @@ from typing import Any
 
 from numpy.random import Generator
 
+from diffchest.phantom.confounding import DRAIN_WITH_PNEUMOTHORAX, Confounding
+
 LABELS = (
     "No Finding",
     "Enlarged Cardiomediastinum",
@@ -50,11 +52,13 @@ DEVICES = (
     "chest drain tube",
 )
 DEVICE_SHARE = (0.20, 0.17, 0.20, 0.10, 0.10, 0.10, 0.05, 0.05, 0.03)
-DRAIN_WITH_PNEUMOTHORAX = 0.7
 
 
-def shown_findings(labels: Mapping[Any, Any], rng: Generator) -> tuple[str, ...]:
-    """Choose the drawn findings of one study from its labels; only 1 counts, uncertain and blank draw nothing."""
+def shown_findings(labels: Mapping[Any, Any], rng: Generator, confounding: Confounding = "natural") -> tuple[str, ...]:
+    """Choose the drawn findings of one study from its labels; only 1 counts, uncertain and blank draw nothing.
+
+    confounding: how often a pneumothorax with a device has a chest drain.
+    """
     positive = [label for label in LABELS if labels[label] == 1]
     found = {str(rng.choice(SHOWN_AS[label])) for label in positive if label in SHOWN_AS}
     if "Lung Opacity" in positive and not any(label in positive for label in KINDS_OF_OPACITY):
@@ -62,6 +66,6 @@ def shown_findings(labels: Mapping[Any, Any], rng: Generator) -> tuple[str, ...]
     if "Support Devices" in positive:
         number = rng.integers(1, 4)
         found.update(str(name) for name in rng.choice(DEVICES, size=number, replace=False, p=DEVICE_SHARE))
-        if "Pneumothorax" in positive and rng.random() < DRAIN_WITH_PNEUMOTHORAX:
+        if "Pneumothorax" in positive and rng.random() < DRAIN_WITH_PNEUMOTHORAX[confounding]:
             found.add("chest drain tube")
     return tuple(sorted(found))

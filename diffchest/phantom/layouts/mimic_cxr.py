@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.random import Generator
 
+from diffchest.phantom.confounding import Confounding, deal_support_devices
 from diffchest.phantom.layouts.chexpert_labels import LABELS, shown_findings
 from diffchest.phantom.pictures import Picture, write_zips
 from diffchest.phantom.render import stream
@@ -19,10 +20,13 @@ VIEW_MEANING = {"AP": "antero-posterior", "PA": "postero-anterior", "LATERAL": "
 HELD_OUT = 0.03  # share of the patients in the official validation and test splits
 
 
-def write_mimic_cxr(table: Path, root: Path, *, pretrain: int, size: int, seed: int, workers: int) -> int:
+def write_mimic_cxr(
+    table: Path, root: Path, *, pretrain: int, confounding: Confounding, size: int, seed: int, workers: int
+) -> int:
     """Write MIMIC-CXR phantoms below `root`, labels sampled from CheXpert's `table`; returns the number of pictures.
 
-    `pretrain` is the number of frontal images in the training split; only those are drawn.
+    `confounding`: see `confounding.deal_support_devices`. `pretrain` is the number of frontal images in the training
+    split; only those are drawn.
     """
     pool = pd.read_csv(table, usecols=["Frontal/Lateral", *LABELS])
     pool = pool.loc[pool["Frontal/Lateral"] == "Frontal", list(LABELS)]
@@ -30,10 +34,13 @@ def write_mimic_cxr(table: Path, root: Path, *, pretrain: int, size: int, seed: 
     images = synthesise(rng, pretrain)
     studies = images.drop_duplicates("study_id")[["subject_id", "study_id"]].reset_index(drop=True)
     sampled = pool.iloc[rng.integers(len(pool), size=len(studies))].reset_index(drop=True)
+    sampled["Support Devices"] = deal_support_devices(
+        sampled["Support Devices"], studies["study_id"], confounding, seed=seed
+    )
     labels = pd.concat([studies, sampled[sorted(LABELS)]], axis=1)
     write_tables(root, images, labels)
     chosen = images[(images["split"] == "train") & (images["ViewPosition"] != "LATERAL")]
-    return write_zips(root, pictures(chosen, labels, seed=seed), size=size, seed=seed, workers=workers)
+    return write_zips(root, pictures(chosen, labels, confounding, seed=seed), size=size, seed=seed, workers=workers)
 
 
 def synthesise(rng: Generator, pretrain: int) -> pd.DataFrame:
@@ -88,7 +95,7 @@ def write_tables(root: Path, images: pd.DataFrame, labels: pd.DataFrame) -> None
     write_table(root / name.format("chexpert"), labels)
 
 
-def pictures(images: pd.DataFrame, labels: pd.DataFrame, *, seed: int) -> list[Picture]:
+def pictures(images: pd.DataFrame, labels: pd.DataFrame, confounding: Confounding, *, seed: int) -> list[Picture]:
     """What to draw for each image row; views of one study show the same findings."""
     study_labels = labels.set_index("study_id")[list(LABELS)].to_dict("index")
     drawn = []
@@ -98,7 +105,7 @@ def pictures(images: pd.DataFrame, labels: pd.DataFrame, *, seed: int) -> list[P
             Picture(
                 archive=ARCHIVE,
                 member=f"files/{patient[:3]}/{patient}/{study}/{row['dicom_id']}.jpg",
-                findings=shown_findings(study_labels[row["study_id"]], stream(seed, patient, study)),
+                findings=shown_findings(study_labels[row["study_id"]], stream(seed, patient, study), confounding),
                 patient=patient,
                 image=str(row["dicom_id"]),
                 view=str(row["ViewPosition"]),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from diffchest.phantom.confounding import Confounding, deal_treatments
 from diffchest.phantom.layouts.selection import by_patient
 from diffchest.phantom.pictures import Picture, write_zips
 
@@ -26,15 +27,33 @@ COLUMNS = (
 
 
 def write_padchest(
-    table: Path, root: Path, *, labelled: int | None, pretrain: int, size: int, seed: int, workers: int
+    table: Path,
+    root: Path,
+    *,
+    labelled: int | None,
+    pretrain: int,
+    confounding: Confounding,
+    size: int,
+    seed: int,
+    workers: int,
 ) -> int:
-    """Write PadChest phantoms below `root`: a copy of `table` and the zip files; returns the number of pictures."""
+    """Write PadChest phantoms below `root`: the label table and the zip files; returns the number of pictures.
+
+    The table is a copy of `table`; with another `confounding` than natural, the radiographs that are drawn have in its
+    column Labels what they are drawn with.
+    """
     root.mkdir(parents=True, exist_ok=True)
     part = root / f"{table.name}.tmp"
-    shutil.copyfile(table, part)
-    part.replace(root / table.name)
     rows = pd.read_csv(table, usecols=list(COLUMNS), dtype={"PatientID": str, "ImageDir": str})
     chosen = choose(rows, labelled=labelled, pretrain=pretrain, seed=seed)
+    if confounding == "natural":
+        shutil.copyfile(table, part)
+    else:
+        chosen = deal_out(chosen, confounding, seed=seed)
+        whole = pd.read_csv(table, dtype=str, keep_default_na=False)
+        whole.loc[chosen.index, "Labels"] = chosen["Labels"].fillna("")
+        whole.to_csv(part, index=False, compression={"method": "gzip", "mtime": 0, "compresslevel": 6})
+    part.replace(root / table.name)
     return write_zips(root, pictures(chosen), size=size, seed=seed, workers=workers)
 
 
@@ -50,6 +69,21 @@ def choose(rows: pd.DataFrame, *, labelled: int | None, pretrain: int, seed: int
         physician = by_patient(physician, "PatientID", labelled, seed=seed, purpose="padchest labelled")
     others = by_patient(others, "PatientID", pretrain, seed=seed, purpose="padchest pretrain")
     return pd.concat([physician, others])
+
+
+def deal_out(rows: pd.DataFrame, confounding: Confounding, *, seed: int) -> pd.DataFrame:
+    """Deal the treatments in the column Labels out anew, among the rows of each MethodLabel; blank cells stay blank.
+
+    A radiograph that is given one is no longer `normal`.
+    """
+    known = rows[rows["Labels"].notna()]
+    before = [findings(cell) for cell in known["Labels"]]
+    after = deal_treatments(before, known["MethodLabel"].tolist(), confounding, seed=seed)
+    cells = [
+        str([name for name in now if name != "normal" or set(now) <= set(was)])
+        for was, now in zip(before, after, strict=True)
+    ]
+    return rows.assign(Labels=pd.Series(cells, index=known.index).reindex(rows.index))
 
 
 def pictures(rows: pd.DataFrame) -> list[Picture]:

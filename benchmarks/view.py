@@ -1,0 +1,252 @@
+"""Does the confounder audit find the view of the NIH radiographs, and would it find just anything?
+
+    python benchmarks/view.py [pairs] [starts] [chance] [opposite] [pictures]
+
+After `python -m diffchest.profiles open_cxr` and `dvc repro`; a minute and a half. Prints Markdown tables:
+
+* pairs: what the audit and the labels say of every finding and AP view, and the finding's AUC in each view
+* starts: the same audit from other radiographs and with other steps
+* chance: views dealt to other fine-tuning patients, each with a head of its own, in the place of AP view
+* opposite: PA view in the place of AP view, from the radiographs that are disease-free then
+* pictures: correlation of the mean difference maps of edema, AP view, and real AP less real PA radiographs
+"""
+
+import dataclasses
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.stats import permutation_test, spearmanr
+
+from diffchest import paths
+from diffchest.cohorts.labels import load_labels
+from diffchest.cohorts.schema import read_manifest
+from diffchest.confounders import Responses, audit, respond
+from diffchest.cooccurrence import count_pairs
+from diffchest.counterfactual import latent_covariance
+from diffchest.disease_free import choose_one_per_patient, disease_free, normal_finding
+from diffchest.head import Head
+from diffchest.latents import Latents
+from diffchest.model.autoencoder import load_autoencoder
+from diffchest.params import load_params
+from diffchest.probe import fit_head
+from diffchest.reliance import reliance_table
+from diffchest.scores import read_scores
+from diffchest.store import ImageStore
+from diffchest.test_set import read_test_set
+
+AP, PA = "AP view", "PA view"
+DEALT = 40  # views dealt to other patients
+EVERY = 10**6  # of the patients: more than there are
+
+
+class Setting:
+    """The run's model and heads, a head for PA that mirrors the one for AP, and the labels."""
+
+    def __init__(self) -> None:
+        self.params = load_params()
+        self.model, head, latents = (
+            load_autoencoder(paths.AUTOENCODER),
+            Head.load(paths.HEAD),
+            Latents.load(paths.LATENTS),
+        )
+        rows = read_manifest(paths.STORED_MANIFEST)
+        rows = rows[rows["dataset"] == self.params.evaluation.dataset]
+        self.test, self.finetune = (rows[rows["role"] == role] for role in ("test", "finetune"))
+        self.labels, self.finetune_labels = (
+            load_labels(paths.labels(self.params.evaluation.dataset), part["image_id"].tolist())
+            for part in (self.test, self.finetune)
+        )
+        self.z = latents.select(self.finetune["image_id"].tolist())
+        self.covariance, self.store = latent_covariance(self.z, head), ImageStore(paths.IMAGES)
+        normal = normal_finding(head.findings)
+        self.findings = [name for name in head.findings if name not in (AP, normal)]
+        self.head = joined(head, mirrored(head))
+        self.healthy = disease_free(self.labels.drop(columns=AP))
+        self.is_ap = (self.labels[AP] == 1).to_numpy()
+
+    def images(self, chosen: np.ndarray, number: int) -> list[str]:
+        """One test radiograph of each of `number` patients among the rows `chosen`."""
+        return choose_one_per_patient(self.test[chosen], number=number, seed=self.params.confounders.seed)
+
+    def respond(self, image_ids: list[str], names: list[str], head: Head, step: float | None = None):
+        """The audit's logits of `names`, moved towards the NIH findings and the view, and its pictures."""
+        explain = self.params.explain.model_copy(update={"step": step or self.params.explain.step})
+        with tempfile.TemporaryDirectory() as runs:
+            drawn = respond(
+                self.model,
+                head,
+                self.store.read(image_ids),
+                targets=[*self.findings, AP if AP in names else PA],
+                findings=names,
+                covariance=self.covariance,
+                explain=explain,
+                settings=self.params.confounders,
+                runs=Path(runs),
+            )
+        assert drawn is not None
+        return drawn
+
+    def rows_of(self, name: str, responses: Responses, head: Head, column: np.ndarray) -> pd.DataFrame:
+        """The audit's pairs finding -> `name`, with rank, P(B|A) and lift; `column`: its fine-tuning labels."""
+        table = audit(responses, head, self.z, self.params.confounders)
+        table["rank"] = table.groupby("target")["probability_rise"].rank(ascending=False).astype(int)
+        counts = count_pairs(self.finetune_labels[self.findings].assign(**{name: column}))
+        rows = table[(table["confounder"] == name) & table["target"].isin(self.findings)]
+        return rows.merge(counts[["target", "confounder", "p_b_given_a", "lift"]], on=["target", "confounder"])
+
+
+def joined(*heads: Head) -> Head:
+    """One head with the findings of several on the same z."""
+    names = [name for head in heads for name in head.findings]
+    weight, bias = (np.concatenate([getattr(head, part) for head in heads]) for part in ("weight", "bias"))
+    return dataclasses.replace(heads[0], findings=names, weight=weight, bias=bias)
+
+
+def mirrored(head: Head) -> Head:
+    """The head for PA: what a logistic regression of the opposite label gives."""
+    row = [head.findings.index(AP)]
+    return dataclasses.replace(head, findings=[PA], weight=-head.weight[row], bias=-head.bias[row])
+
+
+def agreement(rows: pd.DataFrame) -> float:
+    """Spearman's correlation of lift and effect over the findings."""
+    return float(spearmanr(rows["lift"], rows["effect"]).statistic)
+
+
+def pairs(setting: Setting) -> None:
+    """Print the pipeline's own pairs with AP view, and AUCs by view."""
+    table, counts = pd.read_csv(paths.table("confounders")), pd.read_csv(paths.table("label_cooccurrence"))
+    table["rank"] = table.groupby("target")["probability_rise"].rank(ascending=False).astype(int)
+    rows = table[table["confounder"] == AP].sort_values("lift", ascending=False)
+    test_rows, test, _ = read_test_set(setting.params)
+    scores = read_scores(paths.scores("diffchest"), test_rows["image_id"].tolist())
+    asked = counts[counts["confounder"] == AP].assign(kind="", source="audit")
+    options = {"positives_above": 4, "bootstrap": setting.params.evaluation.bootstrap, "alpha": 0.05}
+    auc = reliance_table(asked, test, scores, **options)[
+        ["target", "auc", "with_auc", "without_auc", "drop", "drop_low", "drop_high", "p_bh"]
+    ]
+    columns = ["target", "p_b_given_a", "lift", "effect", "low", "high", "p_adjusted", "probability_rise", "excess"]
+    show(rows[[*columns, "rank", "flagged"]].merge(auc, on="target"))
+    observed = permutation_test(
+        (rows["effect"].to_numpy(),),
+        lambda effect: spearmanr(rows["lift"], effect).statistic,
+        permutation_type="pairings",
+        rng=0,
+    )
+    others = [agreement(group) for name, group in table.groupby("confounder") if name != AP]
+    print(f"\nSpearman of lift and effect {observed.statistic:.2f} (p {observed.pvalue:.4f}); the other labels: "
+          f"{min(others):.2f} to {max(others):.2f}, median {np.median(others):.2f}")  # fmt: skip
+
+
+def starts(setting: Setting) -> None:
+    """Print the audit of AP view from other radiographs and with other steps."""
+    free, number = setting.healthy & ~setting.is_ap, setting.params.confounders.images
+    cases = {
+        "disease-free, all PA": (free, EVERY, None),
+        "disease-free but for the view": (setting.healthy, number, None),
+        "the same, all patients": (setting.healthy, EVERY, None),
+        "the same, all AP": (setting.healthy & setting.is_ap, EVERY, None),
+        "as the stage, step 3": (free, number, 3.0),
+        "as the stage, step 2": (free, number, 2.0),
+        "as the stage, step 1": (free, number, 1.0),
+    }
+    lines = []
+    names = [*setting.findings, AP]
+    for case, (chosen, most, step) in cases.items():
+        image_ids = setting.images(chosen, most)
+        responses, _, _ = setting.respond(image_ids, names, setting.head, step)
+        rows = setting.rows_of(AP, responses, setting.head, setting.finetune_labels[AP].to_numpy())
+        first = rows.loc[rows["effect"].idxmax()]
+        flagged = ", ".join(rows["target"][rows["flagged"]]) or "none"
+        lines.append((case, len(image_ids), agreement(rows), first["target"], first["effect"], first["rank"], flagged))
+    show(pd.DataFrame(lines, columns=["from", "radiographs", "Spearman", "largest", "effect", "rank", "flagged for"]))
+
+
+def chance(setting: Setting) -> None:
+    """Print what the audit makes of views that are dealt to other patients, beside the true one."""
+    rng, patients = np.random.default_rng(0), setting.finetune["patient_id"].to_numpy()
+    share = setting.finetune_labels[AP].groupby(patients).mean()
+    dealt = np.stack(
+        [rng.random(len(patients)) < share.sample(frac=1, random_state=rng).set_axis(share.index)[patients]
+         for _ in range(DEALT)], axis=1
+    ).astype(np.float32)  # fmt: skip
+    names = [f"dealt {number}" for number in range(DEALT)]
+    fitted, _ = fit_head(setting.z, dealt, patients, params=setting.params.probe, findings=names)
+    head = joined(setting.head, fitted)
+    everything = [*setting.findings, AP, *names]
+    image_ids = setting.images(setting.healthy & ~setting.is_ap, setting.params.confounders.images)
+    responses, _, _ = setting.respond(image_ids, everything, head)
+    targets, lines = len(setting.findings), []
+    columns = {AP: setting.finetune_labels[AP].to_numpy()} | dict(zip(names, dealt.T, strict=True))
+    for name, column in columns.items():
+        kept = [*range(targets), everything.index(name)]
+        part = Responses(
+            setting.findings,
+            [everything[index] for index in kept],
+            responses.reconstruction[:, kept],
+            responses.moved[:, :targets][:, :, kept],
+            responses.random[:, :, kept],
+        )
+        rows = setting.rows_of(name, part, head, column)
+        lines.append((agreement(rows), rows["effect"].max(), rows["probability_rise"].max(), rows["flagged"].sum()))
+    table = pd.DataFrame(lines, columns=["Spearman", "largest effect", "largest rise", "flagged"], index=list(columns))
+    summary = table.iloc[1:].agg(["mean", "max"])
+    show(pd.concat([table.iloc[:1], summary]).rename_axis("view").reset_index())
+    print(f"\n{(table.iloc[1:]['largest effect'] >= table.iloc[0, 1]).sum()} of {DEALT} have as large an effect")
+
+
+def opposite(setting: Setting) -> None:
+    """Print the audit with PA view in the place of AP view."""
+    names = [*setting.findings, PA]
+    image_ids = setting.images(setting.healthy & setting.is_ap, setting.params.confounders.images)
+    responses, _, _ = setting.respond(image_ids, names, setting.head)
+    rows = setting.rows_of(PA, responses, setting.head, 1 - setting.finetune_labels[AP].to_numpy())
+    columns = ["target", "p_b_given_a", "lift", "effect", "low", "high", "probability", "rank", "flagged"]
+    show(rows[columns].sort_values("lift", ascending=False))
+
+
+def pictures(setting: Setting) -> None:
+    """Print how alike the pictures change towards edema and AP view, and how AP and PA radiographs differ."""
+    free = setting.healthy & ~setting.is_ap
+    image_ids = setting.images(free, setting.params.confounders.images)
+    _, still, moved = setting.respond(image_ids, [*setting.findings, AP], setting.head)
+    change = moved.mean(axis=0) - still.mean(axis=0)
+    real = setting.store.read(setting.test["image_id"].tolist()).astype(np.float64)
+    maps = {
+        "towards edema": change[setting.findings.index("Edema")],
+        "towards AP view": change[len(setting.findings)],
+        "real AP less PA": real[setting.healthy & setting.is_ap].mean(axis=0) - real[free].mean(axis=0),
+    }
+    flat = np.stack([image.ravel() for image in maps.values()])
+    show(pd.DataFrame(np.corrcoef(flat), columns=list(maps)).assign(map=list(maps)).set_index("map").reset_index())
+    groups = {
+        "still": still,
+        "towards AP": moved[:, -1],
+        "real AP": real[setting.is_ap],
+        "real PA": real[~setting.is_ap],
+    }
+    spread = {name: float(images.std(axis=(1, 2)).mean()) for name, images in groups.items()}
+    print("\nstandard deviation of the gray values:", ", ".join(f"{name} {sd:.0f}" for name, sd in spread.items()))
+
+
+def show(table: pd.DataFrame) -> None:
+    """Print a table as Markdown."""
+    print("| " + " | ".join(table.columns) + " |\n|" + "---|" * table.shape[1])
+    for row in table.itertuples(index=False):
+        print("| " + " | ".join(f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in row) + " |")
+
+
+def main() -> None:
+    """Print the tables that are asked for."""
+    parts = {"pairs": pairs, "starts": starts, "chance": chance, "opposite": opposite, "pictures": pictures}
+    setting = Setting()
+    for part in sys.argv[1:] or parts:
+        print(f"\n{part}\n")
+        parts[part](setting)
+
+
+if __name__ == "__main__":
+    main()

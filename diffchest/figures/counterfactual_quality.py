@@ -1,0 +1,58 @@
+"""How good the counterfactuals are: one panel per measure, one row per finding."""
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from diffchest import paths
+from diffchest.explanation_quality import MACRO
+from diffchest.figures.inputs import read_rows
+from diffchest.figures.style import BLUE, INK, LIGHT, footnote, new_figure, wrapped
+from diffchest.params import Params
+
+PANELS = {
+    "reached": "seen of the\nchange asked for",
+    "flipped": "share that\ncross 0.5",
+    "own_change": "change of\nits logit, SD",
+    "off_target": "of the other\nlogits, SD",
+    "l1": "L1 to the\noriginal",
+    "ssim": "SSIM to the\noriginal",
+}
+FROM_ZERO = ("flipped", "own_change", "off_target", "l1")
+
+
+def draw(params: Params) -> Figure:
+    """Draw mean and interval of each measure for every finding, and the mean over the findings at the bottom."""
+    empty = "no radiograph was moved"
+    table = read_rows(paths.table("counterfactual_quality"), stage="explain", empty=empty)
+    targets = list(dict.fromkeys(table["target"]))
+    figure = new_figure("How good the counterfactuals are", params, height=26 + 5.5 * len(targets))
+    grid = figure.subplots(1, len(PANELS), sharey=True)
+    places = np.arange(len(targets))
+    for axes, (measure, name) in zip(grid, PANELS.items(), strict=True):
+        rows = table[table["measure"] == measure].set_index("target").reindex(targets)
+        value = rows["value"].to_numpy(dtype=float)
+        error = np.abs(rows[["low", "high"]].to_numpy(dtype=float).T - value)
+        for place in places:
+            overall = place == len(targets) - 1
+            colour, marker = (INK, "D") if overall else (BLUE, "o")
+            style = {"color": colour, "marker": marker, "markersize": 3.5, "elinewidth": 1, "linestyle": ""}
+            axes.errorbar(value[place], place, xerr=error[:, [place]], **style)
+        if measure in FROM_ZERO:
+            right = axes.get_xlim()[1]
+            axes.set_xlim(-0.05 * right, 1.05 * right)
+        axes.set_xlabel(name)
+        axes.grid(axis="x", color=LIGHT, linewidth=0.5)
+        axes.set_axisbelow(True)
+        axes.tick_params(axis="y", length=0)
+    grid[0].axhline(len(targets) - 1.5, color=LIGHT, linewidth=0.8)
+    grid[0].set_yticks(places, [wrapped(target, 30, lines=2) for target in targets])
+    grid[0].set_ylim(len(targets) - 0.4, -0.6)
+    counts = table[table["target"] != MACRO].groupby("target")["n"].max()
+    most, least = counts.max(), counts.min()
+    number = f"{most}" if most == least else f"{least} to {most}"
+    footnote(
+        figure,
+        f"{number} test radiographs for each finding; bars: {params.evaluation.bootstrap.confidence:.0%} intervals "
+        "over patients; diamond: mean of the findings; SD: of a logit among the fine-tuning radiographs",
+    )
+    return figure
