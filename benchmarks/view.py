@@ -25,7 +25,6 @@ from diffchest.cohorts.labels import load_labels
 from diffchest.cohorts.schema import read_manifest
 from diffchest.confounders import Responses, audit, respond
 from diffchest.cooccurrence import count_pairs
-from diffchest.counterfactual import latent_covariance
 from diffchest.disease_free import choose_one_per_patient, disease_free, normal_finding
 from diffchest.head import Head
 from diffchest.latents import Latents
@@ -60,7 +59,7 @@ class Setting:
             for part in (self.test, self.finetune)
         )
         self.z = latents.select(self.finetune["image_id"].tolist())
-        self.covariance, self.store = latent_covariance(self.z, head), ImageStore(paths.IMAGES)
+        self.store = ImageStore(paths.IMAGES)
         normal = normal_finding(head.findings)
         self.findings = [name for name in head.findings if name not in (AP, normal)]
         self.head = joined(head, mirrored(head))
@@ -73,7 +72,7 @@ class Setting:
 
     def respond(self, image_ids: list[str], names: list[str], head: Head, step: float | None = None):
         """The audit's logits of `names`, moved towards the NIH findings and the view, and its pictures."""
-        explain = self.params.explain.model_copy(update={"step": step or self.params.explain.step})
+        settings = self.params.confounders
         with tempfile.TemporaryDirectory() as runs:
             drawn = respond(
                 self.model,
@@ -81,9 +80,9 @@ class Setting:
                 self.store.read(image_ids),
                 targets=[*self.findings, AP if AP in names else PA],
                 findings=names,
-                covariance=self.covariance,
-                explain=explain,
-                settings=self.params.confounders,
+                finetune=self.z,
+                solver=self.params.explain.solver,
+                settings=settings.model_copy(update={"step": step or settings.step}),
                 runs=Path(runs),
             )
         assert drawn is not None

@@ -123,8 +123,8 @@ def audit(responses: Responses, head: Head, finetune: np.ndarray, settings: Conf
     * effect, low, high: mean change of B's logit and its 95 % t interval over patients, in standard deviations of that
       logit among the fine-tuning radiographs
     * mutual_effect: the mean of A's effect on B and B's on A; `effect` where B is not a target
-    * prevalence, prevalence_rise: the fraction of radiographs that would have B if each were moved as far towards A, and
-      how much that is above the fraction without a move; what pairs are ranked by. See `_prevalence`
+    * prevalence: the fraction of radiographs that would have B if each were moved as far towards A, see `_prevalence`;
+      prevalence_rise, which ranks the pairs, and prevalence_lift: its difference from, and ratio to, that without a move
     * probability, probability_rise: the head's mean probability of B in the moved pictures themselves, and how much
       that is above the reconstructions
     * direct_effect: what A's own change implies through the angle of the two weight vectors alone,
@@ -136,11 +136,11 @@ def audit(responses: Responses, head: Head, finetune: np.ndarray, settings: Conf
     * flagged: p_adjusted <= `false_discovery_rate`, effect > random_limit, and `prevalence` is at least
       `flagged.prevalence`, and at least `flagged.lift` times what it is without a move
 
-    Why not rank by `probability_rise`: it asks whether B appears in one disease-free radiograph and its neighbours. A B
-    that the head separates widely (a pleural effusion: a logit of -8 or +2) may become twice as frequent with A, and its
-    mean logit then moves by too little to show in any of them; a B that the head separates badly shows at once. Why
-    mutual: occurring together has no direction, and what a picture adds to one effect by chance, such as a line that the
-    encoder takes for another, it seldom adds to both.
+    Why the ranking is not `probability_rise`: it asks whether B appears in one disease-free radiograph. A finding that
+    the head separates widely (pleural effusion: logits of -8 or +2) may be twice as frequent with A, and its mean logit
+    still moves too little to show in any one picture; one that the head separates badly shows at once. Why mutual: to
+    occur together has no direction, while what a picture adds to an effect by chance, such as a line that the encoder
+    takes for another, it seldom adds both ways.
     """
     rows = counterfactual.target_rows(head, responses.findings)
     logits = head.logits(finetune)[:, rows].astype(np.float64)

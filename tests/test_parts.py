@@ -11,15 +11,16 @@ from diffchest.confounders import respond
 from diffchest.explanations import Explainer
 from diffchest.parts import content_key, in_parts
 from diffchest.processes import ALONE, Processes
-from tests.test_confounders import EXPLAIN, SETTINGS
+from tests.test_confounders import SETTINGS
 from tests.tiny import finished, launch
-from tests.toy_autoencoder import DIMENSIONS, SIZE, LinearAutoencoder, toy_head, toy_radiographs
+from tests.toy_autoencoder import DIMENSIONS, SIZE, LinearAutoencoder, toy_explain, toy_head, toy_radiographs
 
 TARGETS = ["finding 3", "finding 0"]
 IDS = ["a", "b", "c", "d", "e"]
 BASE = {
     "model": LinearAutoencoder(), "head": toy_head(), "pixels": toy_radiographs(5), "targets": TARGETS,
-    "covariance": np.eye(DIMENSIONS), "explain": EXPLAIN, "settings": SETTINGS,
+    "covariance": np.eye(DIMENSIONS), "explain": toy_explain(), "settings": SETTINGS,
+    "finetune": np.random.default_rng(0).standard_normal((20, DIMENSIONS)).astype(np.float32),
 }  # fmt: skip
 
 
@@ -39,10 +40,10 @@ def reconstructed(runs, processes=ALONE, **changed):
 
 def responded(runs, processes=ALONE, **changed):
     given = BASE | changed
-    options = {name: given[name] for name in ("targets", "covariance", "explain", "settings")}
+    options = {name: given[name] for name in ("targets", "finetune", "settings")}
     return respond(
         given["model"], given["head"], given["pixels"], findings=[f"finding {n}" for n in range(5)],
-        runs=runs, processes=processes, **options,
+        solver=given["explain"].solver, runs=runs, processes=processes, **options,
     )  # fmt: skip
 
 
@@ -132,14 +133,15 @@ CHANGES = {
     "head": lambda head: replace(head, weight=head.weight * np.float32(1.001)),
     "targets": lambda targets: targets[::-1],
     "covariance": lambda covariance: covariance * 1.001,
+    "finetune": lambda finetune: finetune * np.float32(1.001),
     "settings": lambda settings: settings.model_copy(update={"seed": 1}),
 }
 
 
 @pytest.mark.parametrize(
     ("work", "name"),
-    [(explained, name) for name in CHANGES if name != "settings"]
-    + [(responded, name) for name in CHANGES]
+    [(explained, name) for name in CHANGES if name not in ("settings", "finetune")]
+    + [(responded, name) for name in CHANGES if name not in ("explain", "covariance")]
     + [(reconstructed, name) for name in ("model", "pixels", "explain")],
 )
 def test_whatever_changes_the_result_finds_no_old_parts(work, name, drawn, tmp_path):
@@ -153,7 +155,7 @@ def test_whatever_changes_the_result_finds_no_old_parts(work, name, drawn, tmp_p
 @pytest.mark.parametrize("work", [explained, reconstructed, responded])
 def test_another_solver_finds_no_old_parts(work, drawn, tmp_path):
     for solver in ("ddim", "dpm_solver"):
-        work(tmp_path, explain=EXPLAIN.model_copy(update={"solver": solver}))
+        work(tmp_path, explain=toy_explain(solver=solver))
     assert drawn == [2, 2, 1] * 2
 
 
