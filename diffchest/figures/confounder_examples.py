@@ -1,11 +1,10 @@
 """Figure 4: counterfactuals of the strongest flagged pairs, with the confounder named beside them."""
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from diffchest import paths
-from diffchest.figures.explained import RE_ENCODED, describe_move, scores
+from diffchest.figures.explained import RE_ENCODED, STEP_UNITS, scores
 from diffchest.figures.inputs import read_arrays, read_rows
 from diffchest.figures.style import (
     GREY,
@@ -58,10 +57,11 @@ def draw(params: Params) -> Figure:
         for offset, name in enumerate(("reconstruction", "counterfactual", "difference")):
             grid[0, 1 + 3 * patient + offset].set_title(name, fontsize=6)
     difference_bar(figure, grid[:, 1:], limit, location="bottom", shrink=0.5, aspect=40, pad=0.02)
-    moved = describe_move(params.explain.model_copy(update={"towards": "presence"}), np.empty(0))
+    audit = params.confounders
     footnote(
         figure,
-        f"{moved}; {RE_ENCODED}: of the finding below the counterfactual, of what rises with it below the difference",
+        f"z moved towards the finding by {audit.step:g} {STEP_UNITS[audit.edit]} ({audit.edit}); {RE_ENCODED}: of the "
+        "finding below the counterfactual, of what rises with it below the difference",
     )
     return figure
 

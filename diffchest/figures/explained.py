@@ -12,6 +12,7 @@ from diffchest.figures.style import NothingToDrawError
 from diffchest.params import ExplainParams
 
 STEP_UNITS = {
+    "typical": "mean difference of radiographs called so from the others",
     "plausible": "SD of the logit",
     "eq4": "(y − p) w",
     "eq5": "w",

@@ -74,7 +74,7 @@ def _draw_bars(axes: Axes, pairs: pd.DataFrame, target: str) -> None:
     axes.set_ylim(len(top) - 0.5, -0.9)
     axes.set_yticks([])
     axes.set_title("what else rose", fontsize=7.5)
-    axes.set_xlabel("change of score, SD (pale: not flagged)", fontsize=6.5)
+    axes.set_xlabel("mean change in the audit, SD (pale: not flagged)", fontsize=6.5)
     axes.spines["left"].set_color(LIGHT)
     shown = [kind for kind in ("treatment", "physiology") if (kinds == kind).any()]
     handles = [Patch(color=KIND_COLOUR[kind], label=kind) for kind in shown]
