@@ -124,8 +124,7 @@ def audit(responses: Responses, head: Head, finetune: np.ndarray, settings: Conf
       logit among the fine-tuning radiographs
     * mutual_effect: the mean of A's effect on B and B's on A; `effect` where B is not a target
     * prevalence: the fraction of radiographs that would have B if each were moved as far towards A, see `_prevalence`;
-      prevalence_rise, what pairs are ranked by: how much more that is than without a move; prevalence_lift: how many
-      times as much
+      prevalence_rise, what pairs are ranked by, and prevalence_lift: difference from and ratio to that without a move
     * probability, probability_rise: the head's mean probability of B in the moved pictures themselves, and how much
       that is above the reconstructions
     * direct_effect: what A's own change implies through the angle of the two weight vectors alone,
