@@ -44,7 +44,10 @@ def prepare(work: Path, dose: str, seed: int, settings: list[str], cores: int) -
             section = section[part]
         section[name] = yaml.load(text)
     params = parse_params(raw, source=f"{work}/params.yaml")
-    yaml.dump(raw, work / "params.yaml")
+    given_before = work / "params.yaml"
+    if given_before.exists() and (work / AUDIT).exists() and yaml.load(given_before) != raw:
+        sys.exit(f"{work}: its audit was made with other parameters; delete the folder, or give another --work")
+    yaml.dump(raw, given_before)
     tables = work / paths.PUBLIC_TABLES
     if not tables.exists():
         tables.parent.mkdir(parents=True, exist_ok=True)
@@ -105,7 +108,7 @@ def dose_tables(audits: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
             )
         for seed, run in of_dose.groupby("seed"):
             correlation: float = spearmanr(run["lift"], run["effect"], nan_policy="omit").statistic
-            runs.append({"dose": dose, "seed": seed, "Spearman, lift and effect": f"{correlation:.2f}"})
+            runs.append({"dose": str(dose), "seed": seed, "Spearman, lift and effect": f"{correlation:.2f}"})
     return pd.DataFrame(groups).sort_values("pairs", kind="stable"), pd.DataFrame(runs)
 
 
@@ -137,8 +140,9 @@ def main() -> None:
     of_run = []
     for dose, seed in runs:
         found = pd.read_json(options.work / f"{dose}-{seed}" / paths.stage_metrics("confounders"), typ="series")
-        of_run.append({name: found[name] for name in ("planted", "precision", "recall", "average_precision")})
-    print(markdown(by_dose), markdown(by_run.reset_index(drop=True).join(pd.DataFrame(of_run).round(2))), sep="\n\n")
+        scores = {name: found[name] for name in ("planted", "precision", "recall", "average_precision")}
+        of_run.append({"dose": dose, "seed": seed, **scores})
+    print(markdown(by_dose), markdown(by_run.merge(pd.DataFrame(of_run).round(2), on=["dose", "seed"])), sep="\n\n")
 
 
 if __name__ == "__main__":

@@ -95,7 +95,7 @@ def curve(setting: Setting) -> None:
     model, schedule = setting.model, setting.model.schedule
     x = model.prepare(torch.from_numpy(to_model_range(setting.pixels)).to(model.device))
     z = torch.from_numpy(setting.z).to(model.device)
-    targets = setting.moved(setting.params.explain.targets)
+    targets = setting.moved(counterfactual.fitted_targets(setting.head, setting.params.explain.targets))
     edited = torch.from_numpy(targets[np.arange(len(x)), np.arange(len(x)) % targets.shape[1]]).to(model.device)
 
     def pictures(decoded: Tensor) -> np.ndarray:

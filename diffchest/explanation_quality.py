@@ -26,10 +26,10 @@ MACRO = "(mean of the targets)"
 
 @dataclass(frozen=True)
 class Failures:
-    """The counterfactual of each target that shows least of the change asked for, [T] of each.
+    """The counterfactual of each target that falls shortest of the change asked for, [T] of each.
 
     original, reconstruction, counterfactual uint8 [T, H, W]; step, logit_wanted, logit_before, logit_after [T] as in
-    `Explanation`; reached [T] as in `counterfactual_table`; number [T]: radiographs that it is the worst of.
+    `Explanation`; reached [T] as in `counterfactual_table`; number [T]: moved radiographs that it is the worst of.
     """
 
     image_id: list[str]
@@ -49,27 +49,29 @@ class Failures:
         save_arrays(path, vars(self))
 
 
-def reached(explanation: Explanation) -> np.ndarray:
-    """The part of the change of the logit that was asked for which the picture shows [P, T]; NaN where none was."""
+def changes(explanation: Explanation) -> tuple[np.ndarray, np.ndarray]:
+    """The change of each logit that was asked for, and the one that the picture shows [P, T]; NaN where z stayed."""
+    moved = explanation.step > 0
     asked = explanation.logit_wanted - explanation.logit_z
-    with np.errstate(invalid="ignore", divide="ignore"):
-        shown = (explanation.logit_after - explanation.logit_before) / asked
-    return np.where(explanation.step > 0, shown, np.nan)
+    shown = explanation.logit_after - explanation.logit_before
+    return np.where(moved, asked, np.nan), np.where(moved, shown, np.nan)
 
 
 def worst(explanations: Sequence[Explanation]) -> Failures:
-    """Of each target the counterfactual that shows least of the change asked for; without a step, none."""
+    """Of each target the counterfactual that falls shortest of the change asked for; where no z was moved, none."""
     found: dict[str, list] = {field.name: [] for field in fields(Failures)}
     for explanation in explanations:
-        shown = reached(explanation)
+        asked, shown = changes(explanation)
+        missing = (asked - shown) * np.sign(asked)
         for column, target in enumerate(explanation.targets):
-            if np.isnan(shown[:, column]).all():
+            if np.isnan(missing[:, column]).all():
                 continue
-            row = int(np.nanargmin(shown[:, column]))
+            row = int(np.nanargmax(missing[:, column]))
             at = {name: getattr(explanation, name)[row] for name in ("image_id", "original", "reconstruction")}
             of_target = ("counterfactual", "step", "logit_wanted", "logit_before", "logit_after")
             at |= {name: getattr(explanation, name)[row, column] for name in of_target}
-            at |= {"targets": target, "reached": shown[row, column], "number": len(shown)}
+            reached = shown[row, column] / asked[row, column]
+            at |= {"targets": target, "reached": reached, "number": np.isfinite(missing[:, column]).sum()}
             for name, value in at.items():
                 found[name].append(value)
     text = ("image_id", "targets")
@@ -83,9 +85,9 @@ def counterfactual_table(explanation: Explanation) -> pd.DataFrame:
     * image_id, target, step
     * probability_before, probability_after: the head's for the target in the re-encoded reconstruction and
       counterfactual; probability_wanted: for the moved z itself
-    * reached: the part of the change of the logit that was asked for which the re-encoded picture shows, NaN where the
-      step is 0; validity: 1 where that is at least `REACHED`, or nothing was asked for
-    * flipped: 1 where the score crossed 0.5, NaN where it was there before
+    * asked, shown: the change of the logit that was asked for, and the one that the re-encoded picture shows; reached:
+      shown / asked; validity: 1 where that is at least `REACHED`; all NaN where the step is 0: there already
+    * flipped: 1 where the score crossed 0.5, NaN where it was there before or the step is 0
     * own_change, off_target: see `Explanation`
     * l1, ssim: of the counterfactual to the original, on the [0, 1] scale; clipped_fraction: pixels that the step drove
       to black or white
@@ -95,17 +97,20 @@ def counterfactual_table(explanation: Explanation) -> pd.DataFrame:
     distance = similarity(np.repeat(explanation.original, targets, axis=0), pictures)
     clipped = newly_clipped(explanation.counterfactual, explanation.reconstruction[:, None])
     before, after = explanation.logit_before, explanation.logit_after
-    upwards = explanation.logit_wanted >= explanation.logit_z
-    flipped = np.where(upwards, (after >= 0) & (before < 0), (after < 0) & (before >= 0))
-    could_flip = np.where(upwards, before < 0, before >= 0)
-    shown = reached(explanation)
+    asked, shown = changes(explanation)
+    with np.errstate(divide="ignore", invalid="ignore"):  # asked for nothing: a step along no direction
+        reached = np.where(asked == 0, np.nan, shown / asked)
+    flipped = np.where(asked > 0, after >= 0, after < 0)
+    could_flip = np.where(asked > 0, before < 0, before >= 0) & (explanation.step > 0)
     columns = {
         "step": explanation.step,
         "probability_before": expit(before),
         "probability_wanted": expit(explanation.logit_wanted),
         "probability_after": expit(after),
-        "reached": shown,
-        "validity": np.where(np.isnan(shown), True, shown >= REACHED) * 1.0,
+        "asked": asked,
+        "shown": shown,
+        "reached": reached,
+        "validity": np.where(np.isnan(reached), np.nan, reached >= REACHED),
         "flipped": np.where(could_flip, flipped, np.nan),
         "own_change": explanation.own_change,
         "off_target": explanation.off_target,
@@ -122,6 +127,8 @@ def quality_table(
 ) -> pd.DataFrame:
     """Mean of each measure by target, and over the targets (`MACRO`), with percentile intervals over patients.
 
+    `reached` is the sum of what is shown over the sum of what was asked for, since the ratio of single radiographs has
+    no bounds where little was asked for.
     table: rows with image_id, target and the measures, NaN where one does not apply; patients: patient by image id.
     Returns target, measure, n (rows that count), value, low, high; NaN where no row counts.
     """
@@ -130,11 +137,12 @@ def quality_table(
     groups = table["image_id"].map(patients).to_numpy()
     blocks = []
     for measure in measures:
-        values = table[measure].to_numpy(dtype=np.float64)[:, None]
+        values = table["shown" if measure == "reached" else measure].to_numpy(dtype=np.float64)[:, None]
         counted = of_target * ~np.isnan(values)
+        weight = table[["asked"]].to_numpy(dtype=np.float64) if measure == "reached" else 1.0
         result = bootstrap_ratio(
             np.nan_to_num(values) * counted,
-            counted,
+            np.nan_to_num(weight) * counted,
             groups=groups,
             resamples=bootstrap.resamples,
             confidence=bootstrap.confidence,
@@ -163,7 +171,7 @@ def tell_saturated(quality: pd.DataFrame) -> None:
     for row in clipped[clipped["value"] > SATURATED].itertuples():
         notice(
             f"{row.target}: the step drives {row.value:.0%} of the pixels to black or white, beyond what the decoder "
-            "can draw; lower explain.step"
+            "can draw; lower explain.step, or explain.to_probability where that is set"
         )
 
 

@@ -18,13 +18,14 @@ from diffchest.params import ExplainParams
 from diffchest.processes import ALONE, Processes
 from diffchest.progress import notice
 
+NAMES = ("image_id", "targets")  # of what is kept: text, not arrays
 SWEEP = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)  # steps of a sweep, in steps of the counterfactual
 
 
 def save_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
     """Write arrays and names as one `.npz`; equal content gives equal bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = {name: np.array(arrays[name], dtype=str) for name in ("image_id", "targets")}
+    text = {name: np.array(arrays[name], dtype=str) for name in NAMES}
     np.savez_compressed(path, **{**arrays, **text})
 
 
@@ -53,11 +54,11 @@ class Explanation:
     own_change: np.ndarray
     off_target: np.ndarray
 
-    def first(self, number: int) -> "Explanation":
-        """The part of the first `number` radiographs."""
-        return Explanation(
-            **{name: value if name == "targets" else value[:number] for name, value in vars(self).items()}
-        )
+    def sample(self, number: int, *, seed: int) -> "Explanation":
+        """The part of `number` radiographs drawn by seed, in the same order; all where there are fewer."""
+        rows = np.sort(np.random.default_rng(seed).permutation(len(self.image_id))[:number])
+        arrays: dict[str, Any] = {name: value[rows] for name, value in vars(self).items() if name not in NAMES}
+        return Explanation(image_id=[self.image_id[row] for row in rows], targets=self.targets, **arrays)
 
     def save(self, path: Path) -> None:
         """Write all fields as one `.npz`; equal content gives equal bytes."""
@@ -110,7 +111,7 @@ class Explainer:
         rows = counterfactual.target_rows(head, targets)
         z = counterfactual.encode_latents(self.model, pixels)
         moved, step = counterfactual.edit_latents(z, head, targets, self.settings, covariance=self.covariance)
-        drawn = self._draw(pixels, np.concatenate([z[:, None], moved], axis=1), targets)
+        drawn = self._draw(pixels, np.concatenate([z[:, None], moved], axis=1), ["explain", *targets])
         if drawn is None:
             return None
         pictures = drawn["pictures"]
@@ -139,9 +140,8 @@ class Explainer:
         moved, step = counterfactual.edit_latents(z, self.head, targets, self.settings, covariance=self.covariance)
         scale = np.array(SWEEP, dtype=np.float32)
         along = z + scale[None, :, None] * (moved[0] - z)[:, None]  # [T, S, d]
-        drawn = self._draw(
-            pixels[None], np.concatenate([z[:, None], along.reshape(1, -1, z.shape[1])], axis=1), targets
-        )
+        latents = np.concatenate([z[:, None], along.reshape(1, -1, z.shape[1])], axis=1)
+        drawn = self._draw(pixels[None], latents, ["sweep", *SWEEP, *targets])
         if drawn is None:
             return None
         shape = (len(targets), len(SWEEP))
@@ -157,10 +157,10 @@ class Explainer:
 
     def reconstruct(self, pixels: np.ndarray) -> np.ndarray | None:
         """Encode and decode radiographs, uint8 [N, H, W], with their own latents; None as `explain`."""
-        drawn = self._draw(pixels, counterfactual.encode_latents(self.model, pixels)[:, None], [])
+        drawn = self._draw(pixels, counterfactual.encode_latents(self.model, pixels)[:, None], ["reconstruct"])
         return None if drawn is None else drawn["pictures"][:, 0]
 
-    def _draw(self, pixels: np.ndarray, latents: np.ndarray, targets: Sequence[str]) -> counterfactual.Arrays | None:
+    def _draw(self, pixels: np.ndarray, latents: np.ndarray, content: list) -> counterfactual.Arrays | None:
         return counterfactual.draw(
             self.model,
             pixels,
@@ -168,7 +168,7 @@ class Explainer:
             solver=self.settings.solver,
             encode_steps=self.settings.encode_steps,
             decode_steps=self.settings.decode_steps,
-            content=[vars(self.head), list(targets), self.covariance, self.settings.model_dump()],
+            content=[vars(self.head), content, self.covariance, self.settings.model_dump()],
             runs=self.runs,
             processes=self.processes,
         )

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from ruamel.yaml import YAML, YAMLError
 
 from diffchest.errors import DataError
@@ -400,11 +400,21 @@ class DataEfficiencyParams(Section):
     seed: Seed
 
 
+def _once(names: list[str]) -> list[str]:
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"{name!r} is there {names.count(name)} times; name it once")
+    return names
+
+
+Names = Annotated[list[str], AfterValidator(_once)]
+
+
 class ExplainParams(Section):
     """`explain`: counterfactual radiographs."""
 
-    targets: Annotated[list[str], Field(min_length=1)]
-    image_ids: list[str]
+    targets: Annotated[Names, Field(min_length=1)]
+    image_ids: Names
     patients: PositiveInt
     radiographs: Annotated[int, Field(ge=2)]
     towards: Literal["presence", "absence"]

@@ -27,7 +27,7 @@ INSTRUCTIONS = {
     "absence": "Left: radiograph. Right: the same, changed so that the classifier sees less of this finding.",
 }
 QUESTION = "What else appeared, vanished or changed? Write each on a line of the table."
-COLUMNS = ["pair", "image_id", "reader", "kind", "confounder", "comment"]
+COLUMNS = ["finding", "pair", "image_id", "reader", "kind", "confounder", "comment"]
 README = """Reader study, step 1: naming confounders
 
 For each finding there are contact sheets (png) with numbered pairs of pictures and a table (csv) with a row per pair.
@@ -35,8 +35,8 @@ Every reader fills in a copy of each table: `reader` (who), `kind` (treatment or
 appeared besides the finding, in the words of the label table where there are any), `comment` (free). Add rows where
 several things appeared; leave `confounder` blank where nothing did.
 
-The confounders that readers name are what step 2 asks for in real radiographs of the finding: reports/tables/
-reader_template.csv lists these, and ratings/README.md says what the table of answers looks like.
+Of the confounders that readers name, choose those to ask for in step 2, in real radiographs of the finding:
+reports/tables/reader_template.csv lists radiographs, and ratings/README.md says what the table of answers looks like.
 """
 
 
@@ -54,9 +54,9 @@ def write_reader_sheets(folder: Path, explanations: list[Explanation], towards: 
     for explanation in explanations:
         for column, target in enumerate(explanation.targets):
             name = file_name(target, taken)
-            blank = dict.fromkeys(COLUMNS[2:], "")
+            blank = dict.fromkeys(COLUMNS[3:], "")
             numbers = range(1, len(explanation.image_id) + 1)
-            template = pd.DataFrame({"pair": numbers, "image_id": explanation.image_id, **blank})
+            template = pd.DataFrame({"finding": target, "pair": numbers, "image_id": explanation.image_id, **blank})
             write_table(folder / f"{name}.csv", template[COLUMNS])
             for start in range(0, len(numbers), PAIRS):
                 sheets.append(folder / f"{name}_{start // PAIRS + 1}.png")

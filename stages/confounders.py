@@ -43,7 +43,8 @@ def main() -> None:
     targets = [finding for finding in findings if finding in drawn or not drawn]
 
     test = manifest[manifest["role"] == "test"]
-    image_ids = choose_disease_free(test, labels["test"], number=settings.images, seed=settings.seed)
+    cautious = load_labels(paths.labels(dataset), ids["test"], "ones")  # who may have a disease is not disease-free
+    image_ids = choose_disease_free(test, cautious, number=settings.images, seed=settings.seed)
     model, latents = load_autoencoder(paths.AUTOENCODER, set_up(params.runtime)), Latents.load(paths.LATENTS)
     check_same_model(model, head, latents)
     finetune = latents.select(ids["finetune"])

@@ -42,7 +42,11 @@ def main() -> None:
     own = manifest[manifest["dataset"] == dataset]
     test, finetune = own[own["role"] == "test"], own[own["role"] == "finetune"]
     check_image_ids(settings.image_ids, manifest)
-    labels = load_labels(paths.labels(dataset), test["image_id"].tolist(), uncertain="ones")
+    uncertain = params.cohorts[dataset].uncertain
+    labels = load_labels(paths.labels(dataset), test["image_id"].tolist(), uncertain)
+    # who may have a disease is not disease-free, and who may not have the finding cannot be moved away from it
+    cautiously = "ones" if settings.towards == "presence" else "zeros"
+    cautious = load_labels(paths.labels(dataset), test["image_id"].tolist(), cautiously)
 
     model = load_autoencoder(paths.AUTOENCODER, set_up(params.runtime))
     head, latents = Head.load(paths.HEAD), Latents.load(paths.LATENTS)
@@ -50,8 +54,8 @@ def main() -> None:
     targets = fitted_targets(head, settings.targets)
     findings = evaluated_findings(labels, head, positives_above=params.evaluation.positives_above)
     drawn = [finding for finding in findings if finding in DRAWN] if params.on_phantoms else findings
-    groups = choose_radiographs(test, labels, targets, settings)
-    shown = choose_shown(groups, settings.patients, seed=settings.seed)
+    groups = choose_radiographs(test, cautious, targets, settings)
+    shown = settings.image_ids or choose_shown(groups, settings.patients, seed=settings.seed)
     sample = choose_one_per_patient(test, number=settings.reconstructions, seed=settings.seed)
     store, runs = ImageStore(paths.IMAGES), paths.RUNS / "explain"
     with launched() as processes:
@@ -80,7 +84,8 @@ def main() -> None:
     worst(counted).save(paths.FAILURES)
     table = pd.concat([counterfactual_table(explanation) for explanation in counted], ignore_index=True)
     write_table(paths.table("counterfactuals"), table)
-    write_reader_sheets(paths.READER_SHEETS, [made.first(PAIRS) for made in counted], settings.towards)
+    sheets = [explanation.sample(PAIRS, seed=settings.seed) for explanation in counted]
+    write_reader_sheets(paths.READER_SHEETS, sheets, settings.towards)
     patients = manifest.set_index("image_id")["patient_id"]
     quality = quality_table(table, patients, MEASURES, params.evaluation.bootstrap)
     write_table(paths.table("counterfactual_quality"), quality)

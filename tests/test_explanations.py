@@ -78,8 +78,33 @@ def test_validity_and_flips_follow_the_direction(explanation):
     )  # fmt: skip
     table = counterfactual_table(made)
     assert table["reached"].to_numpy() == pytest.approx([0.95, 0.45, 0.75, 0.95, np.nan, 0.75], nan_ok=True)
-    assert table["validity"].tolist() == [1, 0, 0, 1, 1, 0]
-    assert table["flipped"].to_numpy() == pytest.approx([1, 0, 1, np.nan, 0, 1], nan_ok=True)
+    assert table["validity"].to_numpy() == pytest.approx([1, 0, 0, 1, np.nan, 0], nan_ok=True)
+    assert table["flipped"].to_numpy() == pytest.approx([1, 0, 1, np.nan, np.nan, 1], nan_ok=True)
+
+
+def test_what_is_reached_on_average_is_the_sum_of_what_is_shown():
+    table = pd.DataFrame({"image_id": ["a", "b", "c"], "target": "A", "asked": [4.0, 1e-9, np.nan]})
+    table["shown"] = [2.0, 0.5, np.nan]
+    quality = quality_table(table, MANIFEST.set_index("image_id")["patient_id"], ["reached"], BOOTSTRAP)
+    assert quality["value"].tolist() == pytest.approx([2.5 / 4, 2.5 / 4])
+    assert quality["n"].tolist() == [2, 2]
+
+
+def test_one_radiograph_can_be_explained_and_swept_in_one_run(tmp_path):
+    """What is kept of the one is not taken for the other."""
+    made = explainer(tmp_path)
+    pixels = toy_radiographs(1)
+    first, sweep, reconstructed = (
+        made.explain(["a"], pixels, TARGETS),
+        made.sweep("a", pixels[0], TARGETS),
+        made.reconstruct(pixels),
+    )
+    assert first is not None
+    assert sweep is not None
+    assert reconstructed is not None
+    assert sweep.counterfactual.shape == (2, len(SWEEP), 16, 16)
+    assert (sweep.counterfactual[:, SWEEP.index(1.0)] == first.counterfactual[0]).all()
+    assert (reconstructed == first.reconstruction).all()
 
 
 def test_sweep_goes_from_the_reconstruction_through_the_counterfactual(tmp_path, explanation):
@@ -110,6 +135,9 @@ def test_the_worst_counterfactual_shows_least_of_the_change(explanation):
     assert failures.reached[1] == pytest.approx(0, abs=1e-6)
     assert (failures.counterfactual[1] == explanation.counterfactual[0, 1]).all()
     assert failures.number.tolist() == [3, 3]
+    unmoved = explanation.step.copy()
+    unmoved[:2] = 0
+    assert worst([replace(explanation, step=unmoved)]).number.tolist() == [1, 1]
     assert worst([replace(explanation, step=0 * explanation.step)]).targets == []
 
 

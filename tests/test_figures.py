@@ -80,6 +80,37 @@ def test_agreement_matrices_hold_every_pair_twice(params, reports, monkeypatch):
         assert all(cells[y, x] == text for (x, y), text in cells.items())
 
 
+@pytest.mark.parametrize(
+    ("changed", "caption"),
+    [
+        ({}, "z moved towards the finding by 5 SD of the logit (plausible)"),
+        ({"towards": "absence", "edit": "eq5"}, "z moved away from the finding by 5 w (eq5)"),
+        ({"to_probability": 0.9}, "until the score of z is 0.9, by 5 to 5 SD of the logit (plausible)"),
+    ],
+)
+def test_counterfactual_figures_say_how_z_was_moved(changed, caption, params, reports, monkeypatch):
+    monkeypatch.chdir(reports)
+    changed = params.model_copy(update={"explain": params.explain.model_copy(update=changed)})
+    for name in ("counterfactuals", "counterfactual_grid", "failures"):
+        assert caption in texts(FIGURES[name](changed)).replace("\n", " ")
+    titles = " ".join(FIGURES[name](changed).get_suptitle() for name in ("counterfactual_grid", "step_sweep"))
+    assert titles.count("away from") == 2 * (changed.explain.towards == "absence")
+    assert "the first 4 of 8 findings" in texts(FIGURES["counterfactuals"](changed)).replace("\n", " ")
+
+
+def test_quality_figure_shows_falls_and_rises(params, reports, monkeypatch, tmp_path):
+    monkeypatch.chdir(reports)
+    table = pd.read_csv(paths.table("counterfactual_quality"))
+    table[["value", "low", "high"]] *= -1
+    table.to_csv(tmp_path / "counterfactual_quality.csv", index=False)
+    for folder in (paths.TABLES, tmp_path):
+        monkeypatch.setattr(paths, "table", lambda name, folder=folder: folder / f"{name}.csv")
+        for axes in FIGURES["counterfactual_quality"](params).axes:
+            low, high = axes.get_xlim()
+            points = np.concatenate([line.get_xdata() for line in axes.lines if len(line.get_xdata()) == 1])
+            assert low <= points.min() <= points.max() <= high
+
+
 @pytest.mark.parametrize("name", ["teaser", "auc_forest"])
 def test_png_is_the_same_bytes_twice_and_names_no_software(name, params, reports, monkeypatch, tmp_path):
     monkeypatch.chdir(reports)

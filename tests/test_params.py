@@ -54,6 +54,7 @@ def test_committed_params_are_valid():
         ("pretrain.learning_rate", float("inf"), "pretrain.learning_rate"),
         ("explain.encode_steps", 1, "explain.encode_steps is 1; explain.solver dpm_solver takes 2 to 1000"),
         ("explain.solver", "euler", "explain.solver"),
+        ("explain.targets", ["goiter", "goiter"], "explain.targets: 'goiter' is there 2 times; name it once"),
         ("explain.to_probability", 1.0, "explain.to_probability"),
         ("explain.towards", "both", "explain.towards"),
         ("phantom.confounding", 1, "phantom.confounding"),

@@ -34,6 +34,7 @@ def test_every_target_has_sheets_of_all_pairs_and_a_template(tmp_path):
     }  # fmt: skip
     template = pd.read_csv(folder / "pleural_effusion.csv")
     assert list(template.columns) == COLUMNS
+    assert (template["finding"] == "pleural effusion").all()
     assert template["pair"].tolist() == list(range(1, PAIRS + 2))
     assert template["image_id"].tolist() == [f"cohort/{number}" for number in range(PAIRS + 1)]
     assert template[["reader", "kind", "confounder", "comment"]].isna().all(axis=None)

@@ -5,7 +5,7 @@ import math
 from matplotlib.figure import Figure
 
 from diffchest import paths
-from diffchest.figures.explained import RE_ENCODED, describe_move, read_explained
+from diffchest.figures.explained import RE_ENCODED, describe_move, direction, read_explained
 from diffchest.figures.style import (
     WIDTH,
     difference_bar,
@@ -32,8 +32,10 @@ def draw(params: Params) -> Figure:
     columns = min(MOST_COLUMNS, max(FEWEST_COLUMNS, math.ceil(cells / ROWS)))
     rows = math.ceil(cells / columns)
     side = min(WIDTH / columns, 36.0)
+    finding = "drawn finding" if params.on_phantoms else "finding"
+    title = f"One radiograph moved {direction(params.explain)} every {finding}"
     letters = int(side / 1.3)  # that fit below a picture
-    figure = new_figure("One radiograph moved towards every finding", params, height=28 + rows * (2 * side + 14))
+    figure = new_figure(title, params, height=28 + rows * (2 * side + 14))
     grid = figure.subplots(2 * rows, columns, squeeze=False)
     show_picture(grid[0, 0], explained.original[0], "original")
     show_picture(grid[0, 1], explained.reconstruction[0], "reconstruction")

@@ -38,8 +38,8 @@ def draw(params: Params) -> Figure:
             style = {"color": colour, "marker": marker, "markersize": 3.5, "elinewidth": 1, "linestyle": ""}
             axes.errorbar(value[place], place, xerr=error[:, [place]], **style)
         if measure in FROM_ZERO:
-            right = axes.get_xlim()[1]
-            axes.set_xlim(-0.05 * right, 1.05 * right)
+            low, high = min(axes.get_xlim()[0], 0.0), max(axes.get_xlim()[1], 0.0)
+            axes.set_xlim(low - 0.05 * (high - low), high + 0.05 * (high - low))
         axes.set_xlabel(name)
         axes.grid(axis="x", color=LIGHT, linewidth=0.5)
         axes.set_axisbelow(True)
@@ -52,7 +52,7 @@ def draw(params: Params) -> Figure:
     number = f"{most}" if most == least else f"{least} to {most}"
     footnote(
         figure,
-        f"{number} test radiographs for each finding; bars: {params.evaluation.bootstrap.confidence:.0%} intervals "
+        f"{number} radiographs for each finding; bars: {params.evaluation.bootstrap.confidence:.0%} intervals "
         "over patients; diamond: mean of the findings; SD: of a logit among the fine-tuning radiographs",
     )
     return figure

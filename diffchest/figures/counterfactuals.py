@@ -2,7 +2,7 @@
 
 from matplotlib.figure import Figure
 
-from diffchest.figures.explained import RE_ENCODED, describe_move, read_explained
+from diffchest.figures.explained import RE_ENCODED, describe_move, first_of, read_explained
 from diffchest.figures.style import (
     WIDTH,
     difference_bar,
@@ -41,5 +41,6 @@ def draw(params: Params) -> Figure:
         grid[0, 1 + 2 * target].set_title(name, fontsize=6.5, weight="bold")
         grid[0, 2 + 2 * target].set_title("difference", fontsize=6.5)
     difference_bar(figure, grid, limit, location="bottom", shrink=0.4, aspect=40, pad=0.02)
-    footnote(figure, f"{describe_move(params.explain, explained.step)}; {RE_ENCODED}")
+    cut = first_of(targets, len(explained.targets), "findings") + first_of(rows, len(explained.image_id), "radiographs")
+    footnote(figure, f"{describe_move(params.explain, explained.step)}; {RE_ENCODED}{cut}")
     return figure

@@ -53,21 +53,29 @@ def scores(before: float, after: float) -> str:
 
 def describe_move(settings: ExplainParams, step: np.ndarray) -> str:
     """How far z was moved, for a caption; step: all steps of the figure."""
-    direction = "towards" if settings.towards == "presence" else "away from"
-    if settings.to_probability is not None:
-        length = f"until the score of z is {settings.to_probability:g}"
-    elif not step.size or np.ptp(step) == 0:
+    if settings.to_probability is None:
         length = f"by {settings.step:g} {STEP_UNITS[settings.edit]}"
     else:
-        length = f"by {step.min():.2g} to {step.max():.2g} {STEP_UNITS[settings.edit]}"
-    return f"z moved {direction} the finding {length} ({settings.edit})"
+        steps = f"{step.min():.2g} to {step.max():.2g} {STEP_UNITS[settings.edit]}"
+        length = f"until the score of z is {settings.to_probability:g}, by {steps}"
+    return f"z moved {direction(settings)} the finding {length} ({settings.edit})"
+
+
+def direction(settings: ExplainParams) -> str:
+    """Towards or away from: for titles and captions."""
+    return "towards" if settings.towards == "presence" else "away from"
+
+
+def first_of(shown: int, there: int, what: str) -> str:
+    """What a figure leaves out, for its caption; nothing where it shows all."""
+    return f"; the first {shown} of {there} {what}" if shown < there else ""
 
 
 def read_explained(path: Path = paths.COUNTERFACTUALS) -> Explained:
     """Read what `explain` wrote; `NothingToDrawError` when it holds no radiograph."""
     arrays = read_arrays(path, stage="explain")
     if not arrays["counterfactual"].size:
-        raise NothingToDrawError(f"{path} holds no counterfactual: explain.patients or targets is 0")
+        raise NothingToDrawError(f"{path} holds no counterfactual: the test set has too few positives of every finding")
     return Explained(
         image_id=arrays["image_id"].tolist(),
         targets=arrays["targets"].tolist(),

@@ -1,10 +1,10 @@
-"""Failures: of each finding the counterfactual that shows least of the change asked for."""
+"""Failures: of each finding the counterfactual that falls shortest of the change asked for."""
 
 from matplotlib.figure import Figure
 from scipy.special import expit
 
 from diffchest import paths
-from diffchest.figures.explained import RE_ENCODED, describe_move, scores
+from diffchest.figures.explained import RE_ENCODED, describe_move, first_of, scores
 from diffchest.figures.inputs import read_arrays
 from diffchest.figures.style import (
     WIDTH,
@@ -49,5 +49,6 @@ def draw(params: Params) -> Figure:
     for axes, name in zip(grid[:, 0], ("original", "counterfactual", "difference"), strict=True):
         axes.set_ylabel(name, fontsize=7)
     difference_bar(figure, grid, limit, location="bottom", shrink=0.4, aspect=40, pad=0.02)
-    footnote(figure, f"{describe_move(params.explain, failures['step'])}; {RE_ENCODED} (z: of the moved z itself)")
+    cut = first_of(columns, len(failures["targets"]), "findings")
+    footnote(figure, f"{describe_move(params.explain, failures['step'])}; {RE_ENCODED} (z: of the moved z itself){cut}")
     return figure

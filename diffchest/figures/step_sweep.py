@@ -4,7 +4,7 @@ from matplotlib.figure import Figure
 from scipy.special import expit
 
 from diffchest import paths
-from diffchest.figures.explained import STEP_UNITS
+from diffchest.figures.explained import STEP_UNITS, direction, first_of
 from diffchest.figures.inputs import read_arrays
 from diffchest.figures.style import BLUE, WIDTH, NothingToDrawError, footnote, new_figure, show_picture, wrapped
 from diffchest.params import Params
@@ -20,7 +20,9 @@ def draw(params: Params) -> Figure:
     if not rows:
         raise NothingToDrawError(f"{paths.STEP_SWEEP} holds no counterfactual: explain.targets is empty")
     side = (WIDTH - LABELS) / columns
-    figure = new_figure("Further and further towards a finding", params, height=18 + rows * (side + 4.5))
+    figure = new_figure(
+        f"Further and further {direction(params.explain)} a finding", params, height=18 + rows * (side + 4.5)
+    )
     grid = figure.subplots(rows, columns, squeeze=False)
     probability = expit(sweep["logit"].astype(float))
     for row in range(rows):
@@ -36,6 +38,6 @@ def draw(params: Params) -> Figure:
     footnote(
         figure,
         f"steps in {STEP_UNITS[params.explain.edit]}; score: the head's probability in the picture, encoded again; "
-        "framed: the step of the other figures",
+        f"framed: the step of the other figures{first_of(rows, len(sweep['targets']), 'findings')}",
     )
     return figure

@@ -1,7 +1,9 @@
 """The dose of confounding in phantoms: whether devices go with findings as in the real labels, more, or not at all.
 
-A device keeps its number of radiographs at every dose; only which radiographs show it changes. What a classifier does
-differently at another dose is therefore due to how labels occur together, not to how often.
+Among PadChest's radiographs, on which the classifier is fitted and tested, a device keeps its number at every dose;
+only which radiographs show it changes. What changes besides: `normal` is dropped where a device comes in and does not
+return where one leaves, and the phantoms of CheXpert and MIMIC-CXR, seen in pretraining alone, have more or fewer
+drains.
 """
 
 import itertools
@@ -17,7 +19,8 @@ from diffchest.phantom.vocabulary import DRAWN, KIND
 
 Confounding = Literal[0, "natural", "strong"]
 
-# a device goes with a finding that makes it at least so many times as likely, and at least so likely
+# A device goes with a finding that makes it at least so many times as likely, and at least so likely. By default the
+# audit is held against the same bounds (`confounders.planted`); pictures must not change when those do.
 LIFT, COOCCURRENCE = 2.0, 0.1
 
 # probability of a chest drain where CheXpert's labels have a pneumothorax and a device

@@ -95,10 +95,10 @@ SECTIONS = [
         "z of a radiograph is moved towards a finding (or away from it) and decoded. The probabilities are those of "
         "the pictures, encoded again.",
         [
-            Item("counterfactuals", "Radiographs moved towards findings (paper: figure 3)."),
-            Item("counterfactual_grid", "One radiograph moved towards every finding (paper: figure S5)."),
+            Item("counterfactuals", "Radiographs and what the classifier would have to see in them (paper: figure 3)."),
+            Item("counterfactual_grid", "One radiograph and every finding (paper: figure S5)."),
             Item("step_sweep", "One radiograph moved further and further."),
-            Item("failures", "Of each finding the counterfactual that shows least of the change asked for."),
+            Item("failures", "Of each finding the counterfactual that falls shortest of the change asked for."),
             Item("counterfactual_quality", "Does the head see what was asked for, and what else changes?"),
         ],
         [

@@ -55,9 +55,9 @@ def write_chexpert(
     train = by_patient(frontal.assign(patient=patient), "patient", pretrain, seed=seed, purpose="chexpert pretrain")
     test = sample_test_set(frontal, test_studies, seed=seed)
     if confounding == 0:
-        for part in (train, test):
-            studies = part["Path"].str.extract(r"(patient\d+/study\d+)", expand=False)
-            part["Support Devices"] = deal_support_devices(part["Support Devices"], studies, confounding, seed=seed)
+        for drawn in (train, test):
+            studies = drawn["Path"].str.extract(r"(patient\d+/study\d+)", expand=False)
+            drawn["Support Devices"] = deal_support_devices(drawn["Support Devices"], studies, confounding, seed=seed)
         rows.loc[train.index, "Support Devices"] = train["Support Devices"]
         rows.to_csv(root / "train.csv", index=False)
     write_test_set(root, test, seed=seed)
