@@ -82,7 +82,7 @@ def dose_tables(audits: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     natural = devices[devices["dose"] == "natural"].groupby(PAIR)["planted"].first()
     groups, runs = [], []
     for dose, of_dose in devices.groupby("dose", sort=False):
-        mean = of_dose.groupby(PAIR)[["p_b_given_a", "lift", "effect", "probability_rise", "flagged"]].mean()
+        mean = of_dose.groupby(PAIR)[["p_b_given_a", "lift", "effect", "prevalence_rise", "flagged"]].mean()
         mean = mean[everywhere.reindex(mean.index)]
         planted = natural.reindex(mean.index).astype(bool)
         device = np.array([KIND[target] == "treatment" for target, _ in mean.index])
@@ -102,7 +102,7 @@ def dose_tables(audits: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
                     "P(B\\|A)": f"{chosen['p_b_given_a'].mean():.2f}",
                     "lift, median": f"{chosen['lift'].median():.1f}",
                     "effect, SD": f"{effect.value[0]:.2f} ({effect.low[0]:.2f} to {effect.high[0]:.2f})",
-                    "rise of the probability": f"{chosen['probability_rise'].mean():.3f}",
+                    "rise of the prevalence": f"{chosen['prevalence_rise'].mean():.3f}",
                     "flagged": f"{chosen['flagged'].mean():.0%}",
                 }
             )

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ import pandas as pd
 from scipy.special import expit
 
 from diffchest.counterfactual import newly_clipped
-from diffchest.explanations import Explanation, save_arrays
+from diffchest.explanations import Explanation, Kept
 from diffchest.params import BootstrapParams
 from diffchest.progress import notice
 from diffchest.similarity import similarity
@@ -25,7 +24,7 @@ MACRO = "(mean of the targets)"
 
 
 @dataclass(frozen=True)
-class Failures:
+class Failures(Kept):
     """The counterfactual of each target that falls shortest of the change asked for, [T] of each.
 
     original, reconstruction, counterfactual uint8 [T, H, W]; step, logit_wanted, logit_before, logit_after [T] as in
@@ -43,10 +42,6 @@ class Failures:
     logit_after: np.ndarray
     reached: np.ndarray
     number: np.ndarray
-
-    def save(self, path: Path) -> None:
-        """Write all fields as one `.npz`; equal content gives equal bytes."""
-        save_arrays(path, vars(self))
 
 
 def changes(explanation: Explanation) -> tuple[np.ndarray, np.ndarray]:

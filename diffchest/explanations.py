@@ -1,7 +1,7 @@
 """Counterfactuals of radiographs as the explain stage keeps them: pictures, and what the head says of them."""
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,15 +22,18 @@ NAMES = ("image_id", "targets")  # of what is kept: text, not arrays
 SWEEP = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)  # steps of a sweep, in steps of the counterfactual
 
 
-def save_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
-    """Write arrays and names as one `.npz`; equal content gives equal bytes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = {name: np.array(arrays[name], dtype=str) for name in NAMES}
-    np.savez_compressed(path, **{**arrays, **text})
+class Kept:
+    """A dataclass of arrays, and of the names `NAMES`, that the figures read from a file."""
+
+    def save(self, path: Path) -> None:
+        """Write all fields as one `.npz`; equal content gives equal bytes."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text: dict[str, Any] = {name: np.array(getattr(self, name), dtype=str) for name in NAMES}
+        np.savez_compressed(path, **vars(self) | text)
 
 
 @dataclass(frozen=True)
-class Explanation:
+class Explanation(Kept):
     """Counterfactuals of P radiographs towards T targets; pictures are uint8, logits the head's for the target.
 
     * original, reconstruction [P, H, W]; counterfactual [P, T, H, W]; x_T float16 [P, H, W] (the first channel)
@@ -60,13 +63,9 @@ class Explanation:
         arrays: dict[str, Any] = {name: value[rows] for name, value in vars(self).items() if name not in NAMES}
         return Explanation(image_id=[self.image_id[row] for row in rows], targets=self.targets, **arrays)
 
-    def save(self, path: Path) -> None:
-        """Write all fields as one `.npz`; equal content gives equal bytes."""
-        save_arrays(path, vars(self))
-
 
 @dataclass(frozen=True)
-class Sweep:
+class Sweep(Kept):
     """One radiograph moved towards T targets in S steps.
 
     counterfactual uint8 [T, S, H, W]; scale [S]: multiples of the step of an `Explanation`; step [T, S]; logit [T, S]:
@@ -80,14 +79,10 @@ class Sweep:
     step: np.ndarray
     logit: np.ndarray
 
-    def save(self, path: Path) -> None:
-        """Write all fields as one `.npz`; equal content gives equal bytes."""
-        save_arrays(path, vars(self))
-
 
 @dataclass(frozen=True)
 class Explainer:
-    """Whose radiographs are moved, and how.
+    """Moves radiographs as the `explain` section says, decodes them, and asks the head about the pictures.
 
     findings: those whose change counts as off target; covariance: see `counterfactual.edit_moves`; runs, processes: see
     `counterfactual.draw`.

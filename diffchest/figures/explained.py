@@ -18,6 +18,7 @@ STEP_UNITS = {
     "eq5": "w",
     "unit": "SD per dimension of z",
 }
+RE_ENCODED = "numbers: the head's probability, reconstruction → counterfactual, both re-encoded"
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,6 @@ class Explained:
     def score(self, row: int, target: int) -> str:
         """The head's probability before and after, for a caption."""
         return scores(self.before[row, target], self.after[row, target])
-
-
-RE_ENCODED = "numbers: the head's probability, reconstruction → counterfactual, both re-encoded"
 
 
 def scores(before: float, after: float) -> str:

@@ -4,8 +4,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from diffchest import paths
-from diffchest.figures.explained import read_explained
-from diffchest.figures.style import WIDTH, new_figure, show_code, show_picture
+from diffchest.figures.explained import first_of, read_explained
+from diffchest.figures.style import WIDTH, footnote, new_figure, show_code, show_picture
 from diffchest.params import Params
 
 SHOWN = 6
@@ -29,9 +29,10 @@ def draw(params: Params) -> Figure:
     numbers = pd.read_csv(paths.table("reconstruction"))
     if len(numbers):
         means = numbers[["mae", "psnr", "ssim"]].mean()
-        figure.supxlabel(
+        cut = first_of(columns, len(explained.image_id), "radiographs shown")
+        footnote(
+            figure,
             f"{len(numbers)} test radiographs: mean absolute error {means['mae']:.4f} of the gray range, "
-            f"PSNR {means['psnr']:.1f} dB, SSIM {means['ssim']:.3f}",
-            fontsize=6.5,
+            f"PSNR {means['psnr']:.1f} dB, SSIM {means['ssim']:.3f}{cut}",
         )
     return figure
