@@ -59,9 +59,9 @@ def main() -> None:
 
 
 def _measure_damaged(images: Path) -> list[list[str]]:
-    """What becomes of the files of `tests/damaged.py`."""
+    """What becomes of the files of `tests/helpers/damaged.py`."""
     sys.path.append(str(Path(__file__).resolve().parent.parent))
-    from tests.damaged import examine
+    from tests.helpers.damaged import examine
 
     begun = time.perf_counter()
     outcome = examine(DAMAGED_FILES, images.resolve())

@@ -22,8 +22,8 @@ from ruamel.yaml import YAML
 from scipy.stats import spearmanr
 
 from diffchest import paths
-from diffchest.params import parse_params
-from diffchest.phantom.vocabulary import KIND
+from diffchest.findings.vocabulary import KIND
+from diffchest.params.whole import parse_params
 from diffchest.stats.ratio import bootstrap_ratio
 
 ROOT = Path(__file__).resolve().parent.parent

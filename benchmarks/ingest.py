@@ -20,10 +20,10 @@ from joblib.externals.loky import get_reusable_executor
 from PIL import Image
 
 from diffchest.cohorts.padchest import read_padchest
+from diffchest.contracts.image_store import ImageStore
 from diffchest.errors import DataError
-from diffchest.params import PadchestCohort
-from diffchest.store import ImageStore
-from diffchest.store_building import StoreRow, build_store, publish
+from diffchest.images.building import StoreRow, build_store, publish
+from diffchest.params.cohorts import PadchestCohort
 
 T = TypeVar("T")
 

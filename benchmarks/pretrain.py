@@ -30,14 +30,15 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 from training_steps import Step, our_step, plain_step, reference_step
 
-from diffchest import pretrain_data
-from diffchest.model import DiffusionAutoencoder
-from diffchest.params import PARAMS_FILE, Params, parse_params
-from diffchest.pretrain_data import Images, Order, batches, micro_batches
+from diffchest.compute.read_ahead import read_ahead
+from diffchest.contracts.image_store import ImageStore
+from diffchest.images.building import StoreRow, build_store
+from diffchest.model.autoencoder import DiffusionAutoencoder
+from diffchest.params.base import PARAMS_FILE
+from diffchest.params.whole import Params, parse_params
+from diffchest.pretraining import images as pretrain_data
+from diffchest.pretraining.images import Images, Order, batches, micro_batches
 from diffchest.profiles import PROFILES, merge
-from diffchest.read_ahead import read_ahead
-from diffchest.store import ImageStore
-from diffchest.store_building import StoreRow, build_store
 
 # The default network, one in the authors' geometry with 2,273,315 parameters, and the paper's: changes to params.yaml.
 SMALL: dict[str, Any] = {

@@ -19,21 +19,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from diffchest import counterfactual, paths
-from diffchest.cohorts.labels import load_labels
-from diffchest.cohorts.schema import read_manifest
-from diffchest.confounders import evaluated_findings
-from diffchest.diffusion import SOLVERS, Solver, dpm_timesteps
+from diffchest import paths
+from diffchest.contracts.head import Head, evaluated_findings
+from diffchest.contracts.image_store import ImageStore
+from diffchest.contracts.labels import load_labels
+from diffchest.contracts.latents import Latents
+from diffchest.contracts.manifest import read_manifest
+from diffchest.counterfactuals import moves as counterfactual
+from diffchest.counterfactuals.similarity import similarity
 from diffchest.diffusion.ddim import Denoiser, carry, estimate_x0
+from diffchest.diffusion.dpm_solver import dpm_timesteps
 from diffchest.diffusion.schedule import Schedule
-from diffchest.disease_free import choose_one_per_patient
-from diffchest.head import Head
-from diffchest.images import from_model_range, to_model_range
-from diffchest.latents import Latents
+from diffchest.diffusion.solvers import SOLVERS, Solver
+from diffchest.findings.disease_free import choose_one_per_patient
+from diffchest.images.squares import from_model_range, to_model_range
 from diffchest.model.autoencoder import load_autoencoder
-from diffchest.params import SolverName, load_params
-from diffchest.similarity import similarity
-from diffchest.store import ImageStore
+from diffchest.params.counterfactuals import SolverName
+from diffchest.params.whole import load_params
 
 RADIOGRAPHS = 16
 SINGLY = 4

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import expit, logit
 from scipy.stats import multivariate_normal, norm
 
-from diffchest.published import load_published
+from diffchest.evaluation.published import load_published
 from diffchest.stats import bootstrap_auc, delong_test, permutation_test
 
 TOGETHER = 100  # test sets that share their patients, and the redraws of them

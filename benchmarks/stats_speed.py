@@ -11,7 +11,7 @@ from ingest import in_child
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from diffchest.logistic import fit_logistic
+from diffchest.probe.logistic import fit_logistic
 from diffchest.stats import bootstrap_auc, delong_test, permutation_test
 
 IMAGES, FINDINGS, MODELS = 7943, 73, 2

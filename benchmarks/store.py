@@ -18,10 +18,10 @@ import numpy as np
 from ingest import SIZE, in_child
 from PIL import Image
 
-from diffchest.decoding import decode
-from diffchest.images import encode_square, to_square
-from diffchest.store import RECORD, STORE_VERSION, ImageStore
-from diffchest.store_building import StoreRow, build_store
+from diffchest.contracts.image_store import RECORD, STORE_VERSION, ImageStore
+from diffchest.images.building import StoreRow, build_store
+from diffchest.images.decoding import decode
+from diffchest.images.squares import encode_square, to_square
 
 CODECS = {"raw": "10", "png": "3", "jpeg": ""}  # goal: times as fast as decoding the source files
 IMAGES = 1000

@@ -11,13 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from diffchest.compute.processes import ALONE
 from diffchest.diffusion.objective import denoising_errors
-from diffchest.model import DiffusionAutoencoder
-from diffchest.model.autoencoder import place
-from diffchest.params import Params
-from diffchest.pretrain import Network, accumulate_gradient
-from diffchest.processes import ALONE
-from diffchest.training_state import TrainingState
+from diffchest.model.autoencoder import DiffusionAutoencoder, place
+from diffchest.params.whole import Params
+from diffchest.pretraining.loop import Network, accumulate_gradient
+from diffchest.pretraining.state import TrainingState
 
 Step = Callable[[], None]
 

@@ -21,20 +21,21 @@ import pandas as pd
 from scipy.stats import permutation_test, spearmanr
 
 from diffchest import paths
-from diffchest.cohorts.labels import load_labels
-from diffchest.cohorts.schema import read_manifest
-from diffchest.confounders import Responses, audit, respond
-from diffchest.cooccurrence import count_pairs
-from diffchest.disease_free import choose_one_per_patient, disease_free, normal_finding
-from diffchest.head import Head
-from diffchest.latents import Latents
+from diffchest.audit.pairs import audit
+from diffchest.audit.reliance import reliance_table
+from diffchest.audit.responses import Responses, respond
+from diffchest.contracts.head import Head
+from diffchest.contracts.image_store import ImageStore
+from diffchest.contracts.labels import load_labels
+from diffchest.contracts.latents import Latents
+from diffchest.contracts.manifest import read_manifest
+from diffchest.contracts.scores import read_scores
+from diffchest.evaluation.test_set import read_test_set
+from diffchest.findings.cooccurrence import count_pairs
+from diffchest.findings.disease_free import choose_one_per_patient, disease_free, normal_finding
 from diffchest.model.autoencoder import load_autoencoder
-from diffchest.params import load_params
-from diffchest.probe import fit_head
-from diffchest.reliance import reliance_table
-from diffchest.scores import read_scores
-from diffchest.store import ImageStore
-from diffchest.test_set import read_test_set
+from diffchest.params.whole import load_params
+from diffchest.probe.fit import fit_head
 
 AP, PA = "AP view", "PA view"
 DEALT = 40  # views dealt to other patients

@@ -16,7 +16,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from diffchest.params import PARAMS_FILE, ParamsError, parse_params
+from diffchest.params.base import PARAMS_FILE, ParamsError
+from diffchest.params.whole import parse_params
 
 PROFILES = Path("profiles")
 

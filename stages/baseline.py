@@ -4,10 +4,10 @@ import sys
 
 from diffchest import paths
 from diffchest.baselines.models import Task, score
-from diffchest.params import load_params
+from diffchest.contracts.scores import write_scores
+from diffchest.files.tables import write_table
+from diffchest.params.whole import load_params
 from diffchest.progress import run, summary
-from diffchest.scores import write_scores
-from diffchest.tables import write_table
 
 
 def main() -> None:

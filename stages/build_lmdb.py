@@ -7,14 +7,14 @@ from collections.abc import Mapping
 import pandas as pd
 
 from diffchest import paths
-from diffchest.cohorts.flow import decoding_flow
 from diffchest.cohorts.rejected import check_rejected
-from diffchest.cohorts.schema import REJECTED_COLUMNS, read_manifest, write_manifest
-from diffchest.params import load_params
+from diffchest.compute.workers import cluster
+from diffchest.contracts.manifest import REJECTED_COLUMNS, read_manifest, write_manifest
+from diffchest.contracts.study_flow import decoding_flow
+from diffchest.files.tables import write_table
+from diffchest.images.building import StoreRow, build_store, claimed, fingerprint, publish
+from diffchest.params.whole import load_params
 from diffchest.progress import run, summary
-from diffchest.store_building import StoreRow, build_store, claimed, fingerprint, publish
-from diffchest.tables import write_table
-from diffchest.workers import cluster
 
 RUNS = paths.RUNS / "build_lmdb"
 

@@ -3,13 +3,14 @@
 import pandas as pd
 
 from diffchest import paths
-from diffchest.evaluation import comparison_metrics, comparison_table, tell_unmatched
-from diffchest.params import load_params
+from diffchest.contracts.scores import read_scores
+from diffchest.evaluation.auc import tell_unmatched
+from diffchest.evaluation.comparison import comparison_metrics, comparison_table
+from diffchest.evaluation.published import audit
+from diffchest.evaluation.test_set import read_test_set
+from diffchest.files.tables import write_metrics, write_table
+from diffchest.params.whole import load_params
 from diffchest.progress import run, summary
-from diffchest.published import audit
-from diffchest.scores import read_scores
-from diffchest.tables import write_metrics, write_table
-from diffchest.test_set import read_test_set
 
 
 def main() -> None:

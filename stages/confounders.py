@@ -5,23 +5,24 @@ import shutil
 import pandas as pd
 
 from diffchest import paths
-from diffchest.audit_quality import audit_metrics, rivals, with_planted, with_witness
-from diffchest.cohorts.labels import load_labels
-from diffchest.cohorts.schema import read_manifest
-from diffchest.confounders import audit, effect_matrix, evaluated_findings, respond, save_examples
-from diffchest.cooccurrence import count_pairs, planted_pairs
-from diffchest.counterfactual import check_same_model
-from diffchest.device import set_up
-from diffchest.disease_free import choose_disease_free
-from diffchest.head import Head
-from diffchest.latents import Latents
+from diffchest.audit.pairs import audit, effect_matrix
+from diffchest.audit.quality import audit_metrics, rivals, with_planted, with_witness
+from diffchest.audit.responses import respond, save_examples
+from diffchest.compute.device import set_up
+from diffchest.compute.processes import launched
+from diffchest.contracts.head import Head, evaluated_findings
+from diffchest.contracts.image_store import ImageStore
+from diffchest.contracts.labels import load_labels
+from diffchest.contracts.latents import Latents
+from diffchest.contracts.manifest import read_manifest
+from diffchest.counterfactuals.pictures import check_same_model
+from diffchest.files.tables import write_metrics, write_table
+from diffchest.findings.cooccurrence import count_pairs, planted_pairs
+from diffchest.findings.disease_free import choose_disease_free
+from diffchest.findings.vocabulary import DRAWN, KIND
 from diffchest.model.autoencoder import load_autoencoder
-from diffchest.params import load_params
-from diffchest.phantom.vocabulary import DRAWN, KIND
-from diffchest.processes import launched
+from diffchest.params.whole import load_params
 from diffchest.progress import run, summary
-from diffchest.store import ImageStore
-from diffchest.tables import write_metrics, write_table
 
 EXAMPLES = 4  # radiographs of each target kept for the figure
 

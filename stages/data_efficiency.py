@@ -4,9 +4,11 @@ import pandas as pd
 
 from diffchest import paths
 from diffchest.cohorts.chexpert import read_readers
-from diffchest.cohorts.labels import load_labels
-from diffchest.cohorts.schema import read_manifest
-from diffchest.data_efficiency import (
+from diffchest.contracts.labels import load_labels
+from diffchest.contracts.latents import Latents
+from diffchest.contracts.manifest import read_manifest
+from diffchest.errors import DataError
+from diffchest.evaluation.data_efficiency import (
     AUC_COLUMNS,
     COUNT_COLUMNS,
     CURVE_COLUMNS,
@@ -18,11 +20,9 @@ from diffchest.data_efficiency import (
     operating_points,
     thin,
 )
-from diffchest.errors import DataError
-from diffchest.latents import Latents
-from diffchest.params import Params, load_params
+from diffchest.files.tables import write_metrics, write_table
+from diffchest.params.whole import Params, load_params
 from diffchest.progress import run, summary
-from diffchest.tables import write_metrics, write_table
 
 _ROLES = ("pretrain", "test")
 

@@ -4,17 +4,17 @@ import pandas as pd
 import torch
 
 from diffchest import paths
-from diffchest.cohorts.schema import read_manifest
-from diffchest.device import set_up
-from diffchest.diffusion.bound import variational_bound
-from diffchest.diffusion.information import CURVE, information
-from diffchest.images import to_model_range
+from diffchest.compute.device import set_up
+from diffchest.contracts.image_store import ImageStore
+from diffchest.contracts.manifest import read_manifest
+from diffchest.files.tables import write_metrics, write_table
+from diffchest.images.squares import to_model_range
 from diffchest.model.autoencoder import load_autoencoder
-from diffchest.params import load_params
-from diffchest.pretrain_data import held_out_images
+from diffchest.params.whole import load_params
+from diffchest.pretraining.bound import variational_bound
+from diffchest.pretraining.images import held_out_images
+from diffchest.pretraining.information import CURVE, information
 from diffchest.progress import run, summary
-from diffchest.store import ImageStore
-from diffchest.tables import write_metrics, write_table
 
 
 def main() -> None:

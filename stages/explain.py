@@ -5,13 +5,18 @@ import shutil
 import pandas as pd
 
 from diffchest import paths
-from diffchest.cohorts.labels import load_labels
-from diffchest.cohorts.schema import read_manifest
-from diffchest.confounders import evaluated_findings
-from diffchest.counterfactual import check_same_model, fitted_targets, latent_covariance
-from diffchest.device import set_up
-from diffchest.disease_free import choose_one_per_patient
-from diffchest.explanation_quality import (
+from diffchest.compute.device import set_up
+from diffchest.compute.processes import launched
+from diffchest.contracts.head import Head, evaluated_findings
+from diffchest.contracts.image_store import ImageStore
+from diffchest.contracts.labels import load_labels
+from diffchest.contracts.latents import Latents
+from diffchest.contracts.manifest import read_manifest
+from diffchest.counterfactuals.choosing import check_image_ids, choose_radiographs, choose_shown
+from diffchest.counterfactuals.explainer import Explainer
+from diffchest.counterfactuals.moves import fitted_targets, latent_covariance
+from diffchest.counterfactuals.pictures import check_same_model
+from diffchest.counterfactuals.quality import (
     MEASURES,
     RECONSTRUCTION,
     counterfactual_table,
@@ -20,18 +25,14 @@ from diffchest.explanation_quality import (
     tell_saturated,
     worst,
 )
-from diffchest.explanations import Explainer, check_image_ids, choose_radiographs, choose_shown
-from diffchest.head import Head
-from diffchest.latents import Latents
+from diffchest.counterfactuals.similarity import similarity
+from diffchest.files.tables import write_metrics, write_table
+from diffchest.findings.disease_free import choose_one_per_patient
+from diffchest.findings.vocabulary import DRAWN
 from diffchest.model.autoencoder import load_autoencoder
-from diffchest.params import load_params
-from diffchest.phantom.vocabulary import DRAWN
-from diffchest.processes import launched
+from diffchest.params.whole import load_params
 from diffchest.progress import run, summary
-from diffchest.reader_sheets import PAIRS, write_reader_sheets
-from diffchest.similarity import similarity
-from diffchest.store import ImageStore
-from diffchest.tables import write_metrics, write_table
+from diffchest.readers.sheets import PAIRS, write_reader_sheets
 
 
 def main() -> None:

@@ -3,14 +3,14 @@
 import shutil
 
 from diffchest import paths
-from diffchest.cohorts.schema import read_manifest
-from diffchest.device import set_up
-from diffchest.latents import extract_latents
+from diffchest.compute.device import set_up
+from diffchest.compute.processes import launched
+from diffchest.contracts.image_store import ImageStore
+from diffchest.contracts.manifest import read_manifest
 from diffchest.model.autoencoder import load_autoencoder
-from diffchest.params import load_params
-from diffchest.processes import launched
+from diffchest.model.encoding import extract_latents
+from diffchest.params.whole import load_params
 from diffchest.progress import run, summary
-from diffchest.store import ImageStore
 
 
 def main() -> None:

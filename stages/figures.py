@@ -2,7 +2,7 @@
 
 from diffchest import paths
 from diffchest.figures.registry import check_names, save_figure
-from diffchest.params import load_params
+from diffchest.params.whole import load_params
 from diffchest.progress import progress, run, summary
 
 

@@ -1,15 +1,15 @@
 """Fit the linear head on the fine-tuning patients' latents and score the test radiographs."""
 
 from diffchest import paths
-from diffchest.cohorts.labels import load_labels
-from diffchest.cohorts.schema import read_manifest
+from diffchest.contracts.labels import load_labels
+from diffchest.contracts.latents import Latents
+from diffchest.contracts.manifest import read_manifest
+from diffchest.contracts.scores import write_scores
 from diffchest.errors import DataError
-from diffchest.latents import Latents
-from diffchest.params import load_params
-from diffchest.probe import fit_head, head_table, subsample_patients
+from diffchest.files.tables import write_metrics, write_table
+from diffchest.params.whole import load_params
+from diffchest.probe.fit import fit_head, head_table, subsample_patients
 from diffchest.progress import notice, run, summary
-from diffchest.scores import write_scores
-from diffchest.tables import write_metrics, write_table
 
 
 def main() -> None:

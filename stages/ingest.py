@@ -4,12 +4,12 @@ import sys
 
 from diffchest import paths
 from diffchest.cohorts.ingest import read_cohort
-from diffchest.cohorts.labels import write_labels
 from diffchest.cohorts.rejected import check_rejected
-from diffchest.cohorts.schema import COHORT_ROLES, write_manifest
-from diffchest.params import load_params
+from diffchest.contracts.labels import write_labels
+from diffchest.contracts.manifest import COHORT_ROLES, write_manifest
+from diffchest.files.tables import write_table
+from diffchest.params.whole import load_params
 from diffchest.progress import run, summary
-from diffchest.tables import write_table
 
 
 def main() -> None:

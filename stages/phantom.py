@@ -1,13 +1,14 @@
 """Stage `phantom`: draw radiographs from real labels, in each dataset's native layout."""
 
-from diffchest.params import Params, PhantomDataset, load_params
+from diffchest.findings.vocabulary import DRAWN
+from diffchest.params.phantom import PhantomDataset
+from diffchest.params.whole import Params, load_params
 from diffchest.paths import PHANTOM, PUBLIC_TABLES
 from diffchest.phantom.layouts.chexpert import write_chexpert
 from diffchest.phantom.layouts.mimic_cxr import write_mimic_cxr
 from diffchest.phantom.layouts.padchest import write_padchest
-from diffchest.phantom.vocabulary import DRAWN
+from diffchest.phantom.public_tables import CHEXPERT_TABLE, PADCHEST_TABLE
 from diffchest.progress import run, summary
-from diffchest.public_tables import CHEXPERT_TABLE, PADCHEST_TABLE
 
 NOT_DRAWN = "No phantoms are drawn: phantom.datasets is empty in params.yaml.\n"
 

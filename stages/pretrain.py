@@ -5,16 +5,16 @@ import sys
 import numpy as np
 
 from diffchest import paths
-from diffchest.cohorts.schema import read_manifest
-from diffchest.device import set_up
+from diffchest.compute.device import set_up
+from diffchest.compute.processes import launched
+from diffchest.contracts.image_store import ImageStore
+from diffchest.contracts.manifest import read_manifest
+from diffchest.files.tables import write_metrics, write_table
 from diffchest.model.autoencoder import save_autoencoder
-from diffchest.params import load_params
-from diffchest.pretrain import PretrainingError, pretrain
-from diffchest.pretrain_data import pretraining_images
-from diffchest.processes import launched
+from diffchest.params.whole import load_params
+from diffchest.pretraining.images import pretraining_images
+from diffchest.pretraining.loop import PretrainingError, pretrain
 from diffchest.progress import run, summary
-from diffchest.store import ImageStore
-from diffchest.tables import write_metrics, write_table
 
 
 def main() -> None:

@@ -3,16 +3,16 @@
 import pandas as pd
 
 from diffchest import paths
-from diffchest.cohorts.labels import load_labels
-from diffchest.cohorts.schema import read_manifest
-from diffchest.cooccurrence import planted_pairs
-from diffchest.params import Params, load_params
-from diffchest.phantom.vocabulary import DRAWN, KIND
+from diffchest.contracts.labels import load_labels
+from diffchest.contracts.manifest import read_manifest
+from diffchest.files.tables import write_metrics, write_table
+from diffchest.findings.cooccurrence import planted_pairs
+from diffchest.findings.vocabulary import DRAWN, KIND
+from diffchest.params.whole import Params, load_params
 from diffchest.progress import run, summary
-from diffchest.ratings import QUESTION, RATING_COLUMNS, read_ratings
-from diffchest.reader_sampling import sample_radiographs, simulate_ratings, strongest_confounders
-from diffchest.reader_study import study_metrics, study_tables
-from diffchest.tables import write_metrics, write_table
+from diffchest.readers.ratings import QUESTION, RATING_COLUMNS, read_ratings
+from diffchest.readers.sampling import sample_radiographs, simulate_ratings, strongest_confounders
+from diffchest.readers.study import study_metrics, study_tables
 
 
 def main() -> None:

@@ -3,16 +3,16 @@
 import pandas as pd
 
 from diffchest import paths
-from diffchest.cohorts.labels import load_labels
-from diffchest.cohorts.schema import read_manifest
-from diffchest.label_witness import label_witness
-from diffchest.params import load_params
-from diffchest.phantom.vocabulary import KIND
+from diffchest.audit.published_pairs import label_witness
+from diffchest.audit.reliance import pairs_to_test, reliance_metrics, reliance_table
+from diffchest.contracts.labels import load_labels
+from diffchest.contracts.manifest import read_manifest
+from diffchest.contracts.scores import read_scores
+from diffchest.evaluation.test_set import read_test_set
+from diffchest.files.tables import write_metrics, write_table
+from diffchest.findings.vocabulary import KIND
+from diffchest.params.whole import load_params
 from diffchest.progress import run, summary
-from diffchest.reliance import pairs_to_test, reliance_metrics, reliance_table
-from diffchest.scores import read_scores
-from diffchest.tables import write_metrics, write_table
-from diffchest.test_set import read_test_set
 
 
 def main() -> None:

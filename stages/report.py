@@ -1,10 +1,10 @@
 """The HTML report and the metrics of all stages in one file."""
 
 from diffchest import paths
-from diffchest.params import load_params
+from diffchest.files.tables import write_metrics
+from diffchest.params.whole import load_params
 from diffchest.progress import run, summary
 from diffchest.report.build import build_report, collect_metrics
-from diffchest.tables import write_metrics
 
 
 def main() -> None:

@@ -3,12 +3,12 @@
 import pandas as pd
 
 from diffchest import paths
-from diffchest.cohorts.flow import role_flow
-from diffchest.cohorts.schema import COHORT_ROLES, MANIFEST_COLUMNS, read_manifest, write_manifest
 from diffchest.cohorts.splits import assign_roles, check_one_role, positives_table
-from diffchest.params import load_params
+from diffchest.contracts.manifest import COHORT_ROLES, MANIFEST_COLUMNS, read_manifest, write_manifest
+from diffchest.contracts.study_flow import role_flow
+from diffchest.files.tables import write_table
+from diffchest.params.whole import load_params
 from diffchest.progress import run, summary
-from diffchest.tables import write_table
 
 
 def main() -> None:

@@ -3,12 +3,12 @@
 import pandas as pd
 
 from diffchest import paths
-from diffchest.params import load_params
+from diffchest.contracts.scores import read_scores
+from diffchest.evaluation.subgroups import subgroup_metrics, subgroup_tables
+from diffchest.evaluation.test_set import read_test_set
+from diffchest.files.tables import write_metrics, write_table
+from diffchest.params.whole import load_params
 from diffchest.progress import run, summary
-from diffchest.scores import read_scores
-from diffchest.subgroups import subgroup_metrics, subgroup_tables
-from diffchest.tables import write_metrics, write_table
-from diffchest.test_set import read_test_set
 
 
 def main() -> None:

@@ -1,9 +1,9 @@
 """Stage `tables`: the public label tables, which phantoms are drawn from and readers are tested on."""
 
-from diffchest.params import load_params
+from diffchest.params.whole import load_params
 from diffchest.paths import PUBLIC_TABLES
+from diffchest.phantom.public_tables import fetch_tables
 from diffchest.progress import run, summary
-from diffchest.public_tables import fetch_tables
 
 NOT_NEEDED = "No phantoms are drawn (phantom.datasets is empty in params.yaml), so no public table is needed.\n"
 

@@ -15,9 +15,9 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
-from diffchest.latents import Latents
+from diffchest.contracts.latents import Latents
 from diffchest.profiles import apply_profile
-from tests.tiny_clip import random_clip, save_clip
+from tests.helpers.tiny_clip import random_clip, save_clip
 
 ROOT = Path(__file__).resolve().parent.parent
 AFTER_THE_SCORES = {"evaluate", "compare", "subgroups", "calibration", "figures", "report"}

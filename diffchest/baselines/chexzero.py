@@ -14,10 +14,10 @@ from transformers import CLIPModel, CLIPTokenizer
 
 from diffchest.baselines.clip_tokens import tokenize
 from diffchest.baselines.clip_weights import load_clip
+from diffchest.compute.read_ahead import read_ahead
+from diffchest.contracts.image_store import ImageStore
 from diffchest.errors import DataError
 from diffchest.progress import progress
-from diffchest.read_ahead import read_ahead
-from diffchest.store import ImageStore
 
 MEAN, SD = 101.48761, 83.43944  # of the authors' training radiographs, gray levels from 0 to 255
 CHECKPOINTS = ("*.pt", "*.safetensors")

@@ -12,7 +12,7 @@ from transformers import CLIPTokenizer
 from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 from diffchest.errors import DataError
-from diffchest.wheels import DOWNLOADS, Wheel, fetch_wheel
+from diffchest.files.wheels import DOWNLOADS, Wheel, fetch_wheel
 
 WHEEL = Wheel(
     project="open_clip_torch",

@@ -10,7 +10,7 @@ from transformers import CLIPConfig, CLIPModel
 
 from diffchest.baselines.clip_tokens import VOCABULARY
 from diffchest.errors import DataError
-from diffchest.tensor_files import check_tensors, read_plain
+from diffchest.files.tensors import check_tensors, read_plain
 
 Shapes = dict[str, tuple[int, ...]]
 

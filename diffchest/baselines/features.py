@@ -7,8 +7,8 @@ from zipfile import BadZipFile
 import numpy as np
 import pandas as pd
 
+from diffchest.contracts.scores import check_numbers, check_unique, read_rows
 from diffchest.errors import DataError
-from diffchest.scores import check_numbers, check_unique, read_rows
 
 
 def read_features(path: Path) -> pd.DataFrame:

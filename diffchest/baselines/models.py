@@ -9,13 +9,14 @@ import pandas as pd
 
 from diffchest import paths
 from diffchest.baselines.prompts import prompts_of, unused_prompts
-from diffchest.cohorts.labels import load_labels
-from diffchest.cohorts.schema import read_manifest
+from diffchest.contracts.image_store import ImageStore
+from diffchest.contracts.labels import load_labels
+from diffchest.contracts.manifest import read_manifest
+from diffchest.contracts.scores import match_images, read_scores
 from diffchest.errors import DataError
-from diffchest.params import ChexzeroParams, FileParams, Params, PcaParams
+from diffchest.params.baselines import ChexzeroParams, FileParams, PcaParams
+from diffchest.params.whole import Params
 from diffchest.progress import notice
-from diffchest.scores import match_images, read_scores
-from diffchest.store import ImageStore
 
 WEIGHTS = (
     "chexzero: no checkpoints, so it is left out, and DiffChest is compared with {reference}. To compare with it, "
@@ -100,7 +101,7 @@ def _probed(
     task: Task, finetune_ids: list[str], finetune: np.ndarray, test_ids: list[str], test: np.ndarray, *, about: str
 ) -> Scored:
     """Fit our head on all fine-tuning patients: a reference that moved with `probe.fraction` would be none."""
-    from diffchest.probe import fit_head, head_table
+    from diffchest.probe.fit import fit_head, head_table
 
     labels = task.labels(finetune_ids)
     findings = list(labels.columns)
@@ -128,7 +129,7 @@ def _chexzero(task: Task, section: ChexzeroParams) -> Scored:
 
     from diffchest.baselines.chexzero import checkpoint_files, zero_shot_scores
     from diffchest.baselines.clip_tokens import clip_tokenizer
-    from diffchest.device import set_up
+    from diffchest.compute.device import set_up
 
     files = checkpoint_files(section.checkpoints)
     probabilities = zero_shot_scores(

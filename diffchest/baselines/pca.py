@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.decomposition import PCA
 
-from diffchest.params import PcaParams
+from diffchest.params.baselines import PcaParams
 
 FIT_ROWS = 10_000  # images that determine the components; more changes them little
 BLOCK = 1024  # images projected at a time

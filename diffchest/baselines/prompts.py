@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from diffchest.disease_free import NORMAL
 from diffchest.errors import DataError
+from diffchest.findings.disease_free import NORMAL
 
 TEMPLATES = ("{finding}", "no {finding}")  # of presence and of absence, those of CheXzero (Tiu et al. 2022)
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from diffchest.cohorts.cohort import Cohort
 from diffchest.cohorts.intake import Intake
-from diffchest.cohorts.labels import parse_codes
 from diffchest.cohorts.reading import existing_root, find_optional, find_table, read_text, sex_code, years
-from diffchest.cohorts.schema import Cohort
-from diffchest.cohorts.sources import index_images
+from diffchest.contracts.labels import parse_codes
 from diffchest.errors import DataError
-from diffchest.params import ChexpertCohort
+from diffchest.images.sources import index_images
+from diffchest.params.cohorts import ChexpertCohort
 
 FINDINGS = [
     "No Finding",

@@ -1,13 +1,13 @@
 """From a cohort's section in `params.yaml` to its tables."""
 
 from diffchest.cohorts.chexpert import read_chexpert
+from diffchest.cohorts.cohort import Cohort
 from diffchest.cohorts.mimic_cxr import read_mimic_cxr
 from diffchest.cohorts.nih import read_nih
 from diffchest.cohorts.padchest import read_padchest
-from diffchest.cohorts.schema import Cohort
 from diffchest.cohorts.table import read_table_cohort
 from diffchest.errors import DataError
-from diffchest.params import AnyCohort, ChexpertCohort, MimicCxrCohort, NihCohort, PadchestCohort, TableCohort
+from diffchest.params.cohorts import AnyCohort, ChexpertCohort, MimicCxrCohort, NihCohort, PadchestCohort, TableCohort
 
 
 def read_cohort(dataset: str, cohort: AnyCohort) -> Cohort:

@@ -5,8 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from diffchest.cohorts.flow import Flow
-from diffchest.cohorts.schema import COHORT_COLUMNS, LONGEST_IMAGE_ID, REJECTED_COLUMNS, Cohort, encoded_length
+from diffchest.cohorts.cohort import Cohort
+from diffchest.contracts.manifest import COHORT_COLUMNS, LONGEST_IMAGE_ID, REJECTED_COLUMNS, encoded_length
+from diffchest.contracts.study_flow import Flow
 from diffchest.progress import notice
 
 ABSENT = "image is not in the root"
@@ -15,7 +16,7 @@ ABSENT = "image is not in the root"
 class Intake:
     """One cohort on its way in: counts the flow and collects the rejected images.
 
-    `origin` names the table its patients come from (see `diffchest.cohorts.schema`).
+    `origin` names the table its patients come from (see `diffchest.contracts.manifest`).
     """
 
     def __init__(self, dataset: str, origin: str) -> None:

@@ -3,13 +3,13 @@
 import pandas as pd
 
 from diffchest.cohorts.chexpert import FINDINGS
+from diffchest.cohorts.cohort import Cohort
 from diffchest.cohorts.intake import Intake
-from diffchest.cohorts.labels import parse_codes
 from diffchest.cohorts.reading import existing_root, find_table, read_text
-from diffchest.cohorts.schema import Cohort
-from diffchest.cohorts.sources import index_images
+from diffchest.contracts.labels import parse_codes
 from diffchest.errors import DataError
-from diffchest.params import MimicCxrCohort
+from diffchest.images.sources import index_images
+from diffchest.params.cohorts import MimicCxrCohort
 
 TABLES = "mimic-cxr-2.*-{}.csv"
 FRONTAL = ("AP", "PA")

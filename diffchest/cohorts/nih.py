@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from diffchest.cohorts.cohort import Cohort
 from diffchest.cohorts.intake import Intake
 from diffchest.cohorts.reading import UNREADABLE, existing_root, find_optional, find_table, read_text, sex_code
-from diffchest.cohorts.schema import Cohort
-from diffchest.cohorts.sources import index_images
 from diffchest.errors import DataError
-from diffchest.params import NihCohort
+from diffchest.images.sources import index_images
+from diffchest.params.cohorts import NihCohort
 
 NO_FINDING = "No Finding"
 FINDINGS = [

@@ -2,12 +2,13 @@
 
 import pandas as pd
 
+from diffchest.cohorts.cohort import Cohort
 from diffchest.cohorts.intake import Intake
-from diffchest.cohorts.labels import BLANKS, indicator_table, listed_names
+from diffchest.cohorts.listed import indicator_table, listed_names
 from diffchest.cohorts.reading import existing_root, find_table, read_text, sex_code, years
-from diffchest.cohorts.schema import Cohort
-from diffchest.cohorts.sources import index_images
-from diffchest.params import PadchestCohort
+from diffchest.contracts.labels import BLANKS
+from diffchest.images.sources import index_images
+from diffchest.params.cohorts import PadchestCohort
 
 TABLE = "PADCHEST_*.csv"
 LISTED_ROWS = 160_861

@@ -5,19 +5,20 @@ from pathlib import Path
 
 import pandas as pd
 
+from diffchest.cohorts.cohort import Cohort
 from diffchest.cohorts.intake import Intake
-from diffchest.cohorts.labels import BLANKS, indicator_table, listed_names, parse_codes
+from diffchest.cohorts.listed import indicator_table, listed_names
 from diffchest.cohorts.reading import existing_root, read_text, sex_code, years
-from diffchest.cohorts.schema import Cohort
-from diffchest.cohorts.sources import MEMBER, inside_root, zip_members
+from diffchest.contracts.labels import BLANKS, parse_codes
 from diffchest.errors import DataError
-from diffchest.params import TableCohort
+from diffchest.images.sources import MEMBER, inside_root, zip_members
+from diffchest.params.cohorts import TableCohort
 
 
 def read_table_cohort(dataset: str, cohort: TableCohort) -> Cohort:
     """Read the rows of `cohort.table` that `cohort.where` keeps; role `cohort.use`.
 
-    Labels are columns of codes (see `diffchest.cohorts.labels.parse_codes`) or one column that lists findings, between
+    Labels are columns of codes (see `contracts.labels.parse_codes`) or one column that lists findings, between
     separators or as `['a', 'b']`; a blank cell is not assessed. `cohort.indicators` adds a label for values of any
     other column. Image paths are relative to the root, or to the zip file `cohort.zip`; one that leaves the root is
     rejected. The image id is that path.

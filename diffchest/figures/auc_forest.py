@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from diffchest import paths
 from diffchest.figures.inputs import read_rows
 from diffchest.figures.style import BLUE, GREY, INK, LIGHT, ORANGE, new_figure, wrapped
-from diffchest.params import Params
+from diffchest.params.whole import Params
 
 MODEL = "diffchest"
 ROW = 4.6  # mm

@@ -7,10 +7,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from diffchest import paths
-from diffchest.disease_free import normal_finding
 from diffchest.figures.inputs import read_rows
 from diffchest.figures.style import BLUE, GREY, LIGHT, ORANGE, new_figure, wrapped
-from diffchest.params import Params
+from diffchest.findings.disease_free import normal_finding
+from diffchest.params.whole import Params
 
 PANELS, COLUMNS = 8, 4
 TICKS = [0, 0.05, 0.2, 0.5, 1]

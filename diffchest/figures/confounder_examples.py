@@ -19,7 +19,7 @@ from diffchest.figures.style import (
     signed_difference,
     wrapped,
 )
-from diffchest.params import Params
+from diffchest.params.whole import Params
 
 TARGETS, PATIENTS = 5, 2
 SIDE = 21.0  # mm

@@ -13,7 +13,7 @@ from scipy.cluster.hierarchy import leaves_list, linkage
 from diffchest import paths
 from diffchest.figures.inputs import read_rows
 from diffchest.figures.style import DIVERGING, INK, LIGHT, new_figure, wrapped
-from diffchest.params import Params
+from diffchest.params.whole import Params
 
 DOT: Any = {"s": 5, "color": "white", "edgecolors": INK, "linewidths": 0.5}
 LARGEST = 42  # rows and columns: 4 mm each at print size

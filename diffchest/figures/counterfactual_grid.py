@@ -18,7 +18,7 @@ from diffchest.figures.style import (
     signed_difference,
     wrapped,
 )
-from diffchest.params import Params
+from diffchest.params.whole import Params
 
 MOST_COLUMNS, FEWEST_COLUMNS, ROWS = 12, 5, 5
 

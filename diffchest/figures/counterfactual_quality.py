@@ -4,10 +4,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from diffchest import paths
-from diffchest.explanation_quality import MACRO
+from diffchest.contracts.explained import MACRO
 from diffchest.figures.inputs import read_rows
 from diffchest.figures.style import BLUE, INK, LIGHT, footnote, new_figure, wrapped
-from diffchest.params import Params
+from diffchest.params.whole import Params
 
 PANELS = {
     "reached": "seen of the\nchange asked for",

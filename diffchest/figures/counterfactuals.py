@@ -14,7 +14,7 @@ from diffchest.figures.style import (
     signed_difference,
     wrapped,
 )
-from diffchest.params import Params
+from diffchest.params.whole import Params
 
 PATIENTS, TARGETS = 5, 4
 

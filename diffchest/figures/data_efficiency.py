@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from diffchest import paths
 from diffchest.figures.inputs import read_rows
 from diffchest.figures.style import CYCLE, GREY, INK, new_figure
-from diffchest.params import Params
+from diffchest.params.whole import Params
 
 COLUMNS = 3
 MARKERS = "^sDvP*"

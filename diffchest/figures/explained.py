@@ -9,7 +9,7 @@ from scipy.special import expit
 from diffchest import paths
 from diffchest.figures.inputs import read_arrays
 from diffchest.figures.style import NothingToDrawError
-from diffchest.params import ExplainParams
+from diffchest.params.counterfactuals import ExplainParams
 
 STEP_UNITS = {
     "typical": "mean difference of radiographs called so from the others",

@@ -18,7 +18,7 @@ from diffchest.figures.style import (
     signed_difference,
     wrapped,
 )
-from diffchest.params import Params
+from diffchest.params.whole import Params
 
 TARGETS = 8
 LABELS = 20.0  # mm left for the names of the rows

@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 from diffchest import paths
 from diffchest.figures.inputs import read_rows
 from diffchest.figures.style import BLUE, GREY, RED, new_figure
-from diffchest.params import Params
+from diffchest.params.whole import Params
 
 CURVES = {
     "mse_other": ("z of another radiograph", GREY, "--"),

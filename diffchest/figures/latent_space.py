@@ -6,11 +6,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from diffchest import paths
-from diffchest.cohorts.labels import load_labels
-from diffchest.cohorts.schema import read_manifest
+from diffchest.contracts.labels import load_labels
+from diffchest.contracts.manifest import read_manifest
 from diffchest.figures.inputs import read_arrays
 from diffchest.figures.style import CYCLE, GREY, LIGHT, RED, NothingToDrawError, new_figure
-from diffchest.params import Params
+from diffchest.params.whole import Params
 
 FINDINGS = 5  # panels of findings, after the one of views
 SHOWN = 4000  # points
@@ -56,7 +56,7 @@ def principal_plane(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _select(image_ids: list[str]) -> np.ndarray:
-    """Latents of `image_ids`; read as plain arrays, because `diffchest.latents` needs torch."""
+    """Latents of `image_ids`; read as plain arrays, because `diffchest.model.encoding` needs torch."""
     latents = read_arrays(paths.LATENTS, stage="extract_latents")
     rows = pd.Index(latents["image_id"]).get_indexer(pd.Index(image_ids))
     if (rows < 0).any():

@@ -6,13 +6,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from diffchest import paths
-from diffchest.cohorts.labels import load_labels
-from diffchest.cohorts.schema import read_manifest
-from diffchest.disease_free import disease_free
+from diffchest.contracts.image_store import ImageStore
+from diffchest.contracts.labels import load_labels
+from diffchest.contracts.manifest import read_manifest
 from diffchest.figures.style import GREY, WIDTH, NothingToDrawError, new_figure, show_picture, wrapped
-from diffchest.params import Params
-from diffchest.phantom.vocabulary import DRAWN
-from diffchest.store import ImageStore
+from diffchest.findings.disease_free import disease_free
+from diffchest.findings.vocabulary import DRAWN
+from diffchest.params.whole import Params
 
 COLUMNS = 9
 TITLE, CAPTION = 9.0, 9.0  # mm

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from diffchest import paths
 from diffchest.figures.inputs import read_rows
 from diffchest.figures.style import BLUE, RED, new_figure
-from diffchest.params import Params
+from diffchest.params.whole import Params
 
 PREFIX = "validation_loss_t"
 

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from diffchest import paths
 from diffchest.figures.inputs import read_arrays
 from diffchest.figures.style import WIDTH, NothingToDrawError, new_figure, show_picture
-from diffchest.params import Params
+from diffchest.params.whole import Params
 
 CHECKPOINTS = 5  # shown, of all
 

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from diffchest import paths
 from diffchest.figures.inputs import read_rows
 from diffchest.figures.style import GREY, INK, KIND_COLOUR, LIGHT, new_figure, wrapped
-from diffchest.params import Params
+from diffchest.params.whole import Params
 
 TABLES = {"treatment": paths.table("reader_table_1"), "physiology": paths.table("reader_table_2")}
 MATRIX = 46.0  # mm

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from diffchest import paths
 from diffchest.figures.explained import first_of, read_explained
 from diffchest.figures.style import WIDTH, footnote, new_figure, show_code, show_picture
-from diffchest.params import Params
+from diffchest.params.whole import Params
 
 SHOWN = 6
 LABELS = 12.0  # mm left for the names of the rows

@@ -32,7 +32,7 @@ from diffchest.figures import (
     teaser,
 )
 from diffchest.figures.style import RC, NothingToDrawError, notice
-from diffchest.params import Params
+from diffchest.params.whole import Params
 
 FIGURES: dict[str, Callable[[Params], Figure]] = {
     "study_flow": study_flow.draw,

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from diffchest import paths
 from diffchest.figures.inputs import read_rows
 from diffchest.figures.style import BLUE, GREY, INK, LIGHT, RED, NothingToDrawError, new_figure, wrapped
-from diffchest.params import Params
+from diffchest.params.whole import Params
 
 ROWS = 20  # pairs of each panel
 ROW = 7.0  # mm

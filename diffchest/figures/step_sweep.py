@@ -7,7 +7,7 @@ from diffchest import paths
 from diffchest.figures.explained import STEP_UNITS, direction, first_of
 from diffchest.figures.inputs import read_arrays
 from diffchest.figures.style import BLUE, WIDTH, NothingToDrawError, footnote, new_figure, show_picture, wrapped
-from diffchest.params import Params
+from diffchest.params.whole import Params
 
 TARGETS = 6
 LABELS = 16.0  # mm left for the names of the rows

@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
 from diffchest import paths
-from diffchest.cohorts.flow import EXCLUDED, ROLES
+from diffchest.contracts.study_flow import EXCLUDED, ROLES
 from diffchest.figures.inputs import read_rows
 from diffchest.figures.style import BLUE, GREY, INK, WIDTH, new_figure, wrapped
-from diffchest.params import Params
+from diffchest.params.whole import Params
 
 ROW, GAP = 12.5, 3.5  # mm
 TITLE, DATASET = 8.0, 7.0

@@ -9,7 +9,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 
-from diffchest.params import Params
+from diffchest.params.whole import Params
 
 WIDTH = 180.0  # mm: a double column in print
 MILLIMETRES_PER_INCH = 25.4

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from diffchest import paths
 from diffchest.figures.inputs import read_rows
 from diffchest.figures.style import CYCLE, GREY, LIGHT, new_figure, wrapped
-from diffchest.params import Params
+from diffchest.params.whole import Params
 
 MODEL = "diffchest"
 ROWS = 10  # findings of each attribute

@@ -20,7 +20,7 @@ from diffchest.figures.style import (
     signed_difference,
     wrapped,
 )
-from diffchest.params import Params
+from diffchest.params.whole import Params
 
 BARS = 6
 

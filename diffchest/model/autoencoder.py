@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 from diffchest.diffusion.schedule import Prediction, Schedule, linear_schedule
 from diffchest.errors import DataError
+from diffchest.files.tensors import load_tensors
 from diffchest.model.encoder import SemanticEncoder
 from diffchest.model.unet import UNet
-from diffchest.params import DiffusionParams, ModelParams
-from diffchest.tensor_files import load_tensors
+from diffchest.params.network import DiffusionParams, ModelParams
 
 
 class DiffusionAutoencoder(nn.Module):

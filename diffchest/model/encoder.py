@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from diffchest.model.blocks import Attention, ResidualBlock, SingleConvBlock, group_norm
-from diffchest.params import ModelParams
+from diffchest.params.network import ModelParams
 
 
 class SemanticEncoder(nn.Module):

@@ -5,7 +5,7 @@ from typing import Any
 from torch import Tensor, cat, nn
 
 from diffchest.model.blocks import Attention, ResidualBlock, group_norm, timestep_embedding, zero
-from diffchest.params import ModelParams
+from diffchest.params.network import ModelParams
 
 
 class UNet(nn.Module):

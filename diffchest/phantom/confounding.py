@@ -13,9 +13,9 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from diffchest.cooccurrence import planted_pairs
+from diffchest.findings.cooccurrence import planted_pairs
+from diffchest.findings.vocabulary import DRAWN, KIND
 from diffchest.phantom.render import stream
-from diffchest.phantom.vocabulary import DRAWN, KIND
 
 Confounding = Literal[0, "natural", "strong"]
 

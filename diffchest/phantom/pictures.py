@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image as PillowImage
 
+from diffchest.compute.workers import spread
 from diffchest.phantom.canvas import Image
 from diffchest.phantom.render import draw
 from diffchest.progress import progress
-from diffchest.workers import spread
 
 CHUNK = 128  # pictures a process draws at a time
 

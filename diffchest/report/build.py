@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from diffchest import paths
-from diffchest.params import Params
+from diffchest.params.whole import Params
 from diffchest.report.contents import SECTIONS, STAGES, Item, Section, simulated
 
 SHOWN_ROWS = 12  # a longer table is folded

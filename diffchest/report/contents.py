@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from diffchest.params import Params
+from diffchest.params.whole import Params
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from diffchest.errors import DataError
-from diffchest.tensor_files import read_plain
+from diffchest.files.tensors import read_plain
 
 # What Lightning writes beside the tensors, with plain stand-ins, since Lightning itself is not needed.
 HARMLESS: list[Any] = [

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from diffchest.errors import DataError
-from diffchest.params import EncoderParams, ModelParams
+from diffchest.params.network import EncoderParams, ModelParams
 
 PREFIX = "ema_model."
 ATTENTION_SIDE = 16  # the authors' networks attend at 16 x 16

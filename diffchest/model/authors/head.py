@@ -4,10 +4,10 @@ from pathlib import Path
 
 from torch import Tensor
 
+from diffchest.contracts.head import Head
 from diffchest.errors import DataError
-from diffchest.head import Head
+from diffchest.files.tensors import check_tensors
 from diffchest.model.authors.checkpoint import read_tensors
-from diffchest.tensor_files import check_tensors
 
 WEIGHT, BIAS = "ema_classifier.weight", "ema_classifier.bias"
 STATISTICS = ("conds_mean", "conds_std")  # [d] or [1, d]

@@ -6,11 +6,11 @@ from pathlib import Path
 from torch import Tensor
 
 from diffchest.errors import DataError
+from diffchest.files.tensors import load_tensors
 from diffchest.model.authors.checkpoint import read_tensors
 from diffchest.model.authors.geometry import PREFIX, geometry
 from diffchest.model.autoencoder import DiffusionAutoencoder
-from diffchest.params import DiffusionParams
-from diffchest.tensor_files import load_tensors
+from diffchest.params.network import DiffusionParams
 
 BESIDE = re.compile(r"model\.|(x_T|conds_mean|conds_std)$")  # also in the file: weights before averaging, fixed noise
 RENAMED = [  # (our name, theirs), in this order

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from diffchest.files.tables import write_table
 from diffchest.phantom.confounding import Confounding, deal_support_devices
 from diffchest.phantom.layouts.chexpert_labels import LABELS, shown_findings
 from diffchest.phantom.layouts.selection import by_patient
 from diffchest.phantom.pictures import Picture, write_zips
 from diffchest.phantom.render import stream
-from diffchest.tables import write_table
 
 ARCHIVE = "CheXpert-v1.0-small.zip"
 TEST_PREFIX = "CheXpert-v1.0/test"

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 from numpy.random import Generator
 
+from diffchest.files.tables import write_table
 from diffchest.phantom.confounding import Confounding, deal_support_devices
 from diffchest.phantom.layouts.chexpert_labels import LABELS, shown_findings
 from diffchest.phantom.pictures import Picture, write_zips
 from diffchest.phantom.render import stream
-from diffchest.tables import write_table
 
 ARCHIVE = "files.zip"
 VIEW_MEANING = {"AP": "antero-posterior", "PA": "postero-anterior", "LATERAL": "lateral"}

@@ -1,0 +1,1 @@
+"""The confounder audit: what else appears with a finding, and whether it matters."""

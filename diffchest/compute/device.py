@@ -1,0 +1,34 @@
+"""Where tensors live: `runtime.device` and `runtime.threads`."""
+
+import os
+
+import torch
+
+from diffchest.params.base import ParamsError
+from diffchest.params.runtime import RuntimeParams
+
+
+def set_up(runtime: RuntimeParams) -> torch.device:
+    """Set the number of threads and return the device; `auto` is the first of CUDA, MPS and the CPU that is there.
+
+    Of several processes of a machine, started by `torchrun`, each takes its own GPU.
+
+    Raises `ParamsError` if the device that `runtime.device` names is not a device or not on this machine.
+    """
+    if runtime.threads is not None:
+        torch.set_num_threads(runtime.threads)
+    if runtime.device in ("auto", "cuda") and torch.cuda.is_available():
+        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+        torch.cuda.set_device(device)
+        return device
+    if runtime.device == "auto":
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(runtime.device)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ParamsError(
+            f"params.yaml: runtime.device is {runtime.device!r}, which cannot be used here ({reason}); set it to auto"
+        ) from None
+    return device

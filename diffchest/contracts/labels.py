@@ -1,0 +1,73 @@
+"""Label tables: written by `ingest` with the dataset's own codes, read with the user's policy for uncertain ones."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from diffchest.errors import DataError
+
+UNCERTAIN = -1.0
+BLANK = b"diffchest.blank_is_negative"
+CODES = {
+    **dict.fromkeys(("1", "1.0", "true", "yes"), 1.0),
+    **dict.fromkeys(("0", "0.0", "-0.0", "false", "no"), 0.0),
+    **dict.fromkeys(("-1", "-1.0"), UNCERTAIN),
+}
+BLANKS = ("", "nan", "na", "none", "null")
+
+
+def parse_codes(column: pd.Series, *, where: str) -> pd.Series:
+    """Text cells to 1, 0, -1 (uncertain) or NaN (blank), float32.
+
+    Raises `DataError` naming `where`, the row and the cell for anything else.
+    """
+    codes = {cell: _code(cell) for cell in column.unique()}
+    unknown = [cell for cell, code in codes.items() if code is None]
+    if unknown:
+        row = int(str(column.index[(column == unknown[0]).to_numpy().argmax()])) + 2
+        raise DataError(
+            f"{where}: column {column.name!r}, row {row}: expected 1, 0, -1, true, false or blank, found {unknown[0]!r}"
+        )
+    return column.map(codes).astype("float32")
+
+
+def write_labels(path: Path, labels: pd.DataFrame, *, blank_is_negative: bool) -> None:
+    """Write `labels` (index image_id) and what a blank means."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table = pa.Table.from_pandas(labels.rename_axis("image_id").reset_index(), preserve_index=False)
+    metadata = {**(table.schema.metadata or {}), BLANK: str(blank_is_negative).lower().encode()}
+    pq.write_table(table.replace_schema_metadata(metadata), path)
+
+
+def load_labels(
+    path: Path, image_ids: Sequence[str], uncertain: Literal["zeros", "ones", "ignore"] = "zeros"
+) -> pd.DataFrame:
+    """Labels of `image_ids`, in that order: index image_id, one float32 column per finding, 1, 0, NaN (not assessed).
+
+    `uncertain` says what a label of -1 counts as. A blank counts as 0 in datasets whose labels are mined from reports
+    (CheXpert, MIMIC-CXR: not mentioned), as not assessed elsewhere. Raises `DataError` for an image without a row.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such label table; run `dvc repro` (or `python stages/ingest.py <dataset>`)")
+    table = pq.read_table(path)
+    labels = table.to_pandas().set_index("image_id")
+    missing = pd.Index(image_ids).difference(labels.index)
+    if len(missing):
+        raise DataError(f"{path}: no row for {len(missing)} of {len(image_ids)} images, for example {missing[0]!r}")
+    labels = labels.loc[list(image_ids)]
+    if (table.schema.metadata or {}).get(BLANK) == b"true":
+        labels = labels.fillna(0.0)
+    code = {"zeros": 0.0, "ones": 1.0, "ignore": np.nan}[uncertain]
+    return labels.mask(labels == UNCERTAIN, code).astype("float32")
+
+
+def _code(cell: str) -> float | None:
+    """The code that a cell spells, NaN for a blank, None for anything else."""
+    text = cell.strip().lower()
+    return math.nan if text in BLANKS else CODES.get(text)

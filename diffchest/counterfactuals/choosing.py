@@ -1,0 +1,55 @@
+"""Counterfactuals of radiographs as the explain stage keeps them: pictures, and what the head says of them."""
+
+import difflib
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from diffchest.errors import DataError
+from diffchest.findings.disease_free import choose_disease_free, choose_with_finding
+from diffchest.params.counterfactuals import ExplainParams
+from diffchest.progress import notice
+
+
+def choose_radiographs(
+    test: pd.DataFrame, labels: pd.DataFrame, targets: Sequence[str], settings: ExplainParams
+) -> list[tuple[list[str], list[str]]]:
+    """Which test radiographs are moved towards which targets: pairs of targets and image ids.
+
+    test: manifest rows; labels: theirs, in the same order. Towards presence, disease-free radiographs of
+    `settings.radiographs` patients serve all targets; away from a finding, those of patients with it. A target that no
+    radiograph has is left out, with a notice. `settings.image_ids` come before both. Raises `DataError` when there is
+    no radiograph.
+    """
+    if settings.image_ids:
+        return [(list(targets), list(settings.image_ids))]
+    number, seed = settings.radiographs, settings.seed
+    if settings.towards == "presence":
+        return [(list(targets), choose_disease_free(test, labels, number=number, seed=seed))]
+    chosen = {target: choose_with_finding(test, labels, target, number=number, seed=seed) for target in targets}
+    if not any(chosen.values()):
+        raise DataError(
+            f"explain.towards is absence, but none of the {len(test)} test radiographs has any of {list(targets)}; "
+            "name other targets"
+        )
+    for target in (target for target, ids in chosen.items() if not ids):
+        notice(f"no test radiograph has {target!r}: nothing to move away from it")
+    return [([target], ids) for target, ids in chosen.items() if ids]
+
+
+def choose_shown(groups: Sequence[tuple[list[str], list[str]]], number: int, *, seed: int) -> list[str]:
+    """`number` image ids for the figures, drawn by seed from each group of `choose_radiographs` in turn."""
+    shuffled = [list(np.random.default_rng(seed).permutation(ids)) for _, ids in groups]
+    turns = [ids[turn] for turn in range(max(map(len, shuffled))) for ids in shuffled if turn < len(ids)]
+    return [str(image_id) for image_id in dict.fromkeys(turns)][:number]
+
+
+def check_image_ids(image_ids: list[str], manifest: pd.DataFrame) -> None:
+    """Raise `DataError` for an id of `explain.image_ids` that the manifest lacks, with the near ones."""
+    known = set(manifest["image_id"])
+    for image_id in image_ids:
+        if image_id not in known:
+            near = difflib.get_close_matches(image_id, sorted(known), n=3)
+            hint = f"near ids: {', '.join(near)}" if near else f"ids look like {manifest['image_id'].iloc[0]!r}"
+            raise DataError(f"explain.image_ids: {image_id!r} is not in the manifest; {hint}")

@@ -1,0 +1,148 @@
+"""Counterfactual radiographs: move the semantic latent z towards a finding and decode (DiffChest eq. 4 and 5)."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from diffchest.compute.parts import Arrays, in_parts
+from diffchest.compute.processes import ALONE, Processes
+from diffchest.contracts.head import Head
+from diffchest.contracts.latents import Latents
+from diffchest.counterfactuals.moves import CounterfactualError
+from diffchest.diffusion.solvers import SOLVERS
+from diffchest.images.squares import from_model_range, to_model_range
+from diffchest.model.autoencoder import DiffusionAutoencoder
+from diffchest.params.counterfactuals import SolverName
+from diffchest.progress import progress
+
+BATCH_PIXELS = 2**19  # pixels of the radiographs in one batch: 227 of 48 x 48, 8 of 256 x 256
+
+
+def check_same_model(model: DiffusionAutoencoder, head: Head, latents: Latents) -> None:
+    """Raise `CounterfactualError` unless `latents` are of this autoencoder and `head` was fitted on such latents."""
+    if head.weight.shape[1] != model.latent_dim:
+        raise CounterfactualError(
+            f"the head expects z of {head.weight.shape[1]} dimensions, the autoencoder makes {model.latent_dim}; "
+            "run extract_latents and fit_head again"
+        )
+    for name, sha256 in (
+        ("head was fitted on the latents", head.model_sha256),
+        ("latents are those", latents.model_sha256),
+    ):
+        if sha256 != model.sha256:
+            raise CounterfactualError(
+                f"the {name} of autoencoder {sha256[:12]}, this one is {model.sha256[:12]}; "
+                "run extract_latents and fit_head again"
+            )
+
+
+@torch.inference_mode()
+def encode_latents(model: DiffusionAutoencoder, pixels: np.ndarray) -> np.ndarray:
+    """Semantic latents of uint8 radiographs [N, H, W]: unnormalised float32 [N, d]."""
+    batches = _batches(len(pixels), pixels.shape[-1])
+    return np.concatenate([model.encode(_to_tensor(model, pixels[chosen])).cpu().numpy() for chosen in batches])
+
+
+@torch.inference_mode()
+def encode_noise(
+    model: DiffusionAutoencoder, pixels: np.ndarray, z: np.ndarray, *, solver: SolverName, steps: int
+) -> np.ndarray:
+    """Noise maps x_T of uint8 radiographs [N, H, W], where `solver` ends given their latents z [N, d].
+
+    Returns float32 [N, C, H, W].
+    """
+    x_end = []
+    with progress([], total=len(pixels), desc="encode to x_T") as bar:
+        for chosen in _batches(len(pixels), pixels.shape[-1]):
+            images, latent = _to_tensor(model, pixels[chosen]), torch.from_numpy(z[chosen]).to(model.device)
+            x_T = SOLVERS[solver].encode(model, images, latent, schedule=model.schedule, steps=steps)
+            x_end.append(x_T.cpu().numpy())
+            bar.update(len(images))
+    return np.concatenate(x_end)
+
+
+@torch.inference_mode()
+def decode(
+    model: DiffusionAutoencoder, x_end: np.ndarray, z: np.ndarray, *, solver: SolverName, steps: int
+) -> np.ndarray:
+    """Radiographs that start from the noise map of each image and follow each of its latents.
+
+    x_end: x_T [N, C, H, W]; z: unnormalised [N, T, d]. All N x T pairs are decoded in common batches.
+    Returns uint8 [N, T, H, W].
+    """
+    images, targets = z.shape[:2]
+    source = np.repeat(np.arange(images), targets)
+    flat = z.reshape(images * targets, -1)
+    pictures = []
+    with progress([], total=len(flat), desc="decode") as bar:
+        for chosen in _batches(len(flat), x_end.shape[-1]):
+            noise = torch.from_numpy(x_end[source[chosen]]).to(model.device)
+            latent = torch.from_numpy(flat[chosen]).to(model.device)
+            decoded = SOLVERS[solver].decode(model, noise, latent, schedule=model.schedule, steps=steps)
+            pictures.append(from_model_range(decoded.cpu().numpy()))
+            bar.update(len(latent))
+    stacked = np.concatenate(pictures)
+    return stacked.reshape(images, targets, *stacked.shape[1:])
+
+
+def draw(
+    model: DiffusionAutoencoder,
+    pixels: np.ndarray,
+    latents: np.ndarray,
+    *,
+    solver: SolverName,
+    encode_steps: int,
+    decode_steps: int,
+    content: Any,
+    runs: Path,
+    processes: Processes = ALONE,
+) -> Arrays | None:
+    """Encode radiographs to their noise maps, decode each with every one of its latents, and encode the pictures again.
+
+    pixels: uint8 [N, H, W]; latents: unnormalised float32 [N, T, d], a radiograph's own z first. Parts of as many
+    radiographs as one batch holds are dealt out to the processes and kept in `runs` (see `in_parts`); `content` is
+    what determined `latents` besides the model and the pixels. Returns None in all processes but the first, there
+    `x_T` float16 [N, H, W] (the first channel), `pictures` uint8 [N, T, H, W], and their latents `z` [N, T, d].
+    """
+
+    def draw_part(chosen: slice) -> Arrays:
+        x_end = encode_noise(model, pixels[chosen], latents[chosen, 0], solver=solver, steps=encode_steps)
+        pictures = decode(model, x_end, latents[chosen], solver=solver, steps=decode_steps)
+        z = encode_latents(model, pictures.reshape(-1, *pixels.shape[1:])).reshape(latents[chosen].shape)
+        return {"x_T": x_end[:, 0].astype(np.float16), "pictures": pictures, "z": z}
+
+    return in_parts(
+        draw_part,
+        len(pixels),
+        size=_batch_size(pixels.shape[-1]),
+        content=[model.sha256, pixels, solver, encode_steps, decode_steps, content],
+        runs=runs,
+        desc="draw",
+        processes=processes,
+    )
+
+
+def newly_clipped(picture: np.ndarray, reconstruction: np.ndarray) -> np.ndarray:
+    """Fraction of pixels that are 0 or 255 in `picture` but not in `reconstruction` (both uint8 [..., H, W]).
+
+    Large values mean that the step drove the decoder out of the range it can draw.
+    """
+    saturated = np.isin(picture, (0, 255)) & ~np.isin(reconstruction, (0, 255))
+    return saturated.mean(axis=(-2, -1))
+
+
+def _batch_size(size: int) -> int:
+    """How many radiographs of `size` x `size` pixels one batch may hold."""
+    return max(1, BATCH_PIXELS // size**2)
+
+
+def _batches(images: int, size: int) -> list[slice]:
+    length = _batch_size(size)
+    return [slice(start, start + length) for start in range(0, images, length)]
+
+
+def _to_tensor(model: DiffusionAutoencoder, pixels: np.ndarray) -> torch.Tensor:
+    """uint8 radiographs [N, H, W] as the model takes them: [N, C, H, W] in [-1, 1] on its device."""
+    return model.prepare(torch.from_numpy(to_model_range(pixels)).to(model.device))

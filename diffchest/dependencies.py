@@ -1,0 +1,95 @@
+"""What `dvc.yaml` says that each stage depends on: the modules its script imports, followed through the package.
+
+    python -m diffchest.dependencies   # write the lists into dvc.yaml after imports changed
+
+DVC does not look into scripts, so `dvc.yaml` must list the modules, and exactly those: one too few and a stage keeps
+stale results, one too many and it runs again for nothing. tests/test_dvc.py compares.
+"""
+
+import ast
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedSeq
+
+PACKAGE = "diffchest"
+PIPELINE = Path("dvc.yaml")
+CODE = (f"{PACKAGE}/", "stages/")
+
+
+def module_files(name: str, root: Path) -> list[Path]:
+    """Files that importing `name` executes: each parent package's `__init__.py` and the module itself."""
+    parts = name.split(".")
+    files = []
+    for length in range(1, len(parts) + 1):
+        base = root.joinpath(*parts[:length])
+        if base.is_dir():
+            files.append(base / "__init__.py")
+        elif base.with_suffix(".py").is_file():
+            files.append(base.with_suffix(".py"))
+    return [path for path in files if path.is_file()]
+
+
+def direct_imports(path: Path, root: Path) -> set[Path]:
+    """First-party files `path` imports, function-level imports included."""
+    found: set[Path] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        for name in names:
+            if name.split(".")[0] == PACKAGE:
+                found.update(module_files(name, root))
+    return found
+
+
+def used_files(script: Path, root: Path) -> set[str]:
+    """`script` and every first-party file with content that it imports, transitively; relative POSIX paths."""
+    seen: set[Path] = set()
+    todo = [script]
+    while todo:
+        path = todo.pop()
+        if path not in seen:
+            seen.add(path)
+            todo.extend(direct_imports(path, root))
+    return {path.relative_to(root).as_posix() for path in seen if not _only_docstring(path)}
+
+
+def _only_docstring(path: Path) -> bool:
+    """Whether a file does nothing: package markers need not be listed as dependencies."""
+    body = ast.parse(path.read_text()).body
+    return all(isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) for node in body)
+
+
+def listed(stage: dict[str, Any]) -> list[str]:
+    """The code among the dependencies of a stage of `dvc.yaml`."""
+    return [dep for dep in stage["deps"] if dep.startswith(CODE)]
+
+
+def script_of(stage: dict[str, Any]) -> Path:
+    """The script that a stage of `dvc.yaml` runs."""
+    return Path(next(word for word in stage["cmd"].split() if word.startswith("stages/")))
+
+
+def main() -> None:
+    """Write the code that every stage uses into the `deps` of `dvc.yaml`; the rest of the file stays as it is."""
+    yaml = YAML()
+    yaml.width = 120
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    pipeline = yaml.load(PIPELINE)
+    for entry in pipeline["stages"].values():
+        stage = entry.get("do", entry)
+        script = script_of(stage)
+        modules = used_files(script.resolve(), Path.cwd()) - {script.as_posix()}
+        others = [dep for dep in stage["deps"] if not dep.startswith(CODE)]
+        stage["deps"] = CommentedSeq([*others, script.as_posix(), *sorted(modules)])
+    with PIPELINE.open("w") as file:
+        yaml.dump(pipeline, file)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""How well classifiers do on the test set, and how they compare."""

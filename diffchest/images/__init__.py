@@ -1,0 +1,1 @@
+"""From an image file to a small gray square in the store."""

@@ -1,0 +1,80 @@
+"""`baselines`: the models that ours is compared with."""
+
+import re
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from diffchest.params.base import ParamsError, PositiveInt, Section, Seed, Words
+
+MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+
+
+class PcaParams(Section):
+    """`baselines.pca`: a linear probe on the principal components of the pixels."""
+
+    components: PositiveInt
+    seed: Seed
+
+
+class ChexzeroParams(Section):
+    """`baselines.chexzero`: zero-shot scores of CLIPs trained on radiographs and reports."""
+
+    checkpoints: list[str]
+    prompts: dict[str, Annotated[list[Words], Field(min_length=2, max_length=2)]]
+
+
+class FileParams(Section):
+    """`baselines.<any name>`: a file with another model's scores, or with another encoder's features."""
+
+    scores: str | None = None
+    features: str | None = None
+
+    @model_validator(mode="after")
+    def _one_file(self) -> "FileParams":
+        if (self.scores is None) == (self.features is None):
+            raise ValueError("give either `scores` or `features`, the path of a file")
+        return self
+
+
+Baseline = PcaParams | ChexzeroParams | FileParams
+
+
+class BaselinesParams(BaseModel):
+    """`baselines`: every section is a model that ours is compared with."""
+
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
+    __pydantic_extra__: dict[str, FileParams]
+
+    chexzero: ChexzeroParams | None = None
+    pca: PcaParams | None = None
+
+    @model_validator(mode="after")
+    def _models(self) -> "BaselinesParams":
+        odd = [name for name in self.sections if not MODEL_NAME.fullmatch(name) or name == "diffchest"]
+        if odd:
+            raise ValueError(f"{odd[0]!r} cannot be a model's name; take letters, digits, - and _, and not diffchest")
+        null = [name for name in ("chexzero", "pca") if name in self.model_fields_set and name not in self.sections]
+        if null:
+            raise ValueError(f"`{null[0]}` is null; delete the section to leave the model out")
+        if not self.ready:
+            raise ValueError("no model to compare with; keep the section `pca`, or give one a file")
+        return self
+
+    def __getitem__(self, name: str) -> Baseline:
+        """Return the section of model `name`; `ParamsError` if there is none."""
+        if name not in self.sections:
+            raise ParamsError(f"params.yaml: baselines.{name} is not defined (defined: {', '.join(self.sections)})")
+        return self.sections[name]
+
+    @property
+    def sections(self) -> dict[str, Baseline]:
+        """All models by name, in the order in which they may become the reference."""
+        named = {"chexzero": self.chexzero, "pca": self.pca}
+        return {name: section for name, section in named.items() if section} | self.__pydantic_extra__
+
+    @property
+    def ready(self) -> list[str]:
+        """The models that can score: all but CheXzero without checkpoints."""
+        chexzero = self.chexzero
+        return [name for name in self.sections if name != "chexzero" or (chexzero and chexzero.checkpoints)]

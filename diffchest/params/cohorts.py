@@ -1,0 +1,129 @@
+"""`cohorts` and `split`: which datasets take part, how each is read, and the split by patient."""
+
+import codecs
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from diffchest.params.base import Fraction, ParamsError, Section, Seed, Words
+
+
+class CohortBase(Section):
+    """What every cohort has, whatever its format."""
+
+    root: str
+    images: Literal["all", "present"] = "all"
+    uncertain: Literal["zeros", "ones", "ignore"] = "zeros"
+
+
+class PadchestCohort(CohortBase):
+    """PadChest as distributed: the label table and the image zips (or the unpacked PNG files)."""
+
+    format: Literal["padchest"]
+
+
+class ChexpertCohort(CohortBase):
+    """CheXpert as distributed, full or `-small`."""
+
+    format: Literal["chexpert"]
+    validation: Literal["leave_out", "pretrain"] = "leave_out"
+
+
+class MimicCxrCohort(CohortBase):
+    """MIMIC-CXR-JPG as distributed, or its tables with the DICOM files of MIMIC-CXR."""
+
+    format: Literal["mimic_cxr"]
+
+
+class NihCohort(CohortBase):
+    """NIH ChestX-ray14 as distributed, the archives unpacked or as zip files."""
+
+    format: Literal["nih"]
+    use: Literal["pretrain", "probe", "official"] = "probe"
+
+
+class TableCohort(CohortBase):
+    """Any CSV or Parquet table with an image path, a patient id and labels."""
+
+    format: Literal["table"]
+    table: str
+    image: str = "image"
+    patient: str = "patient_id"
+    study: str | None = None
+    view: str | None = None
+    sex: str | None = None
+    age: str | None = None
+    labels: list[str] = Field(default_factory=list)
+    findings: str | None = None
+    separator: str = "|"
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    encoding: str = "utf-8"
+    zip: str | None = None
+    indicators: dict[Words, dict[str, Annotated[list[str], Field(min_length=1)]]] = Field(default_factory=dict)
+    where: dict[str, list[str]] = Field(default_factory=dict)
+    use: Literal["pretrain", "probe"] = "probe"
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, name: str) -> str:
+        try:
+            codecs.lookup(name)
+        except LookupError:
+            raise ValueError(f"{name!r} is no text encoding that Python knows; try utf-8, latin-1 or cp1252") from None
+        return name
+
+    @field_validator("indicators")
+    @classmethod
+    def _one_column_each(cls, indicators: dict[str, dict[str, list[str]]]) -> dict[str, dict[str, list[str]]]:
+        for name, columns in indicators.items():
+            if len(columns) != 1:
+                raise ValueError(
+                    f"{name!r} needs one column with its values, like `{{view: [AP]}}`; found the columns "
+                    f"{list(columns)}"
+                )
+        return indicators
+
+    @model_validator(mode="after")
+    def _labels_somewhere(self) -> "TableCohort":
+        if self.labels and self.findings:
+            raise ValueError("give either `labels` (columns) or `findings` (one column with a separator), not both")
+        if self.use == "probe" and not self.labels and not self.findings:
+            raise ValueError("a cohort with `use: probe` needs `labels` or `findings`")
+        if self.indicators and not self.labels and not self.findings:
+            raise ValueError("`indicators` stand beside findings; give `labels` or `findings` too, or leave them out")
+        return self
+
+
+AnyCohort = PadchestCohort | ChexpertCohort | MimicCxrCohort | NihCohort | TableCohort
+Cohort = Annotated[AnyCohort, Field(discriminator="format")]
+
+
+class CohortsParams(BaseModel):
+    """`cohorts`: which datasets take part; every further key is one cohort."""
+
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
+    __pydantic_extra__: dict[str, Cohort]
+
+    datasets: Annotated[list[str], Field(min_length=1)]
+    max_rejected_fraction: Fraction
+
+    @model_validator(mode="after")
+    def _datasets_defined(self) -> "CohortsParams":
+        missing = [name for name in self.datasets if name not in self.__pydantic_extra__]
+        if missing:
+            raise ValueError(f"`datasets` names {missing}, but there is no section `cohorts.{missing[0]}`")
+        return self
+
+    def __getitem__(self, name: str) -> AnyCohort:
+        """Return the section of cohort `name`; `ParamsError` if there is none."""
+        if name not in self.__pydantic_extra__:
+            known = ", ".join(self.__pydantic_extra__)
+            raise ParamsError(f"params.yaml: cohorts.{name} is not defined (defined: {known})")
+        return self.__pydantic_extra__[name]
+
+
+class SplitParams(Section):
+    """`split`: patients to fine-tuning and test."""
+
+    test_fraction: Annotated[float, Field(gt=0.0, lt=1.0)]
+    seed: Seed

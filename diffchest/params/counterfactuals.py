@@ -1,0 +1,37 @@
+"""`explain`: counterfactual radiographs."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from diffchest.params.base import PositiveFloat, PositiveInt, Section, Seed
+
+SolverName = Literal["ddim", "dpm_solver"]
+
+
+def _once(names: list[str]) -> list[str]:
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"{name!r} is there {names.count(name)} times; name it once")
+    return names
+
+
+Names = Annotated[list[str], AfterValidator(_once)]
+
+
+class ExplainParams(Section):
+    """`explain`: counterfactual radiographs."""
+
+    targets: Annotated[Names, Field(min_length=1)]
+    image_ids: Names
+    patients: PositiveInt
+    radiographs: Annotated[int, Field(ge=2)]
+    towards: Literal["presence", "absence"]
+    edit: Literal["plausible", "eq4", "eq5", "unit"]
+    step: PositiveFloat
+    to_probability: Annotated[float, Field(gt=0.0, lt=1.0)] | None
+    solver: SolverName
+    encode_steps: PositiveInt
+    decode_steps: PositiveInt
+    reconstructions: PositiveInt
+    seed: Seed

@@ -1,0 +1,21 @@
+"""`phantom`: the drawn radiographs of the embedded default."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from diffchest.params.base import PositiveInt, Section, Seed
+
+PhantomDataset = Literal["padchest", "chexpert", "mimic_cxr"]
+
+
+class PhantomParams(Section):
+    """`phantom`: the drawn radiographs of the embedded default."""
+
+    datasets: list[PhantomDataset]
+    size: Annotated[int, Field(ge=32, le=1024)]
+    labelled_images: PositiveInt | None
+    pretrain_images: dict[PhantomDataset, Annotated[int, Field(ge=0)]]
+    chexpert_test_studies: PositiveInt
+    confounding: Literal[0, "natural", "strong"]
+    seed: Seed

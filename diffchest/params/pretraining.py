@@ -1,0 +1,50 @@
+"""`pretrain`, `pretrain_evaluation` and `latents`: training the network, judging it, and encoding with it."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from diffchest.params.base import Fraction, PositiveFloat, PositiveInt, Role, Section, Seed
+
+
+class PretrainParams(Section):
+    """`pretrain`: the training loop; progress is counted in images shown."""
+
+    roles: Annotated[list[Role], Field(min_length=1)]
+    images_shown: PositiveInt
+    batch_size: PositiveInt
+    learning_rate: PositiveFloat
+    warmup_images: Annotated[int, Field(ge=0)]
+    ema_decay: Annotated[float, Field(ge=0.0, lt=1.0)]
+    grad_clip: PositiveFloat
+    precision: Literal["fp32", "bf16", "fp16"]
+    micro_batch: PositiveInt | None
+    compile: bool
+    horizontal_flip: Fraction
+    validation_fraction: Annotated[float, Field(ge=0.0, lt=1.0)]
+    checkpoint_every: PositiveInt
+    seed: Seed
+
+
+class PretrainEvaluationParams(Section):
+    """`pretrain_evaluation`: what the network knows of held-out radiographs."""
+
+    images: Annotated[int, Field(ge=2)]
+    bound_timesteps: PositiveInt
+    levels: Annotated[int, Field(ge=2)]
+    others: PositiveInt
+    reencodings: Annotated[int, Field(ge=0)]
+    batch_size: PositiveInt
+    seed: Seed
+
+    @model_validator(mode="after")
+    def _others_are_among_the_images(self) -> "PretrainEvaluationParams":
+        if self.others >= self.images:
+            raise ValueError(f"`others` ({self.others}) must be fewer than `images` ({self.images})")
+        return self
+
+
+class LatentsParams(Section):
+    """`latents`: encoding every image of the manifest."""
+
+    batch_size: PositiveInt

@@ -1,0 +1,25 @@
+"""`reader_study`: the ratings and the radiographs read."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from diffchest.params.base import Fraction, PositiveInt, Section, Seed
+
+
+class SimulatedReadersParams(Section):
+    """`reader_study.simulated`: stand-in readers when there are no ratings."""
+
+    readers: Annotated[int, Field(ge=2)]
+    sensitivity: Fraction
+    specificity: Fraction
+
+
+class ReaderStudyParams(Section):
+    """`reader_study`: the ratings and how its radiographs are drawn."""
+
+    ratings: str | None
+    per_diagnosis: PositiveInt
+    bootstrap_resamples: Annotated[int, Field(ge=10)]
+    simulated: SimulatedReadersParams
+    seed: Seed

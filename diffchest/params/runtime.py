@@ -1,0 +1,28 @@
+"""`runtime`: where things run; no stage tracks it."""
+
+from typing import Literal
+
+from pydantic import model_validator
+
+from diffchest.params.base import PositiveInt, Section
+
+
+class RuntimeParams(Section):
+    """`runtime`: where things run; changes no result beyond rounding, and is no tracked parameter of any stage.
+
+    `launch` is part of the commands of pretrain, extract_latents, explain and confounders: after a change they run
+    again, and a finished pretraining is found.
+    """
+
+    launch: str
+    device: str
+    workers: PositiveInt
+    threads: PositiveInt | None
+    backend: Literal["loky", "dask", "ray"]
+    scheduler: str | None
+
+    @model_validator(mode="after")
+    def _scheduler_of_a_cluster(self) -> "RuntimeParams":
+        if self.scheduler and self.backend == "loky":
+            raise ValueError("`scheduler` is a cluster's address; set `backend` to dask or ray, or `scheduler` to null")
+        return self

@@ -1,0 +1,1 @@
+"""Pretraining of the diffusion autoencoder, and what it learned of held-out radiographs."""

@@ -1,0 +1,1 @@
+"""The linear probe on the semantic latent."""

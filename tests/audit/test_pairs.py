@@ -1,0 +1,215 @@
+"""The audit against autoencoders whose effects have a closed form, and its tests and prevalences against SciPy's."""
+
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from scipy.special import expit
+from scipy.stats import norm
+from scipy.stats import t as student
+
+from diffchest.audit.pairs import audit
+from diffchest.audit.responses import Responses, respond, typical_difference
+from diffchest.contracts.head import evaluated_findings
+from diffchest.errors import DataError
+from diffchest.params.audit import ConfoundersParams, FlaggedParams, PlantedParams
+from tests.helpers.toy_autoencoder import DIMENSIONS, LinearAutoencoder, toy_head, toy_radiographs
+
+FINDINGS = [f"finding {row}" for row in range(5)]
+
+
+class ConfoundedAutoencoder(LinearAutoencoder):
+    """Whoever has more of dimension 0 is drawn with 1.5 times as much more of dimension 1."""
+
+    def predict(self, x_t, t, z):
+        drawn = z.clone()
+        drawn[:, 1] += 1.5 * z[:, 0]
+        return super().predict(x_t, t, drawn)
+
+
+SETTINGS = ConfoundersParams(
+    images=6, edit="unit", step=0.2, random_directions=4, encode_steps=4, decode_steps=4, false_discovery_rate=0.05,
+    planted=PlantedParams(lift=2.0, cooccurrence=0.1), flagged=FlaggedParams(lift=2.0, prevalence=0.1), seed=0,
+)  # fmt: skip
+
+
+def run(model, head, findings, settings=SETTINGS):
+    with TemporaryDirectory() as runs:
+        responded = respond(
+            model, head, toy_radiographs(6), targets=findings[:2], findings=findings,
+            finetune=finetune_latents(head), solver="ddim", settings=settings, runs=Path(runs),
+        )  # fmt: skip
+    assert responded is not None
+    return responded[0]
+
+
+def finetune_latents(head, seed=7):
+    return (np.random.default_rng(seed).standard_normal((300, DIMENSIONS)) * head.sd + head.mean).astype(np.float32)
+
+
+def replace_bounds(*, lift=0.1, prevalence=0.0):
+    return SETTINGS.model_copy(update={"flagged": FlaggedParams(lift=lift, prevalence=prevalence)})
+
+
+def axis_head():
+    """One finding per dimension, in the units of the latent itself."""
+    head = toy_head(DIMENSIONS)
+    unit = np.ones(DIMENSIONS, dtype=np.float32)
+    return replace(head, weight=np.eye(DIMENSIONS, dtype=np.float32), mean=0 * unit, sd=unit)
+
+
+def test_linear_autoencoder_shows_the_direct_effect_and_nothing_beyond():
+    head = toy_head()
+    finetune = finetune_latents(head)
+    spread = head.logits(finetune).std(axis=0)
+    table = audit(run(LinearAutoencoder(), head, FINDINGS), head, finetune, SETTINGS)
+    assert len(table) == 2 * 4
+    for row in table.itertuples():
+        own, other = FINDINGS.index(row.target), FINDINGS.index(row.confounder)
+        first, second = head.weight[own].astype(float), head.weight[other].astype(float)
+        cosine = first @ second / np.linalg.norm(first) / np.linalg.norm(second)
+        expected = 0.2 * np.sqrt(DIMENSIONS) * np.linalg.norm(second) * cosine / spread[other]
+        assert row.head_correlation == pytest.approx(cosine, abs=1e-6)
+        assert row.effect == pytest.approx(expected, abs=0.1)
+        assert row.excess == pytest.approx(0.0, abs=0.1)
+
+
+def test_what_the_decoder_adds_is_found_and_flagged():
+    head = axis_head()
+    findings = [f"finding {row}" for row in range(DIMENSIONS)]
+    finetune = finetune_latents(head)
+    spread = finetune.std(axis=0)
+    responses = run(ConfoundedAutoencoder(), head, findings)
+    table = audit(responses, head, finetune, replace_bounds(lift=0.5))
+    assert table.loc[table["flagged"], ["target", "confounder"]].to_numpy().tolist() == [["finding 0", "finding 1"]]
+    strongest = table.iloc[0]
+    assert strongest["effect"] == pytest.approx(1.5 * 0.2 * np.sqrt(DIMENSIONS) / spread[1], abs=0.05)
+    assert strongest["excess"] == pytest.approx(strongest["effect"], abs=0.05)
+    assert strongest["head_correlation"] == 0
+    moved = expit(responses.moved[:, 0, 1]).mean()
+    assert strongest["probability"] == pytest.approx(moved)
+    assert strongest["probability_rise"] == pytest.approx(moved - expit(responses.reconstruction[:, 1]).mean())
+    assert not audit(responses, head, finetune, replace_bounds(lift=10.0))["flagged"].any()
+    assert not audit(responses, head, finetune, replace_bounds(prevalence=1.0))["flagged"].any()
+
+
+def test_typical_difference_is_that_of_two_weighted_means():
+    head = toy_head()
+    finetune = finetune_latents(head)
+    z, probability = (finetune - head.mean) / head.sd, head.probabilities(finetune)
+    expected = [
+        np.average(z, axis=0, weights=probability[:, row]) - np.average(z, axis=0, weights=1 - probability[:, row])
+        for row in (3, 0)
+    ]
+    assert typical_difference(finetune, head, ["finding 3", "finding 0"]) == pytest.approx(np.array(expected), abs=1e-5)
+
+
+def test_typical_move_changes_a_linear_picture_by_the_difference():
+    head, findings = toy_head(), FINDINGS
+    finetune = finetune_latents(head)
+    responses = run(LinearAutoencoder(), head, findings, SETTINGS.model_copy(update={"edit": "typical", "step": 1.5}))
+    change = (responses.moved - responses.reconstruction[:, None]).mean(axis=0)
+    difference = typical_difference(finetune, head, findings[:2])
+    assert change == pytest.approx(1.5 * difference @ head.weight.T.astype(float), abs=0.1)
+
+
+def test_random_moves_are_as_long_as_the_typical_ones_on_average():
+    head, finetune = toy_head(), finetune_latents(toy_head())
+    responses = run(LinearAutoencoder(), head, FINDINGS, SETTINGS.model_copy(update={"edit": "typical"}))
+    z = (finetune - head.mean) / head.sd
+    precision = np.linalg.inv(np.cov(z, rowvar=False))
+    difference = 0.2 * typical_difference(finetune, head, FINDINGS[:2])
+    expected = np.sqrt(np.einsum("td,de,te->t", difference, precision, difference)).mean()
+    change = (responses.random - responses.reconstruction[:, None]).mean(axis=0)
+    moves = np.linalg.lstsq(head.weight[:5].astype(float), change.T, rcond=None)[0].T
+    assert moves.shape == (4, DIMENSIONS)
+    lengths = np.sqrt(np.einsum("rd,de,re->r", moves, precision, moves))
+    assert (lengths < expected + 0.1).all()  # five findings show five of the six dimensions
+    assert lengths.max() == pytest.approx(expected, rel=0.2)
+
+
+def test_p_value_is_the_larger_of_two_paired_one_sided_t_tests():
+    rng = np.random.default_rng(3)
+    head = toy_head(3)
+    finetune = finetune_latents(head)
+    spread = head.logits(finetune).std(axis=0)
+    baseline, moved, random = rng.normal(size=(8, 3)), rng.normal(0.6, 1, (8, 1, 3)), rng.normal(size=(8, 4, 3))
+    responses = Responses(FINDINGS[:1], FINDINGS[:3], baseline, moved, random)
+    table = audit(responses, head, finetune, SETTINGS).set_index("confounder")
+    own, other = head.weight[:2].astype(float)
+    slope = own @ other / (own @ own)  # logits of finding 1 per logit of finding 0, along the weights of finding 0
+    by_move, by_chance = moved[:, 0] - baseline, random.mean(axis=1) - baseline
+    beyond = by_move - by_chance
+    change = by_move[:, 1] / spread[1]
+    half = student.ppf(0.975, 7) * change.std(ddof=1) / np.sqrt(8)
+    row = table.loc["finding 1"]
+    assert [row["low"], row["high"]] == pytest.approx([change.mean() - half, change.mean() + half])
+    assert row["excess"] == pytest.approx((by_move[:, 1] - slope * by_move[:, 0]).mean() / spread[1])
+    assert row["direct_effect"] == pytest.approx(row["effect"] - row["excess"])
+    statistics = [
+        paired.mean() / (paired.std(ddof=1) / np.sqrt(8)) for paired in (beyond[:, 1], beyond @ [-slope, 1, 0])
+    ]
+    assert row["p_value"] == pytest.approx(student.sf(statistics, 7).max())
+    assert (table["p_adjusted"] >= table["p_value"]).all()
+
+
+def test_what_the_weights_alone_predict_is_not_flagged():
+    head = toy_head(2)
+    own, other = head.weight.astype(float)
+    slope = own @ other / (own @ own)
+    head.weight[1] *= np.sign(slope)
+    still, noise = np.zeros((8, 2)), np.random.default_rng(0).normal(0, 0.01, (8, 2))
+    moved = noise + np.array([1.0, abs(slope)])
+    random = np.zeros((8, 2, 2)) + noise[:, None, ::-1]
+
+    def pair(moved):
+        responses = Responses(FINDINGS[:1], FINDINGS[:2], still, moved[:, None], random)
+        return audit(responses, head, finetune_latents(head), replace_bounds()).iloc[0]
+
+    assert pair(moved)["effect"] > pair(moved)["random_limit"]
+    assert not pair(moved)["flagged"]
+    assert pair(moved + np.array([0.0, 1.0]))["flagged"]
+
+
+def test_ranking_is_the_prevalence_that_the_mutual_effect_implies():
+    rng = np.random.default_rng(4)
+    head = toy_head(3)
+    finetune = finetune_latents(head)
+    logits = head.logits(finetune).astype(float)
+    mean, spread = logits.mean(axis=0), logits.std(axis=0)
+    still, moved = rng.normal(size=(8, 3)), rng.normal(1.0, 1, (8, 2, 3))
+    responses = Responses(FINDINGS[:2], FINDINGS[:3], still, moved, rng.normal(size=(8, 4, 3)))
+    table = audit(responses, head, finetune, SETTINGS).set_index(["target", "confounder"])
+    effect = ((moved - still[:, None]) / spread).mean(axis=0)
+    both = (effect[0, 1] + effect[1, 0]) / 2
+    for target, confounder, mutual in ((0, 1, both), (1, 0, both), (0, 2, effect[0, 2])):
+        row = table.loc[(FINDINGS[target], FINDINGS[confounder])]
+        assert row["mutual_effect"] == pytest.approx(mutual)
+        before, after = (
+            norm(mean[confounder] + shift * spread[confounder], spread[confounder]).expect(expit)
+            for shift in (0.0, mutual)
+        )
+        assert row["prevalence"] == pytest.approx(after, abs=0.02)
+        assert row["prevalence_rise"] == pytest.approx(after - before, abs=0.02)
+        assert row["prevalence_lift"] == pytest.approx(after / before, rel=0.1)
+    assert (table.groupby(level=0, sort=False)["prevalence_rise"].diff().dropna() <= 0).all()
+
+
+def test_audit_repeats_exactly():
+    first, second = (run(LinearAutoencoder(), toy_head(), FINDINGS) for _ in range(2))
+    assert np.array_equal(first.moved, second.moved)
+    assert np.array_equal(first.random, second.random)
+    assert torch.is_grad_enabled()
+
+
+def test_evaluated_findings_have_enough_positives_and_a_fitted_head():
+    head = replace(toy_head(3), findings=["normal", "goiter", "dai"])
+    head.weight[2] = np.nan
+    labels = pd.DataFrame({"normal": [1, 1, 1, 1], "goiter": [1, 1, -1, np.nan], "dai": [1, 1, 1, 1]})
+    assert evaluated_findings(labels, head, positives_above=1) == ["goiter"]
+    with pytest.raises(DataError, match=r"no finding has more than 2 positives .* lower evaluation.positives_above"):
+        evaluated_findings(labels, head, positives_above=2)

@@ -1,0 +1,131 @@
+"""The split is a function of patients and seed alone, and no patient has two roles."""
+
+import math
+import os
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from diffchest.cohorts.intake import Intake
+from diffchest.cohorts.splits import assign_roles, check_one_role, positives_table, split_patients
+from diffchest.contracts.study_flow import Flow, role_flow
+from diffchest.errors import DataError
+
+PATIENTS = [f"padchest/{number}" for number in range(24_239)]
+
+
+def test_sizes_are_the_papers():
+    roles = pd.Series(split_patients(PATIENTS, test_fraction=0.3, seed=0))
+    assert roles.value_counts().to_dict() == {"finetune": 16_967, "test": 7_272}
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    st.sets(st.text(min_size=1, max_size=8), min_size=1, max_size=60).map(sorted),
+    st.integers(1, 99),
+    st.integers(0, 2**32),
+    st.randoms(),
+)
+def test_split_ignores_order_and_repetition(patients, percent, seed, random):
+    roles = split_patients(patients, test_fraction=percent / 100, seed=seed)
+    shuffled = [*patients, *patients[:3]]
+    random.shuffle(shuffled)
+    assert split_patients(shuffled, test_fraction=percent / 100, seed=seed) == roles
+    assert list(roles.values()).count("test") == math.ceil(len(patients) * percent / 100 - 1e-9)
+    assert set(roles) == set(patients)
+
+
+def test_split_ignores_the_hash_seed():
+    code = (
+        "from diffchest.cohorts.splits import split_patients\n"
+        "print([p for p, r in sorted(split_patients({str(i) for i in range(50)}, test_fraction=.3, seed=1).items()) if r == 'test'])"
+    )
+    outputs = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(outputs) == 1
+
+
+def test_seeds_differ():
+    first, second = (split_patients(PATIENTS[:100], test_fraction=0.3, seed=seed) for seed in (0, 1))
+    assert first != second
+
+
+def images(**columns):
+    return pd.DataFrame({"origin": "table.csv", "source": "x", **columns})
+
+
+def test_every_image_of_a_patient_has_its_role():
+    cohort = images(patient_id=[f"a/{number % 10}" for number in range(40)], role=["probe"] * 30 + ["pretrain"] * 10)
+    cohort.loc[30:, "patient_id"] = "a/other"
+    split = assign_roles(cohort, test_fraction=0.3, seed=0)
+    assert split.groupby("patient_id")["role"].nunique().max() == 1
+    assert split[split["role"] == "test"]["patient_id"].nunique() == 3
+    assert (split.loc[30:, "role"] == "pretrain").all()
+    check_one_role(split)
+
+
+def test_a_patient_with_two_roles_stops_with_the_id():
+    with pytest.raises(DataError, match=r"(?s)1 patient\(s\).*7 of .*table.csv: pretrain, test"):
+        check_one_role(images(patient_id=["a/7", "a/7", "a/8"], role=["pretrain", "test", "test"]))
+    with pytest.raises(DataError, match=r"7 of .*table\.csv"):
+        check_one_role(images(patient_id=["a/7", "b/7"], role=["pretrain", "finetune"]))
+    check_one_role(images(patient_id=["a/7", "b/7"], role=["pretrain", "finetune"], origin=["one.csv", "other.csv"]))
+
+
+def test_flow_counts_images_and_patients():
+    cohort = images(patient_id=["a/1", "a/1", "a/2", ""], role=["finetune", "finetune", "test", "test"])
+    flow = Flow()
+    kept = flow.keep(cohort, cohort["patient_id"] != "a/2", kept="kept", dropped="dropped")
+    assert len(kept) == 3
+    assert flow.table().to_numpy().tolist() == [["excluded: dropped", 1, 1], ["kept", 3, 1]]
+    roles = role_flow(cohort.iloc[:3].assign(source=["x", "", "x"])).to_numpy().tolist()
+    assert roles == [
+        ["finetune, listed", 2, 1],
+        ["test, listed", 1, 1],
+        ["excluded: image not present", 1, 1],
+        ["finetune", 1, 1],
+        ["test", 1, 1],
+    ]
+
+
+def test_positives_by_role():
+    manifest = pd.DataFrame({"image_id": ["a/1", "a/2", "a/3"], "role": ["test", "test", "pretrain"]})
+    labels = pd.DataFrame({"A": [1.0, None, -1.0], "B": [1.0, 1.0, 0.0]}, index=["a/1", "a/2", "a/3"])
+    table = positives_table("a", manifest, labels).set_index(["finding", "role"])
+    assert table.loc[("A", "test"), ["positives", "images"]].tolist() == [1, 1]
+    assert table.loc[("B", "test"), ["positives", "images"]].tolist() == [2, 2]
+    assert table.loc[("A", "pretrain"), ["positives", "images"]].tolist() == [0, 1]
+    assert positives_table("a", manifest, labels[[]]).empty
+
+
+@pytest.mark.parametrize("spelling", ["tables/", "./tables", "tables/x/..", "absolute", "link"])
+def test_a_root_is_one_origin_however_it_is_written(spelling, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "link").symlink_to("tables")
+    other = str(tmp_path / "tables") if spelling == "absolute" else spelling
+    listed = [
+        Intake(name, origin).listing(
+            pd.DataFrame({"n": [1]}), image=text("1.png"), patient=text("7"), key=text("1.png")
+        )
+        for name, origin in (("a", "tables"), ("b", other))
+    ]
+    both = pd.concat([listed[0].assign(role="pretrain"), listed[1].assign(role="test")])
+    with pytest.raises(DataError, match=r"7 of .*tables: pretrain, test"):
+        check_one_role(both)
+
+
+def text(value):
+    return pd.Series([value])

@@ -1,0 +1,95 @@
+"""The stages that take cohorts in, run as DVC runs them on a table of files some of which are bad."""
+
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+from ruamel.yaml import YAML
+
+from diffchest.contracts.image_store import ImageStore
+from tests.helpers.cohort_roots import png
+from tests.helpers.tiny import ROOT
+
+ROWS = 40
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A working folder whose cohort `hospital` has one file that is no image and one that is not there."""
+    root = tmp_path / "root"
+    root.mkdir()
+    rows = pd.DataFrame({"image": [f"{number:02d}.png" for number in range(ROWS)]})
+    rows["patient_id"] = [f"p{number // 2}" for number in range(ROWS)]
+    rows["mass"] = [number % 2 for number in range(ROWS)]
+    rows["site"] = ["north" if number < 5 else "south" for number in range(ROWS)]
+    for name in rows["image"]:
+        (root / name).write_bytes(png(pd.Series(range(1024)).to_numpy("uint8").reshape(32, 32)))
+    (root / "07.png").write_bytes(b"no image")
+    (root / "08.png").unlink()
+    rows.to_csv(root / "images.csv", index=False)
+    return tmp_path
+
+
+def run(project, stage, *arguments, **cohorts):
+    """One stage with the committed parameters and `cohorts`."""
+    yaml = YAML()
+    params = yaml.load(ROOT / "params.yaml")
+    table = {"format": "table", "root": "root", "table": "images.csv", "labels": ["mass"], "images": "all"}
+    params["cohorts"] = {"datasets": ["hospital"], "max_rejected_fraction": 0.2, "hospital": table, **cohorts}
+    params["evaluation"]["dataset"] = params["data_efficiency"]["dataset"] = "hospital"
+    params["phantom"]["datasets"] = []
+    yaml.dump(params, project / "params.yaml")
+    command = [sys.executable, str(ROOT / "stages" / f"{stage}.py"), *arguments]
+    return subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+
+
+def done(result):
+    assert result.returncode == 0, result.stderr
+    return result
+
+
+def test_bad_images_are_listed_with_their_reason_and_leave_the_numbers(project):
+    done(run(project, "ingest", "hospital")), done(run(project, "split"))
+    assert "1 rejected" in done(run(project, "build_lmdb")).stdout
+    rejected = pd.read_csv(project / "reports/ingest/hospital_rejected.csv", dtype=str)
+    assert rejected[["image_id", "source", "reason"]].to_numpy().tolist() == [
+        ["hospital/07.png", "07.png", "not a PNG, JPEG or DICOM file"],
+        ["hospital/08.png", "08.png", "image is not in the root"],
+    ]
+    stored = pd.read_parquet(project / "data/images.parquet")
+    assert stored["image_id"].tolist() == ImageStore(project / "data/images.lmdb").ids()
+    assert len(stored) == ROWS - 2
+    flow = pd.read_csv(project / "reports/tables/decoding_flow.csv").set_index("step")["images"]
+    assert flow["excluded: image cannot be decoded"] == 1
+    assert not (project / "runs/build_lmdb").exists()
+
+
+def test_too_many_bad_images_stop_after_the_list_is_written_and_nothing_is_lost(project):
+    done(run(project, "ingest", "hospital")), done(run(project, "split"))
+    stopped = run(project, "build_lmdb", max_rejected_fraction=0.02)
+    assert stopped.returncode == 1
+    assert "hospital: 1 of 39 images rejected" in stopped.stderr
+    assert "1 x not a PNG, JPEG or DICOM file" in stopped.stderr
+    assert "07.png" in (project / "reports/ingest/hospital_rejected.csv").read_text()
+    assert not (project / "data/images.lmdb").exists()
+    (project / "root" / "07.png").write_bytes((project / "root" / "09.png").read_bytes())
+    assert "0 rejected" in done(run(project, "build_lmdb", max_rejected_fraction=0.02)).stdout
+    stopped = run(project, "ingest", "hospital", max_rejected_fraction=0.02)
+    assert "hospital: 1 of 40 images rejected" in stopped.stderr
+
+
+def test_a_patient_with_two_roles_stops_the_split(project):
+    table = {"format": "table", "root": "./root", "table": "images.csv", "labels": ["mass"]}
+    cohorts = {
+        "datasets": ["hospital", "more"],
+        "hospital": {**table, "images": "present", "where": {"site": ["south"]}},
+        "more": {**table, "root": "root", "images": "present", "use": "pretrain", "where": {"site": ["north"]}},
+    }
+    for name in cohorts["datasets"]:
+        done(run(project, "ingest", name, **cohorts))
+    stopped = run(project, "split", **cohorts)
+    assert stopped.returncode == 1
+    assert "1 patient(s) would have more than one role" in stopped.stderr
+    assert "p2 of " in stopped.stderr
+    assert not (project / "data/manifest.parquet").exists()

@@ -1,0 +1,275 @@
+"""Own radiographs: any table, images in a folder or a zip, labels as columns or as one list."""
+
+import contextlib
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from diffchest.cohorts.ingest import read_cohort
+from diffchest.cohorts.listed import listed_names
+from diffchest.contracts.labels import BLANKS, CODES, parse_codes
+from diffchest.errors import DataError
+from diffchest.findings.disease_free import disease_free
+from diffchest.params.cohorts import TableCohort
+from tests.helpers.cohort_roots import PHOTO
+
+
+@pytest.fixture
+def frame(tmp_path):
+    (tmp_path / "images").mkdir()
+    for name in "abc":
+        (tmp_path / "images" / f"{name}.jpg").write_bytes(PHOTO)
+    return pd.DataFrame(
+        {
+            "file": ["images/b.jpg", "images/a.jpg", "images/c.jpg"],
+            "pid": [7, 7, 8],
+            "site": ["north", "north", "south"],
+            "sex": ["male", "F", "?"],
+            "age": [61.5, np.nan, -1],
+            "Edema": [1, 0, np.nan],
+            "Effusion": ["true", "", "-1.0"],
+            "report": ["Edema; Effusion", "", "No Finding"],
+        }
+    )
+
+
+def own(tmp_path, frame, name="index.csv", **options):
+    write = frame.to_parquet if name.endswith(".parquet") else frame.to_csv
+    write(tmp_path / name, index=False)
+    section = {"format": "table", "root": str(tmp_path), "table": name, "image": "file", "patient": "pid"}
+    return read_cohort("own", TableCohort(**(section | {"labels": ["Edema", "Effusion"]} | options)))
+
+
+@pytest.mark.parametrize("name", ["index.csv", "index.csv.gz", "index.parquet"])
+def test_label_columns(tmp_path, frame, name):
+    cohort = own(tmp_path, frame, name, sex="sex", age="age")
+    assert cohort.images["image_id"].tolist() == ["own/images/a.jpg", "own/images/b.jpg", "own/images/c.jpg"]
+    assert cohort.images["patient_id"].tolist() == ["own/7", "own/7", "own/8"]
+    assert cohort.images["sex"].tolist() == ["F", "M", ""]
+    np.testing.assert_array_equal(cohort.images["age"], [np.nan, 61.5, np.nan])
+    np.testing.assert_array_equal(cohort.labels["Edema"], np.float32([0, 1, np.nan]))
+    np.testing.assert_array_equal(cohort.labels["Effusion"], np.float32([np.nan, 1, -1]))
+    assert cohort.images["role"].tolist() == ["probe"] * 3
+
+
+def test_findings_column_where_and_zip(tmp_path, frame):
+    with zipfile.ZipFile(tmp_path / "pictures.zip", "w") as archive:
+        for name in frame["file"]:
+            archive.writestr(name, PHOTO)
+    options = {"labels": [], "findings": "report", "separator": ";", "zip": "pictures.zip"}
+    cohort = own(tmp_path, frame, where={"site": ["north"]}, **options)
+    assert cohort.images["source"].tolist() == ["pictures.zip::images/a.jpg", "pictures.zip::images/b.jpg"]
+    assert list(cohort.labels.columns) == ["Edema", "Effusion"]
+    assert cohort.labels.loc["own/images/a.jpg"].isna().all()
+    assert cohort.labels.loc["own/images/b.jpg"].tolist() == [1, 1]
+    assert "No Finding" in own(tmp_path, frame, **options).labels
+    with pytest.raises(DataError, match=r"no row has site in \['east'\]"):
+        own(tmp_path, frame, where={"site": ["east"]}, **options)
+
+
+def test_spaces_around_a_patient_id_do_not_make_another_patient(tmp_path, frame):
+    cohort = own(tmp_path, frame.assign(pid=["7", " 7", "7 "]))
+    assert cohort.images["patient_id"].tolist() == ["own/7"] * 3
+
+
+def test_an_indicator_is_one_more_label(tmp_path, frame):
+    """1 where the column holds a value, 0 where another, NaN where blank or where no finding of the row is assessed."""
+    frame["view"] = [" AP", "PA", ""]
+    section = {"indicators": {"bedside": {"view": ["AP", "portable"]}}}
+    labels = own(tmp_path, frame, **section).labels
+    assert list(labels.columns) == ["Edema", "Effusion", "bedside"]
+    np.testing.assert_array_equal(labels["bedside"], np.float32([0, 1, np.nan]))
+    labels = own(tmp_path, frame, labels=[], findings="report", separator=";", **section).labels
+    assert list(labels.columns) == ["Edema", "Effusion", "No Finding", "bedside"]
+    np.testing.assert_array_equal(labels["bedside"], np.float32([np.nan, 1, np.nan]))  # a.jpg has no report
+    spelled = own(tmp_path, frame.assign(view="none"), indicators={"no view": {"view": ["none"]}}).labels
+    assert spelled["no view"].tolist() == [1, 1, 1]  # a value that is asked for is no blank
+
+
+def test_a_radiograph_with_an_indicator_is_not_disease_free(tmp_path, frame):
+    frame["view"] = ["PA", "PA", "AP"]
+    section = {"labels": [], "separator": ";", "findings": "report", "indicators": {"AP view": {"view": ["AP"]}}}
+    reports = {"b": "Edema", "a": "No Finding", "c": "No Finding"}
+    labels = own(tmp_path, frame.assign(report=list(reports.values())), **section).labels
+    assert dict(zip("abc", disease_free(labels), strict=True)) == {"a": True, "b": False, "c": False}
+    frame["Edema"], frame["Effusion"], frame["view"] = [0, np.nan, 0], [0, np.nan, 0], ["PA", "PA", "AP"]
+    labels = own(tmp_path, frame, indicators=section["indicators"]).labels
+    assert dict(zip("abc", disease_free(labels), strict=True)) == {"a": False, "b": True, "c": False}
+
+
+def test_mistakes_in_indicators_are_named(tmp_path, frame):
+    with pytest.raises(DataError, match=r"index.csv: column\(s\) \['view'\] are missing"):
+        own(tmp_path, frame, indicators={"AP view": {"view": ["AP"]}})
+    with pytest.raises(DataError, match=r"indicator 'Edema' is also the name of a finding"):
+        own(tmp_path, frame, indicators={"Edema": {"site": ["north"]}})
+    with pytest.raises(DataError, match=r"indicator 'east': no row has site in \['east'\]; found \['north', 'south'\]"):
+        own(tmp_path, frame, indicators={"east": {"site": ["east"]}})
+    for columns in ({}, {"site": ["north"], "sex": ["F"]}):
+        with pytest.raises(ValueError, match=r"'both' needs one column with its values, .* found the columns \["):
+            own(tmp_path, frame, indicators={"both": columns})
+    with pytest.raises(ValueError, match="`indicators` stand beside findings"):
+        own(tmp_path, frame, labels=[], use="pretrain", indicators={"north": {"site": ["north"]}})
+
+
+def test_pretraining_needs_no_labels(tmp_path, frame):
+    cohort = own(tmp_path, frame, labels=[], use="pretrain")
+    assert cohort.labels.shape == (3, 0)
+    assert cohort.images["role"].unique().tolist() == ["pretrain"]
+
+
+@pytest.mark.parametrize("path", ["../outside.jpg", "/etc/outside.jpg", "images/../../outside.jpg"])
+def test_a_path_that_leaves_the_root_is_rejected(tmp_path, frame, path):
+    frame.loc[0, "file"] = path
+    cohort = own(tmp_path, frame, images="present")
+    assert cohort.rejected["reason"].tolist() == ["path leaves the root"]
+    assert len(cohort.images) == 2
+
+
+def test_mistakes_in_the_table_are_named(tmp_path, frame):
+    with pytest.raises(DataError, match=r"index.csv: column\(s\) \['view'\] are missing"):
+        own(tmp_path, frame, view="view")
+    with pytest.raises(DataError, match=r"column 'Effusion', row 4: .*found 'maybe'"):
+        own(tmp_path, frame.assign(Effusion=["1", "0", "maybe"]))
+    with pytest.raises(DataError, match="cannot be read as a zip file"):
+        own(tmp_path, frame, zip="none.zip")
+    (tmp_path / "broken.parquet").write_bytes(b"PAR1")
+    section = {"format": "table", "root": str(tmp_path), "labels": ["Edema"]}
+    with pytest.raises(DataError, match="cannot be read as a table"):
+        read_cohort("own", TableCohort(**section, table="broken.parquet"))
+    with pytest.raises(DataError, match="no such table"):
+        read_cohort("own", TableCohort(**section, table="none.csv"))
+
+
+def test_open_cxr(shared):
+    section = {
+        "format": "table",
+        "root": str(shared / "data" / "open_cxr"),
+        "table": "index.csv",
+        "findings": "findings",
+        "indicators": {"AP view": {"view": ["AP"]}},
+    }
+    where = {"source": ["nih_chestxray14"]}
+    cohort = read_cohort("nih", TableCohort(**section, where=where, view="view", sex="sex", age="age"))
+    assert len(cohort.images) == 1271
+    assert cohort.rejected.empty
+    raw = pd.read_csv(shared / "data" / "open_cxr" / "index.csv").query("source == 'nih_chestxray14'")
+    assert cohort.images["patient_id"].nunique() == raw["patient_id"].nunique()
+    expected = raw["findings"].str.get_dummies("|").assign(**{"AP view": raw["view"] == "AP"}).sum()
+    assert cohort.labels.sum().astype(int).to_dict() == expected.to_dict()
+
+
+@pytest.mark.parametrize(("delimiter", "encoding"), [(";", "cp1252"), ("\t", "utf-8"), (",", "utf-8-sig")])
+def test_tables_of_other_programs(tmp_path, frame, delimiter, encoding):
+    frame["Ödem"] = frame["Edema"]
+    frame.rename(columns={"Ödem": " Ödem "}).to_csv(tmp_path / "x.csv", index=False, sep=delimiter, encoding=encoding)
+    section = {"format": "table", "root": str(tmp_path), "table": "x.csv", "image": "file", "patient": "pid"}
+    section |= {"labels": ["Ödem"], "delimiter": delimiter, "encoding": encoding}
+    cohort = read_cohort("own", TableCohort(**section))
+    np.testing.assert_array_equal(cohort.labels["Ödem"], np.float32([0, 1, np.nan]))
+
+
+def test_a_table_in_another_form_says_which_option_reads_it(tmp_path, frame):
+    frame["Ödem"] = 1
+    frame.to_csv(tmp_path / "x.csv", index=False, sep=";")
+    section = {"format": "table", "root": str(tmp_path), "table": "x.csv", "image": "file", "patient": "pid"}
+    section |= {"labels": ["Edema"]}
+    with pytest.raises(DataError, match=r"are missing; found .*; set the cohort's `delimiter` to ';'"):
+        read_cohort("own", TableCohort(**section))
+    frame.to_csv(tmp_path / "x.csv", index=False, encoding="latin-1")
+    with pytest.raises(DataError, match=r"x\.csv: not utf-8 text .* set the cohort's `encoding`"):
+        read_cohort("own", TableCohort(**section))
+    with pytest.raises(ValueError, match="'klingon' is no text encoding"):
+        TableCohort(**section, encoding="klingon")
+
+
+def test_findings_as_lists(tmp_path, frame):
+    frame["report"] = ["['Edema', ' Effusion ', '']", "[]", "nan"]
+    cohort = own(tmp_path, frame, labels=[], findings="report")
+    expected = [[0, 0], [1, 1], [np.nan, np.nan]]
+    np.testing.assert_array_equal(cohort.labels[["Edema", "Effusion"]], np.float32(expected))
+    frame.loc[0, "report"] = "['Edema', "
+    with pytest.raises(DataError, match=r"column 'report': expected a list of names .* found \"\['Edema',"):
+        own(tmp_path, frame, labels=[], findings="report")
+
+
+def test_paths_written_on_windows(tmp_path, frame):
+    frame["file"] = frame["file"].str.replace("/", "\\")
+    assert own(tmp_path, frame).images["source"].tolist() == ["images/a.jpg", "images/b.jpg", "images/c.jpg"]
+
+
+def test_names_no_file_system_takes_are_absent(tmp_path, frame):
+    frame.loc[2, "file"] = "x" * 300 + ".jpg"
+    frame.loc[1, "file"] = "a\0b.jpg"
+    rejected = own(tmp_path, frame).rejected
+    assert rejected["reason"].tolist() == ["image is not in the root"] * 2
+
+
+@given(st.text(max_size=40))
+def test_any_label_cell_is_read_or_refused(cell):
+    """Whatever a cell holds, parsing gives one of the four codes or an error that shows the cell."""
+    column = pd.Series([cell], name="x")
+    if cell.strip().lower() in (*CODES, *BLANKS):
+        assert parse_codes(column, where="t.csv")[0] in (0.0, 1.0, -1.0) or cell.strip().lower() in BLANKS
+    else:
+        with pytest.raises(DataError, match=r"t\.csv: column 'x', row 2"):
+            parse_codes(column, where="t.csv")
+
+
+@given(st.lists(st.text(alphabet=st.characters(blacklist_categories=["Cs"]), max_size=12), max_size=6))
+def test_a_list_cell_gives_its_stripped_names(names):
+    expected = [name.strip() for name in names if name.strip()]
+    assert listed_names(repr(names), where="t.csv") == expected
+
+
+@given(st.text(max_size=60))
+def test_any_list_cell_is_read_or_refused(cell):
+    with contextlib.suppress(DataError):
+        assert all(name == name.strip() != "" for name in listed_names(cell, where="t.csv"))
+
+
+def test_lists_in_a_parquet_table_are_lists(tmp_path, frame):
+    frame["report"] = [["Mass", "Edema"], None, ["Mass"]]
+    labels = own(tmp_path, frame, "index.parquet", labels=[], findings="report").labels
+    assert list(labels.columns) == ["Edema", "Mass"]
+    np.testing.assert_array_equal(labels, np.float32([[np.nan, np.nan], [1, 1], [0, 1]]))
+
+
+@pytest.mark.parametrize(
+    "cell", ["['Mass' 'Edema']", "['Mass', None]", "['Mass', ['Edema']]", "[Mass, Edema]", "['a' \"b\"]"]
+)
+def test_a_list_that_python_would_read_as_something_else_is_refused(cell):
+    with pytest.raises(DataError, match=r"t\.csv: expected a list of names like"):
+        listed_names(cell, where="t.csv")
+
+
+def test_an_image_has_one_id_however_its_path_is_written(tmp_path, frame):
+    frame["file"] = ["images/a.jpg", "./images/a.jpg", "images//a.jpg"]
+    cohort = own(tmp_path, frame)
+    assert cohort.images["image_id"].tolist() == ["own/images/a.jpg"]
+    assert cohort.rejected["reason"].unique().tolist() == ["image id occurs more than once; the first row counts"]
+
+
+def test_the_first_usable_of_several_rows_counts(tmp_path, frame):
+    frame["file"], frame["pid"] = ["images/a.jpg"] * 3, ["", "7", "8"]
+    cohort = own(tmp_path, frame)
+    assert cohort.images["patient_id"].tolist() == ["own/7"]
+    assert len(cohort.rejected) == 2
+
+
+def test_a_filter_leaves_a_column_called_patient_id_alone(tmp_path, frame):
+    frame["patient_id"] = ["s1", "s2", "s3"]
+    cohort = own(tmp_path, frame, study="patient_id", where={"site": ["north"], "patient_id": ["s1"]})
+    assert cohort.images[["patient_id", "study_id"]].to_numpy().tolist() == [["own/7", "s1"]]
+
+
+def test_a_delimiter_at_the_end_of_every_row_shifts_nothing(tmp_path, frame):
+    frame.to_csv(tmp_path / "index.csv", index=False)
+    header, *rows = (tmp_path / "index.csv").read_text().splitlines()
+    (tmp_path / "index.csv").write_text("\n".join([header, *(f"{row}," for row in rows)]))
+    section = {"format": "table", "root": str(tmp_path), "table": "index.csv", "image": "file", "patient": "pid"}
+    cohort = read_cohort("own", TableCohort(**section, labels=["Edema"]))
+    assert cohort.images["image_id"].tolist() == ["own/images/a.jpg", "own/images/b.jpg", "own/images/c.jpg"]

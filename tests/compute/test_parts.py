@@ -1,0 +1,200 @@
+"""Work in parts: the same for any number of processes, resumed where it was interrupted, never from other settings."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from diffchest.audit.responses import respond
+from diffchest.compute.parts import content_key, in_parts
+from diffchest.compute.processes import ALONE, Processes
+from diffchest.counterfactuals import pictures as counterfactual
+from diffchest.counterfactuals.explainer import Explainer
+from tests.audit.test_pairs import SETTINGS
+from tests.helpers.tiny import finished, launch
+from tests.helpers.toy_autoencoder import DIMENSIONS, SIZE, LinearAutoencoder, toy_explain, toy_head, toy_radiographs
+
+TARGETS = ["finding 3", "finding 0"]
+IDS = ["a", "b", "c", "d", "e"]
+BASE = {
+    "model": LinearAutoencoder(), "head": toy_head(), "pixels": toy_radiographs(5), "targets": TARGETS,
+    "covariance": np.eye(DIMENSIONS), "explain": toy_explain(), "settings": SETTINGS,
+    "finetune": np.random.default_rng(0).standard_normal((20, DIMENSIONS)).astype(np.float32),
+}  # fmt: skip
+
+
+def explainer(runs, processes, given):
+    return Explainer(given["model"], given["head"], TARGETS, given["covariance"], given["explain"], runs, processes)
+
+
+def explained(runs, processes=ALONE, **changed):
+    given = BASE | changed
+    return explainer(runs, processes, given).explain(IDS, given["pixels"], given["targets"])
+
+
+def reconstructed(runs, processes=ALONE, **changed):
+    given = BASE | changed
+    return explainer(runs, processes, given).reconstruct(given["pixels"])
+
+
+def responded(runs, processes=ALONE, **changed):
+    given = BASE | changed
+    options = {name: given[name] for name in ("targets", "finetune", "settings")}
+    return respond(
+        given["model"], given["head"], given["pixels"], findings=[f"finding {n}" for n in range(5)],
+        solver=given["explain"].solver, runs=runs, processes=processes, **options,
+    )  # fmt: skip
+
+
+def arrays(result):
+    """Everything in a result, as one list of arrays."""
+    if isinstance(result, tuple):
+        return [array for part in result for array in arrays(part)]
+    if isinstance(result, np.ndarray):
+        return [result]
+    columns = result.to_dict("list") if isinstance(result, pd.DataFrame) else vars(result)
+    return [np.asarray(value) for value in columns.values()]
+
+
+def equal(first, second):
+    return all(np.array_equal(a, b) for a, b in zip(arrays(first), arrays(second), strict=True))
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """The radiographs of each part that is drawn; parts have two."""
+    parts, decode = [], counterfactual.decode
+    monkeypatch.setattr(counterfactual, "BATCH_PIXELS", 2 * SIZE**2)
+    monkeypatch.setattr(
+        counterfactual, "decode", lambda *args, **options: parts.append(len(args[1])) or decode(*args, **options)
+    )
+    return parts
+
+
+def test_two_processes_give_the_bits_of_one(tmp_path):
+    started = []
+    for name, processes in (("one", 1), ("two", 2)):
+        (tmp_path / name).mkdir()
+        started.append(launch("tests.helpers.tiny_parts", str(tmp_path / name), processes=processes))
+    for process in started:
+        finished(process)
+    one, two = (np.load(tmp_path / name / "arrays.npz") for name in ("one", "two"))
+    assert sorted(one) == sorted(two)
+    for name in one:
+        assert np.array_equal(one[name], two[name]), name
+    assert len(np.unique(one["counterfactual"])) > 50  # pictures, not one gray
+    assert (one["counterfactual"][:, 0] != one["counterfactual"][:, 1]).any(axis=(1, 2)).all()
+    files = [
+        sorted(path.relative_to(tmp_path / name) for path in tmp_path.glob(f"{name}/runs/*/*"))
+        for name in ("one", "two")
+    ]
+    assert files[0] == files[1]
+    assert len(files[0]) == 4 * 4
+    whole, *shares = (
+        int((tmp_path / name).read_text()) for name in ("one/batches_0", "two/batches_0", "two/batches_1")
+    )
+    assert sum(shares) == whole
+    assert 0.3 < shares[1] / whole < 0.5  # of four parts, the last has one radiograph
+
+
+@pytest.mark.parametrize("work", [explained, reconstructed, responded])
+def test_an_interrupted_work_goes_on_with_the_parts_that_are_missing_or_damaged(work, drawn, tmp_path, capsys):
+    whole = work(tmp_path)
+    assert drawn == [2, 2, 1]
+    kept, truncated, lost = sorted(tmp_path.glob("*/*.npz"))
+    lost.unlink()
+    truncated.write_bytes(truncated.read_bytes()[:-100])
+    before = kept.stat()
+    resumed = work(tmp_path)
+    assert drawn == [2, 2, 1, 2, 1]
+    assert equal(resumed, whole)
+    assert (kept.stat().st_mtime_ns, kept.stat().st_ino) == (before.st_mtime_ns, before.st_ino)
+    assert capsys.readouterr().err.count("\n") == 1
+    assert sorted(tmp_path.glob("*/*")) == [kept, truncated, lost]
+
+
+@pytest.mark.parametrize("work", [explained, reconstructed, responded])
+def test_parts_are_dealt_out_and_gathered_by_the_first_process(work, drawn, tmp_path, monkeypatch):
+    whole = work(tmp_path / "alone")
+    monkeypatch.setattr(Processes, "wait", lambda processes: None)
+    monkeypatch.setattr(Processes, "share", lambda processes, value: value)
+    drawn.clear()
+    assert work(tmp_path / "two", Processes(1, 2)) is None
+    assert drawn == [2]
+    assert equal(work(tmp_path / "two", Processes(0, 2)), whole)
+    assert drawn == [2, 2, 1]
+
+
+CHANGES = {
+    "model": lambda model: type("Other", (LinearAutoencoder,), {"sha256": "other"})(),
+    "pixels": lambda pixels: pixels[::-1].copy(),
+    "explain": lambda explain: explain.model_copy(update={"decode_steps": 5}),
+    "head": lambda head: replace(head, weight=head.weight * np.float32(1.001)),
+    "targets": lambda targets: targets[::-1],
+    "covariance": lambda covariance: covariance * 1.001,
+    "finetune": lambda finetune: finetune * np.float32(1.001),
+    "settings": lambda settings: settings.model_copy(update={"seed": 1}),
+}
+
+
+@pytest.mark.parametrize(
+    ("work", "name"),
+    [(explained, name) for name in CHANGES if name not in ("settings", "finetune")]
+    + [(responded, name) for name in CHANGES if name not in ("explain", "covariance")]
+    + [(reconstructed, name) for name in ("model", "pixels", "explain")],
+)
+def test_whatever_changes_the_result_finds_no_old_parts(work, name, drawn, tmp_path):
+    work(tmp_path)
+    changed = {name: CHANGES[name](BASE[name])}
+    anew = work(tmp_path, **changed)
+    assert drawn == [2, 2, 1] * 2
+    assert equal(anew, work(tmp_path / "alone", **changed))
+
+
+@pytest.mark.parametrize("work", [explained, reconstructed, responded])
+def test_another_solver_finds_no_old_parts(work, drawn, tmp_path):
+    for solver in ("ddim", "dpm_solver"):
+        work(tmp_path, explain=toy_explain(solver=solver))
+    assert drawn == [2, 2, 1] * 2
+
+
+def test_parts_of_another_size_are_others(drawn, tmp_path, monkeypatch):
+    explained(tmp_path)
+    monkeypatch.setattr(counterfactual, "BATCH_PIXELS", 3 * SIZE**2)
+    explained(tmp_path)
+    assert drawn == [2, 2, 1, 3, 2]
+
+
+@pytest.mark.parametrize("content", [b"", bytes(400), b"PK\x03\x04 cut short"])
+def test_a_part_that_is_no_archive_is_named_and_computed_again(content, tmp_path, capsys):
+    def squares(chosen):
+        return {"square": np.arange(10)[chosen] ** 2}
+
+    options = {"size": 4, "content": [], "runs": tmp_path, "desc": "square"}
+    in_parts(squares, 10, **options)
+    damaged = sorted(tmp_path.glob("*/*.npz"))[1]
+    damaged.write_bytes(content)
+    gathered = in_parts(squares, 10, **options)
+    assert gathered is not None
+    assert gathered["square"].tolist() == [n**2 for n in range(10)]
+    assert f"note: {damaged}: truncated or damaged" in capsys.readouterr().err
+
+
+def test_no_images_give_empty_arrays(tmp_path):
+    gathered = in_parts(
+        lambda chosen: {"z": np.ones((10, 3))[chosen]}, 0, size=4, content=[], runs=tmp_path, desc="none"
+    )
+    assert gathered is not None
+    assert gathered["z"].shape == (0, 3)
+
+
+def test_a_key_counts_every_value_and_the_type_and_shape_of_arrays():
+    array = np.arange(6.0)
+    contents = [
+        ["a", {"step": 1.0}, array], ["b", {"step": 1.0}, array], ["a", {"step": 2.0}, array],
+        ["a", {"step": 1.0}, array.reshape(2, 3)], ["a", {"step": 1.0}, array.astype(np.int64)],
+        ["a", {"step": 1.0}, array.view(np.int64)], ["a", {"step": 1.0}, array[::-1]],
+    ]  # fmt: skip
+    assert len({content_key(content) for content in contents}) == len(contents)
+    assert content_key(["a", {"step": 1.0}, array.copy()]) == content_key(contents[0])

@@ -1,0 +1,204 @@
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+from PIL import Image
+from sklearn.decomposition import PCA
+
+from diffchest import paths
+from diffchest.errors import DataError
+from diffchest.figures import auc_forest, confounder_matrix, phantom_gallery, study_flow
+from diffchest.figures.latent_space import principal_plane
+from diffchest.figures.registry import FIGURES, check_names, save_figure
+from diffchest.figures.style import DIVERGING, NothingToDrawError, signed_difference
+from diffchest.params.whole import load_params
+from tests.helpers.report_inputs import DECODING_FLOW, FLOW, write_inputs
+
+
+@pytest.fixture(scope="module")
+def params(root):
+    loaded = load_params(root / "params.yaml")
+    return loaded.model_copy(update={"figures": loaded.figures.model_copy(update={"dpi": 50})})
+
+
+@pytest.fixture(scope="module")
+def reports(params, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("figures")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        paths.DATA.mkdir()
+        write_inputs(params)
+    return folder
+
+
+def texts(figure: Figure) -> str:
+    return " ".join(text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text")))
+
+
+def on_real_data(params):
+    return params.model_copy(update={"phantom": params.phantom.model_copy(update={"datasets": []})})
+
+
+def test_params_name_only_figures_that_exist(params):
+    check_names(params.figures.names)
+    assert set(params.figures.names) == set(FIGURES)
+
+
+@pytest.mark.parametrize("name", sorted(FIGURES))
+def test_figure_is_180_mm_wide_and_says_whose_radiographs(name, params, reports, monkeypatch):
+    monkeypatch.chdir(reports)
+    figure = FIGURES[name](params)
+    assert figure.get_size_inches()[0] == pytest.approx(180 / 25.4)
+    assert "phantom radiographs" in figure.get_suptitle()
+
+
+@pytest.mark.parametrize(("name", "dataset"), [("counterfactuals", "padchest"), ("data_efficiency", "chexpert")])
+def test_figure_of_real_radiographs_names_the_dataset(name, dataset, params, reports, monkeypatch):
+    monkeypatch.chdir(reports)
+    assert FIGURES[name](on_real_data(params)).get_suptitle().endswith(f"· {dataset}")
+
+
+def test_figures_of_readers_say_when_they_are_simulated(params, reports, monkeypatch):
+    monkeypatch.chdir(reports)
+    for chosen, simulated in ((params, True), (on_real_data(params), False)):
+        drawn = texts(FIGURES["data_efficiency"](chosen))
+        assert ("simulated reader bc4" in drawn, "radiologist bc4" in drawn) == (simulated, not simulated)
+        assert "AUC · readers above, below" in drawn
+        assert ("simulated readers" in FIGURES["reader_agreement"](chosen).get_suptitle()) == simulated
+
+
+def test_agreement_matrices_hold_every_pair_twice(params, reports, monkeypatch):
+    monkeypatch.chdir(reports)
+    axes = FIGURES["reader_agreement"](params).axes[:2]
+    pairs = pd.read_csv(paths.table("reader_pairwise"))
+    for matrix, (_, rows) in zip(axes, pairs.groupby("kind", sort=False), strict=True):
+        expected = [f"{row.agree / row.total:.1%}\n{row.agree}/{row.total}" for row in rows.itertuples()]
+        cells = {text.get_position(): text.get_text() for text in matrix.texts}
+        assert sorted(cells.values()) == sorted(2 * expected)
+        assert all(cells[y, x] == text for (x, y), text in cells.items())
+
+
+@pytest.mark.parametrize(
+    ("changed", "caption"),
+    [
+        ({}, "z moved towards the finding by 5 SD of the logit (plausible)"),
+        ({"towards": "absence", "edit": "eq5"}, "z moved away from the finding by 5 w (eq5)"),
+        ({"to_probability": 0.9}, "until the score of z is 0.9, by 5 to 5 SD of the logit (plausible)"),
+    ],
+)
+def test_counterfactual_figures_say_how_z_was_moved(changed, caption, params, reports, monkeypatch):
+    monkeypatch.chdir(reports)
+    changed = params.model_copy(update={"explain": params.explain.model_copy(update=changed)})
+    for name in ("counterfactuals", "counterfactual_grid", "failures"):
+        assert caption in texts(FIGURES[name](changed)).replace("\n", " ")
+    titles = " ".join(FIGURES[name](changed).get_suptitle() for name in ("counterfactual_grid", "step_sweep"))
+    assert titles.count("away from") == 2 * (changed.explain.towards == "absence")
+    assert "the first 4 of 8 findings" in texts(FIGURES["counterfactuals"](changed)).replace("\n", " ")
+
+
+def test_quality_figure_shows_falls_and_rises(params, reports, monkeypatch, tmp_path):
+    monkeypatch.chdir(reports)
+    table = pd.read_csv(paths.table("counterfactual_quality"))
+    table[["value", "low", "high"]] *= -1
+    table.to_csv(tmp_path / "counterfactual_quality.csv", index=False)
+    for folder in (paths.TABLES, tmp_path):
+        monkeypatch.setattr(paths, "table", lambda name, folder=folder: folder / f"{name}.csv")
+        for axes in FIGURES["counterfactual_quality"](params).axes:
+            low, high = axes.get_xlim()
+            points = np.concatenate([line.get_xdata() for line in axes.lines if len(line.get_xdata()) == 1])
+            assert low <= points.min() <= points.max() <= high
+
+
+@pytest.mark.parametrize("name", ["teaser", "auc_forest"])
+def test_png_is_the_same_bytes_twice_and_names_no_software(name, params, reports, monkeypatch, tmp_path):
+    monkeypatch.chdir(reports)
+    first, second = tmp_path / "1.png", tmp_path / "2.png"
+    save_figure(name, params, first)
+    save_figure(name, params, second)
+    assert first.read_bytes() == second.read_bytes()
+    assert not {"Software", "Creation Time", "date"} & set(Image.open(io.BytesIO(first.read_bytes())).info)
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+def test_tables_with_no_or_one_row_can_be_drawn(rows, params, reports, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    for source in [*reports.glob("reports/tables/*.csv"), *reports.glob("reports/plots/*.csv")]:
+        target = tmp_path / source.relative_to(reports)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        pd.read_csv(source).head(rows).to_csv(target, index=False)
+    (tmp_path / "data").symlink_to(reports / "data")
+    for name in FIGURES.keys() - {"phantom_gallery"}:  # reads no table
+        save_figure(name, params, tmp_path / f"{name}.png")
+    if rows == 0:
+        with pytest.raises(NothingToDrawError, match=r"reader_pairwise\.csv has no rows.*ratings/README"):
+            FIGURES["reader_agreement"](params)
+
+
+@pytest.mark.parametrize("name", ["teaser", "confounder_matrix", "confounder_examples"])
+def test_audit_figures_need_neither_kinds_nor_label_witness(name, params, reports, monkeypatch, tmp_path):
+    monkeypatch.chdir(reports)
+    table = pd.read_csv(paths.table("confounders")).assign(kind="", p_b_given_a=np.nan, lift=np.nan, planted=False)
+    table.to_csv(tmp_path / "confounders.csv", index=False)
+    monkeypatch.setattr(paths, "table", lambda name: tmp_path / f"{name}.csv")
+    save_figure(name, on_real_data(params), tmp_path / f"{name}.png")
+
+
+def test_missing_file_names_the_stage_to_run(params, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match=r"auc\.csv: no such file; run `dvc repro evaluate`"):
+        auc_forest.draw(params)
+
+
+def test_unknown_figure_names_the_nearest():
+    with pytest.raises(DataError, match="'study_flaw'; did you mean 'study_flow'"):
+        check_names(["study_flaw"])
+
+
+def test_gallery_spreads_no_real_radiograph(params):
+    with pytest.raises(NothingToDrawError, match="are real"):
+        phantom_gallery.draw(on_real_data(params))
+
+
+def test_gallery_prefers_the_radiograph_with_the_fewest_other_findings():
+    labels = pd.DataFrame({"cardiomegaly": [1, 1, 0], "pacemaker": [1, 0, 0], "kyphosis": [0, 0, 1]}, index=list("abc"))
+    assert phantom_gallery.choose_examples(labels) == {"cardiomegaly": ("b", 0), "pacemaker": ("a", 1)}
+
+
+def test_flow_chart_shows_every_count(params, reports, monkeypatch):
+    monkeypatch.chdir(reports)
+    drawn = texts(study_flow.draw(params))
+    for _, _, images, patients in [*FLOW, *DECODING_FLOW[:3]]:
+        assert f"{images:,} images" in drawn
+        assert f"{patients:,} patients" in drawn
+
+
+def test_flow_levels_put_branches_and_roles_side_by_side():
+    rows = pd.DataFrame([row[1:] for row in FLOW if row[0] == "padchest"], columns=["step", "images", "patients"])
+    sizes = [len(level.steps) for level in study_flow.levels(rows)]
+    assert sizes == [1, 1, 1, 1, 1, 2, 3, 1, 3]
+
+
+def test_principal_plane_spans_the_same_plane_as_sklearn():
+    z = np.random.default_rng(0).normal(size=(200, 6)) @ np.diag([1, 1, 1, 5, 2, 1]) + 3
+    z[:, 1] += z[:, 0]
+    plane, explained = principal_plane(z)
+    reference = PCA(2).fit((z - z.mean(0)) / z.std(0))
+    np.testing.assert_allclose(np.abs(plane), np.abs(reference.transform((z - z.mean(0)) / z.std(0))), atol=1e-8)
+    np.testing.assert_allclose(explained, reference.explained_variance_ratio_)
+
+
+def test_zero_change_is_white_and_signs_are_kept():
+    assert DIVERGING(0.5)[:3] == pytest.approx((1, 1, 1), abs=0.01)
+    change = signed_difference(np.array([[0, 255]], np.uint8), np.array([[255, 0]], np.uint8))
+    np.testing.assert_allclose(change, [[-100, 100]])
+
+
+def test_matrix_order_keeps_every_pair():
+    names = [f"f{number}" for number in range(60)]
+    effects = pd.DataFrame(np.random.default_rng(0).normal(size=(50, 60)), index=names[:50], columns=names)
+    matrix = confounder_matrix.ordered(confounder_matrix.chosen(effects))
+    assert matrix.shape == (confounder_matrix.LARGEST, confounder_matrix.LARGEST)
+    pd.testing.assert_frame_equal(matrix, effects.loc[matrix.index, matrix.columns])
+    assert list(matrix.index) == list(matrix.columns)

@@ -1,0 +1,409 @@
+"""The store: whole or not there, the same bytes however it was built, readable from any process."""
+
+import errno
+import json
+import os
+import pickle
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+import lmdb
+import numpy as np
+import pytest
+from joblib import parallel_config
+
+from diffchest.compute import workers
+from diffchest.compute.workers import cluster, spread
+from diffchest.contracts.image_store import RECORD, ImageStore
+from diffchest.errors import DataError
+from diffchest.images import building
+from diffchest.images.building import StoreRow, build_store, fingerprint, publish
+from tests.helpers.cohort_roots import png
+
+prepare_batch = building._prepare_batch
+SIZE = 16
+
+
+def pixels(number):
+    return np.full((SIZE, SIZE), number % 251, dtype=np.uint8)
+
+
+@pytest.fixture
+def rows(tmp_path):
+    """Forty images in a zip and a folder; the fourth is no image, the seventh is not there."""
+    root = tmp_path / "root"
+    root.mkdir()
+    names = [f"{number:03d}.png" for number in range(40)]
+    with zipfile.ZipFile(root / "a.zip", "w") as archive:
+        for number, name in enumerate(names):
+            data = b"no image" if number == 3 else png(pixels(number))
+            if number % 2:
+                archive.writestr(name, data)
+            elif number != 6:
+                (root / name).write_bytes(data)
+    sources = [f"a.zip::{name}" if number % 2 else name for number, name in enumerate(names)]
+    return [StoreRow(f"d/{name}", str(root), source, 0, False) for name, source in zip(names, sources, strict=True)]
+
+
+def build(rows, folder, codec="raw", workers=1):
+    rejected = build_store(rows, folder / "w.lmdb", size=SIZE, codec=codec, workers=workers)
+    publish(folder / "w.lmdb", folder / "images.lmdb")
+    return rejected
+
+
+@pytest.mark.parametrize("codec", ["raw", "png"])
+def test_reads_what_was_stored(rows, tmp_path, codec):
+    rejected = build(rows, tmp_path, codec)
+    assert [entry.image_id for entry in rejected] == ["d/003.png", "d/006.png"]
+    assert [entry.reason.split(" (")[0] for entry in rejected] == [
+        "not a PNG, JPEG or DICOM file",
+        "image is not there",
+    ]
+    store = ImageStore(tmp_path / "images.lmdb")
+    assert (len(store), store.size) == (38, SIZE)
+    assert store.ids() == [row.image_id for row in rows if row.image_id not in ("d/003.png", "d/006.png")]
+    assert "d/000.png" in store
+    assert "d/003.png" not in store
+    images = store.read(["d/009.png", "d/001.png", "d/009.png"])
+    np.testing.assert_array_equal(images, [pixels(9), pixels(1), pixels(9)])
+    assert store.read([]).shape == (0, SIZE, SIZE)
+    with pytest.raises(DataError, match=r"no image 'd/003\.png'"):
+        store.read(["d/003.png"])
+
+
+def test_bytes_do_not_depend_on_workers_or_interruptions(rows, tmp_path, monkeypatch):
+    monkeypatch.setattr(building, "COMMIT", 8)
+    monkeypatch.setattr(building, "BATCH", 3)
+    monkeypatch.setattr(building, "POOL_FROM", 10)
+    folders = [tmp_path / name for name in ("one", "pool", "interrupted")]
+    for folder in folders:
+        folder.mkdir()
+    expected = build(rows, folders[0])
+    assert build(rows, folders[1], workers=2) == expected
+
+    commit, commits = building._commit, []
+
+    def interrupted(environment, record, chunk):
+        if len(commits) == 2:
+            raise KeyboardInterrupt
+        commits.append(len(chunk))
+        commit(environment, record, chunk)
+
+    monkeypatch.setattr(building, "_commit", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        build(rows, folders[2])
+    assert not (folders[2] / "images.lmdb").exists()
+    prepared = []
+    monkeypatch.setattr(building, "_commit", commit)
+    prepare = building._prepare_batch
+    monkeypatch.setattr(
+        building, "_prepare_batch", lambda batch, **options: prepared.extend(batch) or prepare(batch, **options)
+    )
+    assert build(rows, folders[2]) == expected
+    assert prepared == rows[16:]
+    first, *others = ((folder / "images.lmdb").read_bytes() for folder in folders)
+    assert all(other == first for other in others)
+
+
+def test_a_killed_build_carries_on_and_leaves_no_process(rows, tmp_path, monkeypatch):
+    """kill -9 while the pool works: nothing under the final name, workers end, the next build completes it."""
+    code = f"""
+import time
+from diffchest.images import building
+building.COMMIT, building.BATCH, building.POOL_FROM = 8, 2, 10
+commit = building._commit
+def slow(environment, record, chunk):
+    commit(environment, record, chunk)
+    print("committed", flush=True)
+    time.sleep(60)
+building._commit = slow
+rows = [building.StoreRow(*row) for row in {[tuple(row) for row in rows]!r}]
+building.build_store(rows, building.Path({str(tmp_path / "w.lmdb")!r}), size={SIZE}, codec="raw", workers=2)
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "committed\n"
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    start = time.monotonic()
+    process.stdout.read()  # returns when the last worker has closed its copy of the pipe
+    assert time.monotonic() - start < 20
+    monkeypatch.setattr(building, "COMMIT", 8)
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    assert build(rows, tmp_path) == build(rows, whole)
+    assert (tmp_path / "images.lmdb").read_bytes() == (whole / "images.lmdb").read_bytes()
+
+
+def test_what_could_not_be_read_is_tried_again(rows, tmp_path):
+    """A disk that was away: the images it holds are stored by the next run, and the file is as if it had been there."""
+    rejected = build_store(rows, tmp_path / "w.lmdb", size=SIZE, codec="raw", workers=1)
+    assert [entry.image_id for entry in rejected] == ["d/003.png", "d/006.png"]
+    (tmp_path / "root" / "006.png").write_bytes(png(pixels(6)))
+    assert [entry.image_id for entry in build(rows, tmp_path)] == ["d/003.png"]
+    np.testing.assert_array_equal(ImageStore(tmp_path / "images.lmdb").read(["d/006.png"])[0], pixels(6))
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    build(rows, whole)
+    assert (tmp_path / "images.lmdb").read_bytes() == (whole / "images.lmdb").read_bytes()
+
+
+def test_an_image_that_crashed_the_decoder_is_not_tried_again(rows, tmp_path, monkeypatch):
+    working = tmp_path / "w.lmdb"
+    monkeypatch.setattr(building, "_prepare_batch", lambda batch, **_: [building.LOST for _ in batch])
+    build_store(rows[:2], working, size=SIZE, codec="raw", workers=1)
+    monkeypatch.setattr(building, "_prepare", lambda *_, **__: pytest.fail("decoded once more"))
+    again = build_store(rows[:2], working, size=SIZE, codec="raw", workers=1)
+    assert [entry.reason for entry in again] == [building.LOST] * 2
+
+
+def test_bits_and_inversion_of_the_table_reach_the_pixels(tmp_path):
+    """A MONOCHROME1 PNG of 12 bits in 16, as PadChest has them."""
+    values = np.arange(0, 4096, 16, dtype=np.uint16).reshape(16, 16)
+    (tmp_path / "a.png").write_bytes(png(values))
+    build([StoreRow("d/a", str(tmp_path), "a.png", 12, True)], tmp_path)
+    stored = ImageStore(tmp_path / "images.lmdb").read(["d/a"])[0]
+    np.testing.assert_array_equal(stored, np.rint((1 - values / 4095) * 255))
+
+
+@pytest.mark.parametrize("remains", [b"garbage" * 900, 4096, 8192])
+def test_a_damaged_working_file_is_begun_anew(rows, tmp_path, remains, capsys):
+    working = tmp_path / "w.lmdb"
+    build_store(rows, working, size=SIZE, codec="raw", workers=1)
+    working.write_bytes(remains if isinstance(remains, bytes) else working.read_bytes()[:remains])
+    assert len(build(rows, tmp_path)) == 2
+    assert "begun anew" in capsys.readouterr().err
+    assert len(ImageStore(tmp_path / "images.lmdb")) == 38
+
+
+def test_rows_out_of_order_are_an_error(rows, tmp_path):
+    with pytest.raises(ValueError, match="is not above the one before"):
+        build(rows[::-1], tmp_path)
+
+
+def test_a_second_build_in_the_same_folder_is_refused(tmp_path):
+    code = f"from diffchest.images.building import claimed\nwith claimed(__import__('pathlib').Path({str(tmp_path)!r})): pass"
+    with building.claimed(tmp_path):
+        second = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "another process builds the store; wait for it, or end it" in second.stderr
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_disk_that_is_full_when_the_store_is_published_is_said(rows, tmp_path, monkeypatch):
+    def full(source, target):
+        target.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    build_store(rows, tmp_path / "w.lmdb", size=SIZE, codec="raw", workers=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "move", full)
+        with pytest.raises(DataError, match=r"images\.lmdb: cannot be written .*is the disk full"):
+            publish(tmp_path / "w.lmdb", tmp_path / "images.lmdb")
+    assert not list(tmp_path.glob("images.lmdb*"))
+    publish(tmp_path / "w.lmdb", tmp_path / "images.lmdb")
+    assert len(ImageStore(tmp_path / "images.lmdb")) == 38
+
+
+def test_a_file_that_is_cut_short_is_refused(rows, tmp_path):
+    build(rows, tmp_path)
+    path = tmp_path / "images.lmdb"
+    whole = path.read_bytes()
+    for length in (0, 1000, 5000, len(whole) - 4096):
+        path.write_bytes(whole[:length])
+        with pytest.raises(DataError, match="run `dvc repro -f -s build_lmdb`"):
+            ImageStore(path)
+    path.write_bytes(whole)
+    assert len(ImageStore(path)) == 38
+    with pytest.raises(DataError, match="no image store there"):
+        ImageStore(tmp_path / "none.lmdb")
+
+
+def test_the_record_says_what_the_pixels_are(rows, tmp_path):
+    build(rows, tmp_path, "png")
+    options = {"subdir": False, "readonly": True, "lock": False}
+    with lmdb.open(str(tmp_path / "images.lmdb"), **options) as environment, environment.begin() as transaction:
+        record = json.loads(transaction.get(RECORD))
+    assert (record["size"], record["codec"], record["images"], record["done"]) == (SIZE, "png", 38, 40)
+    assert "Lanczos" in record["resize"]
+    assert {len(record["params_sha256"]), len(record["rows_sha256"])} == {64}
+
+
+def test_a_full_disk_stops_the_build_and_loses_nothing(rows, tmp_path):
+    """The limit on file size stands for the disk: writing fails in the middle, the next build carries on."""
+    code = f"""
+import resource, signal
+from diffchest.images import building
+building.COMMIT = 8
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (49152, 49152))
+rows = [building.StoreRow(*row) for row in {[tuple(row) for row in rows]!r}]
+building.build_store(rows, building.Path({str(tmp_path / "w.lmdb")!r}), size={SIZE}, codec="raw", workers=1)
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "w.lmdb: cannot be written" in result.stderr
+    assert "is the disk full? Make room and run `dvc repro` again" in result.stderr
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    assert build(rows, tmp_path) == build(rows, whole)
+    assert (tmp_path / "images.lmdb").read_bytes() == (whole / "images.lmdb").read_bytes()
+
+
+def test_too_little_room_is_said_before_any_work(rows, tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10**6, 10**6 - 1000, 1000))
+    with pytest.raises(DataError, match=r"0\.0 GB free; make room, or set images\.codec to png"):
+        build(rows, tmp_path)
+
+
+def test_a_full_map_is_made_larger(rows, tmp_path, monkeypatch):
+    small = tmp_path / "small"
+    small.mkdir()
+    expected = build(rows, tmp_path)
+    opened = lmdb.open
+    monkeypatch.setattr(lmdb, "open", lambda path, **options: opened(path, **{**options, "map_size": 2**15}))
+    assert build(rows, small) == expected
+    assert ImageStore(small / "images.lmdb").ids() == ImageStore(tmp_path / "images.lmdb").ids()
+
+
+def test_an_image_that_ends_its_worker_is_rejected_alone(rows, tmp_path):
+    """A crash in a decoder's native code costs one image, not the build."""
+    code = f"""
+import os, signal
+from diffchest.images import building
+building.BATCH, building.POOL_FROM = 4, 10
+
+original = building._prepare_batch
+def deadly(rows, **options):
+    if any(row.image_id == "d/021.png" for row in rows):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return original(rows, **options)
+building._prepare_batch = deadly
+rows = [building.StoreRow(*row) for row in {[tuple(row) for row in rows]!r}]
+for image_id, reason in building.build_store(
+    rows, building.Path({str(tmp_path / "w.lmdb")!r}), size={SIZE}, codec="raw", workers=2
+):
+    print(image_id, reason)
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
+    assert result.returncode == 0, result.stderr
+    lines = result.stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["d/003.png", "d/006.png", "d/021.png"]
+    assert "ended the process" in lines[2]
+
+
+@pytest.fixture
+def dask_cluster(monkeypatch):
+    """`cluster` with two dask workers, small batches, and no second try for a job that ended its worker."""
+    dask = pytest.importorskip("dask", reason="the optional extra `dask` is not installed")
+    distributed = pytest.importorskip("distributed", reason="the optional extra `dask` is not installed")
+    monkeypatch.setattr(building, "BATCH", 3)
+    monkeypatch.setattr(building, "POOL_FROM", 10)
+    once = dask.config.set({"distributed.scheduler.allowed-failures": 0})
+    with once, distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as started:
+        yield cluster("dask", started.scheduler_address)
+
+
+def test_a_dask_cluster_gives_the_same_bytes(rows, tmp_path, dask_cluster):
+    folders = [tmp_path / name for name in ("here", "there")]
+    for folder in folders:
+        folder.mkdir()
+    expected = build(rows, folders[0])
+    with dask_cluster:
+        assert build(rows, folders[1], workers=2) == expected
+        pids = set(spread(process_id, range(20), workers=2))
+    assert pids
+    assert os.getpid() not in pids
+    first, second = ((folder / "images.lmdb").read_bytes() for folder in folders)
+    assert first == second
+
+
+def test_a_cluster_that_is_not_there_is_named(monkeypatch):
+    monkeypatch.setattr(workers, "WAIT", 1)
+    pytest.importorskip("distributed", reason="the optional extra `dask` is not installed")
+    expected = r"runtime\.scheduler: no dask worker at tcp://127\.0\.0\.1:9"
+    with pytest.raises(DataError, match=expected), cluster("dask", "tcp://127.0.0.1:9"):
+        pass
+
+
+def test_an_image_that_ends_workers_of_a_cluster_is_rejected_alone(rows, tmp_path, monkeypatch, dask_cluster):
+    monkeypatch.setattr(building, "_prepare_batch", deadly)
+    with dask_cluster:
+        rejected = build_store(rows, tmp_path / "w.lmdb", size=SIZE, codec="raw", workers=2)
+    assert [entry.image_id for entry in rejected] == ["d/003.png", "d/006.png", "d/021.png"]
+    assert rejected[2].reason == building.LOST
+
+
+def deadly(rows, **options):
+    """As `_prepare_batch`, but one image ends the process."""
+    if any(row.image_id == "d/021.png" for row in rows):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return prepare_batch(rows, **options)
+
+
+def test_joblib_is_given_a_few_jobs_at_a_time_and_gives_every_result_in_order():
+    with parallel_config("threading", n_jobs=2):
+        assert list(workers.by_joblib(str, iter(range(50)))) == [str(number) for number in range(50)]
+
+
+def test_ray_gives_the_same_bytes(rows, tmp_path, monkeypatch):
+    pytest.importorskip("ray", reason="the optional extra `ray` is not installed")
+    monkeypatch.setattr(building, "BATCH", 3)
+    monkeypatch.setattr(building, "POOL_FROM", 10)
+    folders = [tmp_path / name for name in ("here", "there")]
+    for folder in folders:
+        folder.mkdir()
+    expected = build(rows, folders[0])
+    with cluster("ray"):
+        assert build(rows, folders[1], workers=2) == expected
+    first, second = ((folder / "images.lmdb").read_bytes() for folder in folders)
+    assert first == second
+
+
+def test_a_backend_that_is_not_installed_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    expected = r"runtime\.backend: ray needs a package .* `pip install -e '\.\[ray\]'`"
+    with pytest.raises(DataError, match=expected), cluster("ray"):
+        pass
+
+
+def process_id(number):
+    return os.getpid()
+
+
+def first_pixel(store):
+    return int(store.read(["d/009.png"])[0, 0, 0])
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_stores_travel_to_other_processes(rows, tmp_path, method):
+    build(rows, tmp_path)
+    store, second = ImageStore(tmp_path / "images.lmdb"), ImageStore(tmp_path / "images.lmdb")
+    assert first_pixel(store) == first_pixel(second) == 9
+    with ProcessPoolExecutor(1, mp_context=get_context(method)) as pool:
+        assert pool.submit(first_pixel, store).result(timeout=60) == 9
+    assert first_pixel(pickle.loads(pickle.dumps(store))) == 9
+
+
+def test_a_replaced_store_is_read_anew(rows, tmp_path):
+    build(rows, tmp_path)
+    store = ImageStore(tmp_path / "images.lmdb")
+    build(rows[10:], tmp_path)
+    assert len(ImageStore(tmp_path / "images.lmdb")) == 30
+    with pytest.raises(DataError, match="no image"):
+        store.read(["d/001.png"])
+
+
+def test_the_working_folder_changes_with_everything_the_bytes_come_from(rows, tmp_path):
+    options = {"size": SIZE, "codec": "raw"}
+    name = fingerprint(rows, **options)
+    assert fingerprint(rows, **options) == name
+    assert fingerprint(rows[1:], **options) != name
+    assert fingerprint(rows, size=SIZE, codec="png") != name
+    assert fingerprint([rows[0]._replace(inverted=True), *rows[1:]], **options) != name
+    os.utime(tmp_path / "root" / "a.zip", (1, 1))
+    assert fingerprint(rows, **options) != name

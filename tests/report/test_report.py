@@ -1,0 +1,188 @@
+import json
+import re
+import subprocess
+from html.parser import HTMLParser
+
+import pytest
+
+from diffchest import paths
+from diffchest.errors import DataError
+from diffchest.files.tables import write_metrics
+from diffchest.params.whole import load_params
+from diffchest.report import reproduce
+from diffchest.report.build import build_report, collect_metrics, format_cell, key_numbers
+from diffchest.report.contents import SECTIONS
+from tests.helpers.report_inputs import write_inputs
+
+VOID = {"meta", "img", "br", "link", "hr", "input"}
+
+
+class Outline(HTMLParser):
+    """Checks that elements nest and collects links."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.links = [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.links += [value for name, value in attrs if name in ("href", "src")]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+@pytest.fixture(scope="module")
+def params(root):
+    return load_params(root / "params.yaml")
+
+
+@pytest.fixture(scope="module")
+def reports(params, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("report")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        paths.DATA.mkdir()
+        write_inputs(params, images=30)
+    return folder
+
+
+@pytest.fixture
+def committed(reports, tmp_path, monkeypatch):
+    """A git repository with a committed report, as working directory."""
+    monkeypatch.chdir(tmp_path)
+    for source in reports.glob("reports/tables/*.csv"):
+        target = tmp_path / source.relative_to(reports)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(source.read_bytes())
+    write_metrics(paths.METRICS, collect_metrics(reports / paths.STAGE_METRICS))
+    identity = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
+    for command in (["init", "-q"], ["add", "-A"], [*identity, "commit", "-q", "-m", "report"]):
+        subprocess.run(["git", *command], check=True)
+    return tmp_path
+
+
+def page(params, reports, monkeypatch):
+    monkeypatch.chdir(reports)
+    return build_report(params, collect_metrics())
+
+
+def test_page_is_well_formed_static_and_deterministic(params, reports, monkeypatch):
+    html = page(params, reports, monkeypatch)
+    outline = Outline()
+    outline.feed(html)
+    assert not outline.open
+    assert not [link for link in outline.links if "://" in link or link.startswith("//")]
+    for name in params.figures.names:
+        assert f"figures/{name}.png" in outline.links
+    assert "<script" not in html
+    assert html == build_report(params, collect_metrics())
+
+
+def test_page_says_phantom_radiographs(params, reports, monkeypatch):
+    html = page(params, reports, monkeypatch)
+    assert "<h1>DiffChest report: phantom radiographs (embedded default)</h1>" in html
+    assert "What is real here and what is drawn" in html
+    real = params.model_copy(update={"phantom": params.phantom.model_copy(update={"datasets": []})})
+    html = build_report(real, collect_metrics())
+    assert "<h1>DiffChest report: padchest</h1>" in html
+    assert "phantom" not in html.lower().replace("phantom_gallery", "").replace("one stored test phantom per drawn", "")
+
+
+def test_sections_with_readers_say_when_they_are_simulated(params, reports, monkeypatch):
+    html = page(params, reports, monkeypatch)
+    assert "The radiographs are drawn and the radiologists simulated." in html
+    assert "These readers are simulated" in html
+    given = params.model_copy(update={"reader_study": params.reader_study.model_copy(update={"ratings": "r.csv"})})
+    assert "readers are simulated" not in build_report(given, {})
+    off = params.model_copy(update={"data_efficiency": params.data_efficiency.model_copy(update={"dataset": None})})
+    assert "radiologists simulated" not in build_report(off, {})
+
+
+def test_page_has_every_section_and_escapes_names(params, reports, monkeypatch):
+    html = page(params, reports, monkeypatch)
+    headings = re.findall(r"<h2>(.*?)</h2>", html)
+    assert headings == [section.title for section in SECTIONS]
+    assert "160,861" in html
+    table = paths.table("published_audit")
+    before = table.read_text()
+    table.write_text(before + "<script>alert(1)</script>,1,2\n")
+    try:
+        assert "<script" not in build_report(params, {})
+    finally:
+        table.write_text(before)
+
+
+def test_every_figure_of_the_params_has_a_place_in_the_report(params):
+    placed = [figure.name for section in SECTIONS for figure in section.figures]
+    assert sorted(placed) == sorted(params.figures.names)
+
+
+def test_metrics_are_nested_by_stage_in_pipeline_order(params, reports, monkeypatch):
+    monkeypatch.chdir(reports)
+    metrics = collect_metrics()
+    assert list(metrics) == ["fit_head", "evaluate", "compare", "explain", "confounders", "reliance", "reader_study"]
+    assert metrics["explain"] == json.loads(paths.stage_metrics("explain").read_text())
+
+
+def test_key_numbers_leave_out_what_is_not_there(params):
+    metrics = {"evaluate": {"diffchest": {"macro_auc": 0.8123, "findings": 40}}, "confounders": {"precision": None}}
+    assert key_numbers(metrics, params) == [("0.812", "mean AUC, all findings", "")]
+
+
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [
+        (160861, "160,861"),
+        (0.81234, "0.812"),
+        (1e-4, "0.0001"),
+        (float("nan"), "–"),
+        (True, "yes"),
+        ("a", "a"),
+        (3.0, "3"),
+    ],
+)
+def test_cells_read_well(cell, text):
+    assert format_cell(cell) == text
+
+
+def run_reproduce(monkeypatch, capsys, *arguments):
+    monkeypatch.setattr("sys.argv", ["reproduce", *arguments])
+    with pytest.raises(SystemExit) as stop:
+        reproduce.main()
+    return stop.value.code, capsys.readouterr().out
+
+
+def test_an_unchanged_report_reproduces(committed, monkeypatch, capsys):
+    code, out = run_reproduce(monkeypatch, capsys)
+    assert code == 0
+    assert "same     reports/tables/study_flow.csv" in out
+
+
+def test_a_changed_label_table_does_not_reproduce(committed, monkeypatch, capsys):
+    table = paths.table("study_flow")
+    table.write_text(table.read_text().replace("26432", "26431"))
+    code, out = run_reproduce(monkeypatch, capsys)
+    assert code == 1
+    assert "DIFFERS  reports/tables/study_flow.csv" in out
+
+
+@pytest.mark.parametrize(("change", "code"), [(0.019, 0), (-0.03, 1)])
+def test_macro_auc_may_differ_by_its_tolerance(committed, monkeypatch, capsys, change, code):
+    metrics = json.loads(paths.METRICS.read_text())
+    metrics["evaluate"]["diffchest"]["macro_auc"] += change
+    paths.METRICS.write_text(json.dumps(metrics))
+    found, out = run_reproduce(monkeypatch, capsys, "--reference", "HEAD")
+    assert found == code
+    assert ("DIFFERS  evaluate.diffchest.macro_auc" in out) == bool(code)
+
+
+def test_a_missing_or_new_metric_does_not_reproduce():
+    checks = list(reproduce.compare_metrics({"a": {"x": 1.0}, "n": None}, {"a": {"y": 1.0}, "n": None}))
+    assert [(check.name, check.passed) for check in checks] == [("a.x", False), ("a.y", False), ("n", True)]
+
+
+def test_unknown_revision_is_an_error(committed):
+    with pytest.raises(DataError, match="no such revision"):
+        reproduce.committed_file("nonsense", "reports/metrics.json")
