@@ -3,17 +3,18 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from diffchest.errors import DataError
+from diffchest.params.base import Uncertain
 
 UNCERTAIN = -1.0
+COUNTS_AS: dict[str, float] = {"zeros": 0.0, "ones": 1.0, "ignore": math.nan}  # what an uncertain label may count as
 BLANK = b"diffchest.blank_is_negative"
+POLICY = b"diffchest.uncertain"
 CODES = {
     **dict.fromkeys(("1", "1.0", "true", "yes"), 1.0),
     **dict.fromkeys(("0", "0.0", "-0.0", "false", "no"), 0.0),
@@ -37,21 +38,21 @@ def parse_codes(column: pd.Series, *, where: str) -> pd.Series:
     return column.map(codes).astype("float32")
 
 
-def write_labels(path: Path, labels: pd.DataFrame, *, blank_is_negative: bool) -> None:
-    """Write `labels` (index image_id) and what a blank means."""
+def write_labels(path: Path, labels: pd.DataFrame, *, blank_is_negative: bool, uncertain: Uncertain) -> None:
+    """Write `labels` (index image_id) with the dataset's own codes, and what a blank and a -1 mean to their readers."""
     path.parent.mkdir(parents=True, exist_ok=True)
     table = pa.Table.from_pandas(labels.rename_axis("image_id").reset_index(), preserve_index=False)
-    metadata = {**(table.schema.metadata or {}), BLANK: str(blank_is_negative).lower().encode()}
+    meaning = {BLANK: str(blank_is_negative).lower().encode(), POLICY: uncertain.encode()}
+    metadata = {**(table.schema.metadata or {}), **meaning}
     pq.write_table(table.replace_schema_metadata(metadata), path)
 
 
-def load_labels(
-    path: Path, image_ids: Sequence[str], uncertain: Literal["zeros", "ones", "ignore"] = "zeros"
-) -> pd.DataFrame:
+def load_labels(path: Path, image_ids: Sequence[str], *, uncertain: Uncertain | None = None) -> pd.DataFrame:
     """Labels of `image_ids`, in that order: index image_id, one float32 column per finding, 1, 0, NaN (not assessed).
 
-    `uncertain` says what a label of -1 counts as. A blank counts as 0 in datasets whose labels are mined from reports
-    (CheXpert, MIMIC-CXR: not mentioned), as not assessed elsewhere. Raises `DataError` for an image without a row.
+    A label of -1 counts as the cohort's section says (`cohorts.<dataset>.uncertain`, which the file holds), or as
+    `uncertain` where a reader must be more cautious. A blank counts as 0 in datasets whose labels are mined from
+    reports (CheXpert, MIMIC-CXR: not mentioned), as not assessed elsewhere. Raises `DataError` for an image without a row.
     """
     if not path.is_file():
         raise DataError(f"{path}: no such label table; run `dvc repro` (or `python stages/ingest.py <dataset>`)")
@@ -61,9 +62,12 @@ def load_labels(
     if len(missing):
         raise DataError(f"{path}: no row for {len(missing)} of {len(image_ids)} images, for example {missing[0]!r}")
     labels = labels.loc[list(image_ids)]
-    if (table.schema.metadata or {}).get(BLANK) == b"true":
+    meaning = table.schema.metadata or {}
+    if POLICY not in meaning:
+        raise DataError(f"{path}: does not say what an uncertain label counts as; run `dvc repro ingest` again")
+    if meaning.get(BLANK) == b"true":
         labels = labels.fillna(0.0)
-    code = {"zeros": 0.0, "ones": 1.0, "ignore": np.nan}[uncertain]
+    code = COUNTS_AS[uncertain or meaning[POLICY].decode()]
     return labels.mask(labels == UNCERTAIN, code).astype("float32")
 
 

@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from diffchest.params.base import Fraction, PositiveFloat, PositiveInt, Section, Seed
+from diffchest.params.base import Fraction, Part, PositiveFloat, PositiveInt, Section, Seed
+from diffchest.params.counterfactuals import Edit
 
 
 class PlantedParams(Section):
@@ -21,16 +22,25 @@ class FlaggedParams(Section):
     prevalence: Fraction
 
 
-class ConfoundersParams(Section):
-    """`confounders`: the audit."""
+class AuditDrawingParams(Part):
+    """The keys of `confounders` that say which pictures the audit draws."""
 
     images: Annotated[int, Field(ge=2)]
-    edit: Literal["typical", "plausible", "eq4", "eq5", "unit"]
+    edit: Edit | Literal["typical"]
     step: PositiveFloat
     random_directions: Annotated[int, Field(ge=2)]
     encode_steps: PositiveInt
     decode_steps: PositiveInt
+    seed: Seed
+
+
+class AuditRuleParams(Part):
+    """The keys of `confounders` that say which pairs of findings are flagged."""
+
     false_discovery_rate: Annotated[float, Field(gt=0.0, lt=1.0)]
     planted: PlantedParams
     flagged: FlaggedParams
-    seed: Seed
+
+
+class ConfoundersParams(AuditDrawingParams, AuditRuleParams, extra="forbid"):
+    """`confounders`: the audit."""

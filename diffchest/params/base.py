@@ -1,13 +1,18 @@
 """What every section of `params.yaml` is made of, and reading the keys that a stage declares."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from ruamel.yaml import YAML, YAMLError
 
 from diffchest.errors import DataError
 
 PARAMS_FILE = Path("params.yaml")
+UNTRACKED = "runtime"  # the section that changes no result: no stage depends on it
+
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 PositiveFraction = Annotated[float, Field(gt=0.0, le=1.0)]
 PositiveInt = Annotated[int, Field(ge=1)]
@@ -15,6 +20,9 @@ PositiveFloat = Annotated[float, Field(gt=0.0)]
 Seed = Annotated[int, Field(ge=0)]
 Words = Annotated[str, Field(pattern=r"\w")]
 Role = Literal["pretrain", "finetune", "test"]
+Uncertain = Literal["zeros", "ones", "ignore"]
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class ParamsError(DataError):
@@ -27,9 +35,100 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
-def _explain(problem: Any) -> str:
+class Part(Section):
+    """Some keys of a section; a stage that declares it depends on these keys alone."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+@dataclass(frozen=True)
+class Key:
+    """Where a field of `StageParams` lies in `params.yaml`, such as `evaluation.dataset`.
+
+    `${item.dataset}` and `${key}` stand for what the stage is run for, as in `dvc.yaml`.
+    """
+
+    path: str
+
+
+class StageParams(Section):
+    """The keys of `params.yaml` that a stage reads: its fields, by name or by their `Key`.
+
+    A stage gets these and no others (pyright refuses them), and `python -m diffchest.dependencies` makes it depend on
+    them in `dvc.yaml`. Only the whole (`params.whole`) sees what must hold between sections.
+    """
+
+    @classmethod
+    def keys(cls) -> dict[str, str]:
+        """The key of every field, by the field's name."""
+        return {
+            name: next((part.path for part in field.metadata if isinstance(part, Key)), name)
+            for name, field in cls.model_fields.items()
+        }
+
+    @classmethod
+    def tracked(cls) -> list[str]:
+        """The keys that the stage depends on, sorted; those of a `Part` one by one."""
+        found: list[str] = []
+        for name, key in cls.keys().items():
+            kind = cls.model_fields[name].annotation
+            if isinstance(kind, type) and issubclass(kind, Section) and kind.model_config.get("extra") == "ignore":
+                found += [f"{key}.{part}" for part in kind.model_fields]
+            elif key != UNTRACKED:
+                found.append(key)
+        return sorted(found)
+
+    @classmethod
+    def load(cls, path: Path = PARAMS_FILE, **stands_for: str) -> Self:
+        """Read these keys of a parameter file and check them.
+
+        `stands_for`: what `${...}` in a key is, without `item.`. Raises `ParamsError` with one line per problem: the
+        dotted key, what was found and what was expected.
+        """
+        raw, keys = read_yaml(path), cls.keys()
+        for name, key in keys.items():
+            for placeholder, value in stands_for.items():
+                key = key.replace(f"${{item.{placeholder}}}", value).replace(f"${{{placeholder}}}", value)
+            keys[name] = key
+        found = {name: _find(raw, key) for name, key in keys.items()}
+        present = {name: value for name, value in found.items() if value is not _ABSENT}
+        return validate(cls, present, source=str(path), keys=keys)
+
+
+_ABSENT = object()
+
+
+def _find(raw: Any, key: str) -> Any:
+    for part in key.split("."):
+        if not isinstance(raw, Mapping) or part not in raw:
+            return _ABSENT
+        raw = raw[part]
+    return raw
+
+
+def read_yaml(path: Path) -> Any:
+    """The content of a parameter file, as DVC reads it (YAML 1.2: 1e-4 is a number); `ParamsError` if it cannot be."""
+    try:
+        return YAML(typ="safe").load(path)
+    except FileNotFoundError:
+        raise ParamsError(f"{path}: no such file; run from the repository root, or `git checkout {path}`") from None
+    except YAMLError as error:
+        raise ParamsError(f"{path}: not valid YAML: {error}") from None
+
+
+def validate(model: type[Model], raw: Any, *, source: str, keys: Mapping[str, str] | None = None) -> Model:
+    """Check parsed parameters; `keys` says what the fields are called in `source`. Raises `ParamsError`."""
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        lines = [_describe(problem, keys or {}) for problem in error.errors()]
+        raise ParamsError(f"{source}: {len(lines)} problem(s)\n" + "\n".join(lines)) from None
+
+
+def _describe(problem: Any, keys: Mapping[str, str]) -> str:
     """One line for one pydantic problem."""
-    key = ".".join(str(part) for part in problem["loc"]) or "(whole file)"
+    first, *rest = (str(part) for part in problem["loc"] or [""])
+    key = ".".join([keys.get(first, first), *rest]) or "(whole file)"
     if problem["type"] == "extra_forbidden":
         return f"  {key}: unknown key (found {problem['input']!r}); check its spelling against params.yaml in git"
     if problem["type"] == "missing":

@@ -5,8 +5,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from diffchest.params.base import ParamsError, PositiveInt, Section, Seed, Words
+from diffchest.params.base import Fraction, Key, ParamsError, PositiveInt, Section, Seed, StageParams, Words
 
+OURS = "diffchest"
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
@@ -51,7 +52,7 @@ class BaselinesParams(BaseModel):
 
     @model_validator(mode="after")
     def _models(self) -> "BaselinesParams":
-        odd = [name for name in self.sections if not MODEL_NAME.fullmatch(name) or name == "diffchest"]
+        odd = [name for name in self.sections if not MODEL_NAME.fullmatch(name) or name == OURS]
         if odd:
             raise ValueError(f"{odd[0]!r} cannot be a model's name; take letters, digits, - and _, and not diffchest")
         null = [name for name in ("chexzero", "pca") if name in self.model_fields_set and name not in self.sections]
@@ -78,3 +79,32 @@ class BaselinesParams(BaseModel):
         """The models that can score: all but CheXzero without checkpoints."""
         chexzero = self.chexzero
         return [name for name in self.sections if name != "chexzero" or (chexzero and chexzero.checkpoints)]
+
+
+class ScoredModels(StageParams):
+    """The models that have scores of the test radiographs."""
+
+    baselines: BaselinesParams
+    min_scored: Annotated[Fraction, Key("evaluation.min_scored")]
+
+    @property
+    def models(self) -> list[str]:
+        """Ours, then those that it is compared with."""
+        return [OURS, *self.baselines.ready]
+
+    def least_scored(self, model: str) -> float:
+        """The smallest fraction of the test images that the scores of `model` must cover: all, but in users' files."""
+        given = model != OURS and isinstance(self.baselines[model], FileParams)
+        return self.min_scored if given else 1.0
+
+
+class ComparedModels(StageParams):
+    """Which model ours is compared with first."""
+
+    baselines: BaselinesParams
+    first: Annotated[str | None, Key("evaluation.reference")]
+
+    @property
+    def reference(self) -> str:
+        """`evaluation.reference`, or the first that can score."""
+        return self.first or self.baselines.ready[0]

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from diffchest.params.base import Fraction, ParamsError, Section, Seed, Words
+from diffchest.params.base import Fraction, ParamsError, Section, Seed, Uncertain, Words
 
 
 class CohortBase(Section):
@@ -13,7 +13,7 @@ class CohortBase(Section):
 
     root: str
     images: Literal["all", "present"] = "all"
-    uncertain: Literal["zeros", "ones", "ignore"] = "zeros"
+    uncertain: Uncertain = "zeros"
 
 
 class PadchestCohort(CohortBase):

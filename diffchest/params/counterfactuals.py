@@ -7,6 +7,8 @@ from pydantic import AfterValidator, Field
 from diffchest.params.base import PositiveFloat, PositiveInt, Section, Seed
 
 SolverName = Literal["ddim", "dpm_solver"]
+Edit = Literal["plausible", "eq4", "eq5", "unit"]
+Towards = Literal["presence", "absence"]
 
 
 def _once(names: list[str]) -> list[str]:
@@ -26,8 +28,8 @@ class ExplainParams(Section):
     image_ids: Names
     patients: PositiveInt
     radiographs: Annotated[int, Field(ge=2)]
-    towards: Literal["presence", "absence"]
-    edit: Literal["plausible", "eq4", "eq5", "unit"]
+    towards: Towards
+    edit: Edit
     step: PositiveFloat
     to_probability: Annotated[float, Field(gt=0.0, lt=1.0)] | None
     solver: SolverName

@@ -1,10 +1,10 @@
 """`evaluation` and `data_efficiency`: the test set, the findings that enter a table, and the tests."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
-from diffchest.params.base import Fraction, PositiveFraction, PositiveInt, Section, Seed
+from diffchest.params.base import Fraction, Key, PositiveFraction, PositiveInt, Section, Seed, StageParams
 
 
 class BootstrapParams(Section):
@@ -14,6 +14,14 @@ class BootstrapParams(Section):
     resamples: Annotated[int, Field(ge=10)]
     confidence: Annotated[float, Field(gt=0.0, lt=1.0)]
     seed: Seed
+
+    def redraws(self, patients: Any) -> dict[str, Any]:
+        """The keyword arguments of `diffchest.stats.bootstrap_auc` and `bootstrap_ratio`.
+
+        patients: the patient of each row, redrawn as a whole unless `unit` is image.
+        """
+        groups = patients if self.unit == "patient" else None
+        return {"groups": groups, "resamples": self.resamples, "confidence": self.confidence, "seed": self.seed}
 
 
 class PermutationParams(Section):
@@ -58,3 +66,15 @@ class DataEfficiencyParams(Section):
     fractions: Annotated[list[PositiveFraction], Field(min_length=1)]
     findings: Annotated[list[str], Field(min_length=1)]
     seed: Seed
+
+
+class EvaluatedDataset(StageParams):
+    """Whose test set is looked at."""
+
+    dataset: Annotated[str, Key("evaluation.dataset")]
+    phantoms: Annotated[list[str], Key("phantom.datasets")]
+
+    @property
+    def on_phantoms(self) -> bool:
+        """Whether the test radiographs are drawn, so that reports have to say so and planted truth is known."""
+        return self.dataset in self.phantoms

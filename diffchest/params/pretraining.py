@@ -4,13 +4,20 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from diffchest.params.base import Fraction, PositiveFloat, PositiveInt, Role, Section, Seed
+from diffchest.params.base import Fraction, Part, PositiveFloat, PositiveInt, Role, Section, Seed
 
 
-class PretrainParams(Section):
-    """`pretrain`: the training loop; progress is counted in images shown."""
+class HeldOutParams(Part):
+    """The keys of `pretrain` that say who is held out from it."""
 
     roles: Annotated[list[Role], Field(min_length=1)]
+    validation_fraction: Annotated[float, Field(ge=0.0, lt=1.0)]
+    seed: Seed
+
+
+class PretrainParams(HeldOutParams, extra="forbid"):
+    """`pretrain`: the training loop; progress is counted in images shown."""
+
     images_shown: PositiveInt
     batch_size: PositiveInt
     learning_rate: PositiveFloat
@@ -21,9 +28,7 @@ class PretrainParams(Section):
     micro_batch: PositiveInt | None
     compile: bool
     horizontal_flip: Fraction
-    validation_fraction: Annotated[float, Field(ge=0.0, lt=1.0)]
     checkpoint_every: PositiveInt
-    seed: Seed
 
 
 class PretrainEvaluationParams(Section):

@@ -4,12 +4,11 @@ import math
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError, model_validator
-from ruamel.yaml import YAML, YAMLError
+from pydantic import model_validator
 
 from diffchest.params.audit import ConfoundersParams
-from diffchest.params.base import PARAMS_FILE, ParamsError, Section, _explain
-from diffchest.params.baselines import BaselinesParams, FileParams
+from diffchest.params.base import PARAMS_FILE, Section, read_yaml, validate
+from diffchest.params.baselines import BaselinesParams
 from diffchest.params.cohorts import CohortsParams, SplitParams
 from diffchest.params.counterfactuals import ExplainParams
 from diffchest.params.evaluation import DataEfficiencyParams, EvaluationParams
@@ -47,79 +46,61 @@ class Params(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> "Params":
-        if self.evaluation.dataset not in self.cohorts.datasets:
-            raise ValueError(f"evaluation.dataset is {self.evaluation.dataset!r}, not in {self.cohorts.datasets}")
-        ready, reference = self.baselines.ready, self.evaluation.reference
-        if reference is not None and reference not in ready:
-            waiting = " (chexzero needs checkpoints)" if reference == "chexzero" else ""
-            raise ValueError(f"evaluation.reference is {reference!r}, not one of the models {ready}{waiting}")
-        dataset = self.data_efficiency.dataset
-        if dataset is not None and dataset not in self.cohorts.datasets:
-            raise ValueError(f"data_efficiency.dataset is {dataset!r}, not in {self.cohorts.datasets}")
-        timesteps = self.diffusion.timesteps
-        for section, name in (
-            ("explain", "encode_steps"),
-            ("explain", "decode_steps"),
-            ("confounders", "encode_steps"),
-            ("confounders", "decode_steps"),
-        ):
-            steps = getattr(getattr(self, section), name)
-            if self.explain.solver == "dpm_solver":
+        for check in (_datasets, _reference, _solver_steps, _image_size):
+            check(self)
+        return self
+
+
+def _datasets(params: Params) -> None:
+    known = params.cohorts.datasets
+    evaluated, efficiency = params.evaluation.dataset, params.data_efficiency.dataset
+    if evaluated not in known:
+        raise ValueError(f"evaluation.dataset is {evaluated!r}, not in {known}")
+    if efficiency is not None and efficiency not in known:
+        raise ValueError(f"data_efficiency.dataset is {efficiency!r}, not in {known}")
+
+
+def _reference(params: Params) -> None:
+    ready, reference = params.baselines.ready, params.evaluation.reference
+    if reference is not None and reference not in ready:
+        waiting = " (chexzero needs checkpoints)" if reference == "chexzero" else ""
+        raise ValueError(f"evaluation.reference is {reference!r}, not one of the models {ready}{waiting}")
+
+
+def _solver_steps(params: Params) -> None:
+    timesteps = params.diffusion.timesteps
+    for name, section in (("explain", params.explain), ("confounders", params.confounders)):
+        for key in ("encode_steps", "decode_steps"):
+            steps = getattr(section, key)
+            if params.explain.solver == "dpm_solver":
                 if not 2 <= steps <= timesteps:
                     raise ValueError(
-                        f"{section}.{name} is {steps}; explain.solver dpm_solver takes 2 to {timesteps} steps, "
+                        f"{name}.{key} is {steps}; explain.solver dpm_solver takes 2 to {timesteps} steps, "
                         "diffusion.timesteps"
                     )
                 continue
             stride = math.ceil(timesteps / steps)
             if math.ceil(timesteps / stride) != steps:
                 raise ValueError(
-                    f"{section}.{name} is {steps}, but no whole stride divides diffusion.timesteps {timesteps} into "
+                    f"{name}.{key} is {steps}, but no whole stride divides diffusion.timesteps {timesteps} into "
                     "that many DDIM steps; take 5, 10, 20, 25, 50, 100, 125, 200, 250, 500 or 1000 of 1000, say"
                 )
-        reduction = self.model.space_to_depth * 2 ** (len(self.model.channel_multipliers) - 1)
-        if self.images.size % reduction:
-            raise ValueError(
-                f"images.size is {self.images.size}, but model.space_to_depth and model.channel_multipliers "
-                f"need a multiple of {reduction}"
-            )
-        return self
 
-    @property
-    def reference(self) -> str:
-        """The model that ours is compared with first: `evaluation.reference`, or the first that can score."""
-        return self.evaluation.reference or self.baselines.ready[0]
 
-    def least_scored(self, model: str) -> float:
-        """The smallest fraction of the test images that the scores of `model` must cover: all, but in users' files."""
-        given = model != "diffchest" and isinstance(self.baselines[model], FileParams)
-        return self.evaluation.min_scored if given else 1.0
-
-    @property
-    def on_phantoms(self) -> bool:
-        """Whether the test radiographs are drawn, so that reports have to say so and planted truth is known."""
-        return self.evaluation.dataset in self.phantom.datasets
+def _image_size(params: Params) -> None:
+    reduction = params.model.space_to_depth * 2 ** (len(params.model.channel_multipliers) - 1)
+    if params.images.size % reduction:
+        raise ValueError(
+            f"images.size is {params.images.size}, but model.space_to_depth and model.channel_multipliers "
+            f"need a multiple of {reduction}"
+        )
 
 
 def load_params(path: Path | str = PARAMS_FILE) -> Params:
-    """Read and check a parameter file.
-
-    Raises `ParamsError` with one line per problem: the dotted key, what was found and what was expected.
-    """
-    path = Path(path)
-    try:
-        raw = YAML(typ="safe").load(path)  # YAML 1.2, as DVC reads it: 1e-4 is a number
-    except FileNotFoundError:
-        raise ParamsError(f"{path}: no such file; run from the repository root, or `git checkout {path}`") from None
-    except YAMLError as error:
-        raise ParamsError(f"{path}: not valid YAML: {error}") from None
-    return parse_params(raw, source=str(path))
+    """Read and check a parameter file; `ParamsError` as `StageParams.load`, and for what does not fit together."""
+    return parse_params(read_yaml(Path(path)), source=str(path))
 
 
 def parse_params(raw: Any, *, source: str = "params.yaml") -> Params:
     """Check a parsed parameter mapping; see `load_params`."""
-    try:
-        return Params.model_validate(raw)
-    except ValidationError as error:
-        lines = [_explain(problem) for problem in error.errors()]
-        raise ParamsError(f"{source}: {len(lines)} problem(s)\n" + "\n".join(lines)) from None
+    return validate(Params, raw, source=source)
