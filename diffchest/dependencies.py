@@ -7,6 +7,7 @@ stale results, one too many and it runs again for nothing. tests/test_dvc.py com
 """
 
 import ast
+import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from ruamel.yaml.comments import CommentedSeq
 PACKAGE = "diffchest"
 PIPELINE = Path("dvc.yaml")
 CODE = (f"{PACKAGE}/", "stages/")
+# what they say changes no result: a moved path fails its stage, and the value of a parameter is tracked itself
+UNLISTED = {f"{PACKAGE}/{name}.py" for name in ("errors", "paths", "progress", "params/base")}
 
 
 def module_files(name: str, root: Path) -> list[Path]:
@@ -48,7 +51,7 @@ def direct_imports(path: Path, root: Path) -> set[Path]:
 
 
 def used_files(script: Path, root: Path) -> set[str]:
-    """`script` and every first-party file with content that it imports, transitively; relative POSIX paths."""
+    """`script` and the files with content that it imports, transitively, but `UNLISTED`; relative POSIX paths."""
     seen: set[Path] = set()
     todo = [script]
     while todo:
@@ -56,7 +59,17 @@ def used_files(script: Path, root: Path) -> set[str]:
         if path not in seen:
             seen.add(path)
             todo.extend(direct_imports(path, root))
-    return {path.relative_to(root).as_posix() for path in seen if not _only_docstring(path)}
+    return {path.relative_to(root).as_posix() for path in seen if not _only_docstring(path)} - UNLISTED
+
+
+def folders(modules: set[str], root: Path) -> list[str]:
+    """`modules` with every folder of which they are all the code named in place of its modules; sorted."""
+    named = set(modules)
+    for folder in sorted(root.joinpath(PACKAGE).rglob("*/"), key=lambda path: len(path.parts)):
+        inside = {file.relative_to(root).as_posix() for file in folder.rglob("*.py") if not _only_docstring(file)}
+        if inside and inside <= named:
+            named = named - inside | {folder.relative_to(root).as_posix()}
+    return sorted(named)
 
 
 def _only_docstring(path: Path) -> bool:
@@ -75,21 +88,34 @@ def script_of(stage: dict[str, Any]) -> Path:
     return Path(next(word for word in stage["cmd"].split() if word.startswith("stages/")))
 
 
-def main() -> None:
-    """Write the code that every stage uses into the `deps` of `dvc.yaml`; the rest of the file stays as it is."""
+def params_of(script: Path) -> list[str]:
+    """The keys of `params.yaml` that a stage's script tracks: those of its class `Params`; none without one."""
+    spec = importlib.util.spec_from_file_location(script.stem, script)
+    if spec is None or spec.loader is None:
+        raise FileNotFoundError(script)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.Params.tracked() if hasattr(module, "Params") else []
+
+
+def write_pipeline(pipeline: Path = PIPELINE) -> None:
+    """Write the code and the parameters that every stage uses; the rest of the file stays as it is."""
     yaml = YAML()
     yaml.width = 120
     yaml.indent(mapping=2, sequence=4, offset=2)
-    pipeline = yaml.load(PIPELINE)
-    for entry in pipeline["stages"].values():
+    content = yaml.load(pipeline)
+    for entry in content["stages"].values():
         stage = entry.get("do", entry)
         script = script_of(stage)
         modules = used_files(script.resolve(), Path.cwd()) - {script.as_posix()}
         others = [dep for dep in stage["deps"] if not dep.startswith(CODE)]
-        stage["deps"] = CommentedSeq([*others, script.as_posix(), *sorted(modules)])
-    with PIPELINE.open("w") as file:
-        yaml.dump(pipeline, file)
+        stage["deps"] = CommentedSeq([*others, script.as_posix(), *folders(modules, Path.cwd())])
+        keys = params_of(script)
+        if keys:
+            stage["params"] = CommentedSeq(keys)
+    with pipeline.open("w") as file:
+        yaml.dump(content, file)
 
 
 if __name__ == "__main__":
-    main()
+    write_pipeline()

@@ -7,10 +7,12 @@ MODELS = Path("models")
 RUNS = Path("runs")
 REPORTS = Path("reports")
 
+CHECKED_PARAMS = DATA / "params_checked.txt"
 PUBLIC_TABLES = DATA / "tables"
 PHANTOM = DATA / "phantom"
 COHORTS = DATA / "cohorts"
 MANIFEST = DATA / "manifest.parquet"
+REJECTED = DATA / "rejected.csv"
 IMAGES = DATA / "images.lmdb"
 STORED_MANIFEST = DATA / "images.parquet"
 PRETRAIN_PICTURES = DATA / "pretrain_pictures.npz"
@@ -44,6 +46,11 @@ def cohort(dataset: str) -> Path:
 def labels(dataset: str) -> Path:
     """Label table of one cohort."""
     return COHORTS / f"{dataset}_labels.parquet"
+
+
+def benchmark_readers(dataset: str) -> Path:
+    """What the radiologists of one cohort's test set said."""
+    return COHORTS / f"{dataset}_readers.parquet"
 
 
 def flow(dataset: str) -> Path:

@@ -1,5 +1,7 @@
 """Brier scores and reliability of every model's probabilities."""
 
+from typing import Annotated
+
 import pandas as pd
 
 from diffchest import paths
@@ -7,18 +9,26 @@ from diffchest.contracts.scores import read_scores
 from diffchest.evaluation.calibration import calibration_metrics, calibration_tables
 from diffchest.evaluation.test_set import read_test_set
 from diffchest.files.tables import write_metrics, write_table
-from diffchest.params.whole import load_params
+from diffchest.params.base import Key
+from diffchest.params.baselines import ScoredModels
+from diffchest.params.evaluation import BootstrapParams, EvaluatedFindings
 from diffchest.progress import run, summary
+
+
+class Params(EvaluatedFindings, ScoredModels):
+    """What `calibration` reads of params.yaml."""
+
+    bootstrap: Annotated[BootstrapParams, Key("evaluation.bootstrap")]
 
 
 def main() -> None:
     """Write the calibration of every finding and model, the reliability curves and the means."""
-    params = load_params()
+    params = Params.load()
     rows, test, _ = read_test_set(params)
     tables, curves, metrics = [], [], {}
-    for model in ("diffchest", *params.baselines.ready):
+    for model in params.models:
         scores = read_scores(paths.scores(model), rows["image_id"].tolist(), min_scored=params.least_scored(model))
-        table, curve = calibration_tables(test, scores, model=model, params=params.evaluation.bootstrap)
+        table, curve = calibration_tables(test, scores, model=model, params=params.bootstrap)
         metrics[model] = calibration_metrics(table)
         tables.append(table)
         curves.append(curve)

@@ -1,5 +1,7 @@
 """Paired tests of DiffChest against every other model (table S1), and the audit of the published tables."""
 
+from typing import Annotated
+
 import pandas as pd
 
 from diffchest import paths
@@ -9,14 +11,22 @@ from diffchest.evaluation.comparison import comparison_metrics, comparison_table
 from diffchest.evaluation.published import audit
 from diffchest.evaluation.test_set import read_test_set
 from diffchest.files.tables import write_metrics, write_table
-from diffchest.params.whole import load_params
+from diffchest.params.base import Key
+from diffchest.params.baselines import ComparedModels, ScoredModels
+from diffchest.params.evaluation import BootstrapParams, EvaluatedFindings, PermutationParams
 from diffchest.progress import run, summary
+
+
+class Params(EvaluatedFindings, ScoredModels, ComparedModels):
+    """What `compare` reads of params.yaml."""
+
+    bootstrap: Annotated[BootstrapParams, Key("evaluation.bootstrap")]
+    permutation: Annotated[PermutationParams, Key("evaluation.permutation")]
 
 
 def main() -> None:
     """Write table S1, the reference model first, its summary and the published audit."""
-    params = load_params()
-    evaluation = params.evaluation
+    params = Params.load()
     rows, test, _ = read_test_set(params)
     image_ids = rows["image_id"].tolist()
     models = [params.reference, *(name for name in params.baselines.ready if name != params.reference)]
@@ -27,7 +37,7 @@ def main() -> None:
     tables, metrics = [], {}
     for model, theirs in zip(models, others, strict=True):
         tell_unmatched(test.labels.columns, {"diffchest": ours, model: theirs})
-        table = comparison_table(test, ours, theirs, params=evaluation)
+        table = comparison_table(test, ours, theirs, bootstrap=params.bootstrap, permutation=params.permutation)
         metrics[model] = comparison_metrics(table, reference=model)
         tables.append(table.assign(reference=model))
         summary(

@@ -1,5 +1,7 @@
 """AUC with confidence interval per finding and model (figure 2, table S1)."""
 
+from typing import Annotated
+
 import pandas as pd
 
 from diffchest import paths
@@ -8,21 +10,28 @@ from diffchest.evaluation.auc import auc_table
 from diffchest.evaluation.test_set import read_test_set
 from diffchest.files.tables import write_metrics, write_table
 from diffchest.findings.vocabulary import DRAWN
-from diffchest.params.whole import load_params
+from diffchest.params.base import Key
+from diffchest.params.baselines import ScoredModels
+from diffchest.params.evaluation import BootstrapParams, EvaluatedDataset, EvaluatedFindings
 from diffchest.progress import run, summary
+
+
+class Params(EvaluatedDataset, EvaluatedFindings, ScoredModels):
+    """What `evaluate` reads of params.yaml."""
+
+    bootstrap: Annotated[BootstrapParams, Key("evaluation.bootstrap")]
 
 
 def main() -> None:
     """Write the AUC table and the summary of every model."""
-    params = load_params()
-    evaluation = params.evaluation
+    params = Params.load()
     rows, test, left_out = read_test_set(params)
     drawn = DRAWN if params.on_phantoms else ()
 
     tables, metrics = [], {}
-    for model in ("diffchest", *params.baselines.ready):
+    for model in params.models:
         scores = read_scores(paths.scores(model), rows["image_id"].tolist(), min_scored=params.least_scored(model))
-        table, metrics[model] = auc_table(test, scores, model=model, drawn=drawn, params=evaluation.bootstrap)
+        table, metrics[model] = auc_table(test, scores, model=model, drawn=drawn, params=params.bootstrap)
         tables.append(table)
     write_table(paths.table("auc"), pd.concat(tables))
     write_metrics(paths.stage_metrics("evaluate"), metrics)
@@ -30,7 +39,7 @@ def main() -> None:
     summary(
         "evaluate",
         f"{len(rows):,} images, {test.labels.shape[1]} findings ({left_out} with at most "
-        f"{evaluation.positives_above} positives left out), macro AUC: {macro}",
+        f"{params.positives_above} positives left out), macro AUC: {macro}",
     )
 
 

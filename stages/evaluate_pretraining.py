@@ -1,5 +1,7 @@
 """What the pretrained network knows of held-out radiographs: bits per dimension given z, and information z carries."""
 
+from typing import Annotated
+
 import pandas as pd
 import torch
 
@@ -10,19 +12,29 @@ from diffchest.contracts.manifest import read_manifest
 from diffchest.files.tables import write_metrics, write_table
 from diffchest.images.squares import to_model_range
 from diffchest.model.autoencoder import load_autoencoder
-from diffchest.params.whole import load_params
+from diffchest.params.base import Key, StageParams
+from diffchest.params.pretraining import HeldOutParams, PretrainEvaluationParams
+from diffchest.params.runtime import RuntimeParams
 from diffchest.pretraining.bound import variational_bound
 from diffchest.pretraining.images import held_out_images
 from diffchest.pretraining.information import CURVE, information
 from diffchest.progress import run, summary
 
 
+class Params(StageParams):
+    """What `evaluate_pretraining` reads of params.yaml."""
+
+    pretrain_evaluation: PretrainEvaluationParams
+    held_out: Annotated[HeldOutParams, Key("pretrain")]
+    runtime: RuntimeParams
+
+
 def main() -> None:
     """Evaluate the variational bound and the information on one radiograph of each of some held-out patients."""
-    params = load_params()
+    params = Params.load()
     settings = params.pretrain_evaluation
     model = load_autoencoder(paths.AUTOENCODER, set_up(params.runtime))
-    image_ids = held_out_images(read_manifest(paths.STORED_MANIFEST), params.pretrain, number=settings.images)
+    image_ids = held_out_images(read_manifest(paths.STORED_MANIFEST), params.held_out, number=settings.images)
     if len(image_ids) < 2:
         write_table(paths.PLOTS / "information.csv", pd.DataFrame(columns=CURVE))
         write_metrics(paths.stage_metrics("evaluate_pretraining"), {"images": len(image_ids)})

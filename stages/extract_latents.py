@@ -9,13 +9,22 @@ from diffchest.contracts.image_store import ImageStore
 from diffchest.contracts.manifest import read_manifest
 from diffchest.model.autoencoder import load_autoencoder
 from diffchest.model.encoding import extract_latents
-from diffchest.params.whole import load_params
+from diffchest.params.base import StageParams
+from diffchest.params.pretraining import LatentsParams
+from diffchest.params.runtime import RuntimeParams
 from diffchest.progress import run, summary
+
+
+class Params(StageParams):
+    """What `extract_latents` reads of params.yaml."""
+
+    latents: LatentsParams
+    runtime: RuntimeParams
 
 
 def main() -> None:
     """Run the `extract_latents` stage."""
-    params = load_params()
+    params = Params.load()
     model = load_autoencoder(paths.AUTOENCODER, set_up(params.runtime))
     image_ids = read_manifest(paths.STORED_MANIFEST)["image_id"].tolist()
     runs, store = paths.RUNS / "extract_latents", ImageStore(paths.IMAGES)

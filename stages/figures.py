@@ -2,13 +2,13 @@
 
 from diffchest import paths
 from diffchest.figures.registry import check_names, save_figure
-from diffchest.params.whole import load_params
+from diffchest.figures.settings import FigureParams as Params
 from diffchest.progress import progress, run, summary
 
 
 def main() -> None:
     """Write `reports/figures/<name>.png` for each name."""
-    params = load_params()
+    params = Params.load()
     names = params.figures.names
     check_names(names)
     for name in progress(names, desc="draw", unit="figures"):

@@ -1,35 +1,42 @@
 """Fit the linear head on the fine-tuning patients' latents and score the test radiographs."""
 
+from typing import Annotated
+
 from diffchest import paths
-from diffchest.contracts.labels import load_labels
+from diffchest.contracts.dataset import Dataset
 from diffchest.contracts.latents import Latents
-from diffchest.contracts.manifest import read_manifest
 from diffchest.contracts.scores import write_scores
 from diffchest.errors import DataError
 from diffchest.files.tables import write_metrics, write_table
-from diffchest.params.whole import load_params
+from diffchest.params.base import Key, StageParams
+from diffchest.params.probe import ProbeParams
 from diffchest.probe.fit import fit_head, head_table, subsample_patients
 from diffchest.progress import notice, run, summary
 
 
+class Params(StageParams):
+    """What `fit_head` reads of params.yaml."""
+
+    dataset: Annotated[str, Key("evaluation.dataset")]
+    probe: ProbeParams
+
+
 def main() -> None:
     """Write the head, what each finding was fitted on, and the test scores."""
-    params = load_params()
-    dataset = params.evaluation.dataset
-    manifest = read_manifest(paths.STORED_MANIFEST)
-    manifest = manifest[manifest["dataset"] == dataset]
-    finetune = manifest[manifest["role"] == "finetune"]
+    params = Params.load()
+    dataset = Dataset.read(params.dataset)
+    finetune = dataset.rows("finetune")
     if finetune.empty:
+        roles = sorted(set(dataset.manifest["role"]))
         raise DataError(
-            f"evaluation.dataset: {dataset!r} has no fine-tuning radiographs (roles: {sorted(set(manifest['role']))}); "
-            "name a cohort whose patients are split, such as padchest or a table with `use: probe`"
+            f"evaluation.dataset: {dataset.name!r} has no fine-tuning radiographs (roles: {roles}); name a cohort "
+            "whose patients are split, such as padchest or a table with `use: probe`"
         )
     finetune = finetune[subsample_patients(finetune["patient_id"], params.probe.fraction, params.probe.seed)]
-    test_ids = manifest.loc[manifest["role"] == "test", "image_id"].tolist()
+    test_ids = dataset.image_ids("test")
 
     latents = Latents.load(paths.LATENTS)
-    uncertain = params.cohorts[dataset].uncertain
-    labels = load_labels(paths.labels(dataset), finetune["image_id"].tolist(), uncertain)
+    labels = dataset.labels_of(finetune["image_id"].tolist())
     findings = list(labels.columns)
     head, penalty = fit_head(
         latents.select(finetune["image_id"].tolist()),

@@ -1,29 +1,45 @@
-"""Stage `ingest <dataset>`: one cohort's native tables to manifest rows, labels, study flow and rejections."""
+"""Read one cohort's native tables to manifest rows, labels, study flow and rejections."""
 
 import sys
+from typing import Annotated
 
 from diffchest import paths
 from diffchest.cohorts.ingest import read_cohort
 from diffchest.cohorts.rejected import check_rejected
+from diffchest.contracts.benchmark_readers import write_benchmark_readers
 from diffchest.contracts.labels import write_labels
 from diffchest.contracts.manifest import COHORT_ROLES, write_manifest
 from diffchest.files.tables import write_table
-from diffchest.params.whole import load_params
+from diffchest.params.base import Fraction, Key, StageParams
+from diffchest.params.cohorts import Cohort
 from diffchest.progress import run, summary
+
+
+class Params(StageParams):
+    """What `ingest` reads of params.yaml."""
+
+    cohort: Annotated[Cohort, Key("cohorts.${item.dataset}")]
+    max_rejected_fraction: Annotated[Fraction, Key("cohorts.max_rejected_fraction")]
 
 
 def main() -> None:
     """Read the cohort named on the command line; stop when too many of its images are rejected."""
     dataset = sys.argv[1]
-    params = load_params().cohorts
-    cohort = read_cohort(dataset, params[dataset])
+    params = Params.load(dataset=dataset)
+    cohort = read_cohort(dataset, params.cohort)
     report = paths.rejected(dataset)
     write_table(report, cohort.rejected)
     unlisted = ~cohort.rejected["image_id"].isin(cohort.images["image_id"])
     total = len(cohort.images) + int(unlisted.sum())
     check_rejected(cohort.rejected, {dataset: total}, limit=params.max_rejected_fraction, report=report)
-    write_manifest(paths.cohort(dataset), cohort.images, roles=COHORT_ROLES)
-    write_labels(paths.labels(dataset), cohort.labels, blank_is_negative=cohort.blank_is_negative)
+    write_manifest(paths.cohort(dataset), cohort.images.assign(root=params.cohort.root), roles=COHORT_ROLES)
+    write_labels(
+        paths.labels(dataset),
+        cohort.labels,
+        blank_is_negative=cohort.blank_is_negative,
+        uncertain=params.cohort.uncertain,
+    )
+    write_benchmark_readers(paths.benchmark_readers(dataset), cohort.readers)
     write_table(paths.flow(dataset), cohort.flow)
     summary(
         f"ingest {dataset}",

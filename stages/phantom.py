@@ -1,8 +1,9 @@
-"""Stage `phantom`: draw radiographs from real labels, in each dataset's native layout."""
+"""Draw radiographs from real labels, in each dataset's native layout."""
 
 from diffchest.findings.vocabulary import DRAWN
-from diffchest.params.phantom import PhantomDataset
-from diffchest.params.whole import Params, load_params
+from diffchest.params.base import StageParams
+from diffchest.params.phantom import PhantomDataset, PhantomParams
+from diffchest.params.runtime import RuntimeParams
 from diffchest.paths import PHANTOM, PUBLIC_TABLES
 from diffchest.phantom.layouts.chexpert import write_chexpert
 from diffchest.phantom.layouts.mimic_cxr import write_mimic_cxr
@@ -13,9 +14,16 @@ from diffchest.progress import run, summary
 NOT_DRAWN = "No phantoms are drawn: phantom.datasets is empty in params.yaml.\n"
 
 
+class Params(StageParams):
+    """What `phantom` reads of params.yaml."""
+
+    phantom: PhantomParams
+    runtime: RuntimeParams
+
+
 def main() -> None:
     """Draw every dataset of `phantom.datasets`, or say in a README that there is none."""
-    params = load_params()
+    params = Params.load()
     PHANTOM.mkdir(parents=True, exist_ok=True)
     if not params.phantom.datasets:
         (PHANTOM / "README.txt").write_text(NOT_DRAWN)

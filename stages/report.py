@@ -2,14 +2,14 @@
 
 from diffchest import paths
 from diffchest.files.tables import write_metrics
-from diffchest.params.whole import load_params
 from diffchest.progress import run, summary
 from diffchest.report.build import build_report, collect_metrics
+from diffchest.report.contents import ReportParams as Params
 
 
 def main() -> None:
     """Write `reports/metrics.json` and `reports/index.html`."""
-    params = load_params()
+    params = Params.load()
     metrics = collect_metrics()
     write_metrics(paths.METRICS, metrics)
     paths.REPORT.write_text(build_report(params, metrics), encoding="utf-8")

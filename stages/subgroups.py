@@ -1,5 +1,7 @@
 """AUC and missed positives by sex, age and view, and the gaps between groups."""
 
+from typing import Annotated
+
 import pandas as pd
 
 from diffchest import paths
@@ -7,20 +9,28 @@ from diffchest.contracts.scores import read_scores
 from diffchest.evaluation.subgroups import subgroup_metrics, subgroup_tables
 from diffchest.evaluation.test_set import read_test_set
 from diffchest.files.tables import write_metrics, write_table
-from diffchest.params.whole import load_params
+from diffchest.params.base import Key
+from diffchest.params.baselines import ScoredModels
+from diffchest.params.evaluation import BootstrapParams, EvaluatedFindings, SubgroupsParams
 from diffchest.progress import run, summary
+
+
+class Params(EvaluatedFindings, ScoredModels):
+    """What `subgroups` reads of params.yaml."""
+
+    bootstrap: Annotated[BootstrapParams, Key("evaluation.bootstrap")]
+    subgroups: Annotated[SubgroupsParams, Key("evaluation.subgroups")]
 
 
 def main() -> None:
     """Write the measures of every group, the gaps and the summary of every model."""
-    params = load_params()
-    evaluation = params.evaluation
+    params = Params.load()
     rows, test, _ = read_test_set(params)
     tables, gaps, metrics = [], [], {}
-    for model in ("diffchest", *params.baselines.ready):
+    for model in params.models:
         scores = read_scores(paths.scores(model), rows["image_id"].tolist(), min_scored=params.least_scored(model))
         table, gap = subgroup_tables(
-            test, scores, rows, model=model, params=evaluation.subgroups, bootstrap=evaluation.bootstrap
+            test, scores, rows, model=model, params=params.subgroups, bootstrap=params.bootstrap
         )
         metrics[model] = subgroup_metrics(table, gap)
         tables.append(table)

@@ -1,6 +1,9 @@
-"""Stage `tables`: the public label tables, which phantoms are drawn from and readers are tested on."""
+"""The public label tables, which phantoms are drawn from and readers are tested on."""
 
-from diffchest.params.whole import load_params
+from typing import Annotated
+
+from diffchest.params.base import Key, StageParams
+from diffchest.params.phantom import PhantomDataset
 from diffchest.paths import PUBLIC_TABLES
 from diffchest.phantom.public_tables import fetch_tables
 from diffchest.progress import run, summary
@@ -8,9 +11,15 @@ from diffchest.progress import run, summary
 NOT_NEEDED = "No phantoms are drawn (phantom.datasets is empty in params.yaml), so no public table is needed.\n"
 
 
+class Params(StageParams):
+    """What `tables` reads of params.yaml."""
+
+    phantoms: Annotated[list[PhantomDataset], Key("phantom.datasets")]
+
+
 def main() -> None:
     """Fetch the tables, or say in a README that none is needed."""
-    if not load_params().phantom.datasets:
+    if not Params.load().phantoms:
         PUBLIC_TABLES.mkdir(parents=True, exist_ok=True)
         (PUBLIC_TABLES / "README.txt").write_text(NOT_NEEDED)
         summary("tables", "no phantoms, no tables")

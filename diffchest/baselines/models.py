@@ -3,49 +3,60 @@
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 
 from diffchest import paths
 from diffchest.baselines.prompts import prompts_of, unused_prompts
+from diffchest.contracts.dataset import Dataset
 from diffchest.contracts.image_store import ImageStore
-from diffchest.contracts.labels import load_labels
 from diffchest.contracts.manifest import read_manifest
 from diffchest.contracts.scores import match_images, read_scores
 from diffchest.errors import DataError
-from diffchest.params.baselines import ChexzeroParams, FileParams, PcaParams
-from diffchest.params.whole import Params
+from diffchest.params.base import Fraction, Key, Role, StageParams
+from diffchest.params.baselines import Baseline, ChexzeroParams, FileParams, PcaParams
+from diffchest.params.probe import HeadFitParams
+from diffchest.params.runtime import RuntimeParams
 from diffchest.progress import notice
 
 WEIGHTS = (
-    "chexzero: no checkpoints, so it is left out, and DiffChest is compared with {reference}. To compare with it, "
+    "chexzero: no checkpoints, so it is left out of the comparison. To compare with it, "
     "download the checkpoints in a browser (https://github.com/rajpurkarlab/CheXzero, section `Model Checkpoints`), "
     "put them into external/chexzero/, and run: dvc exp run -S 'baselines.chexzero.checkpoints=[external/chexzero]'"
 )
 
 
+class BaselineParams(StageParams):
+    """What stage `baseline` reads of params.yaml for one model."""
+
+    section: Annotated[Baseline, Key("baselines.${key}")]
+    dataset: Annotated[str, Key("evaluation.dataset")]
+    min_scored: Annotated[Fraction, Key("evaluation.min_scored")]
+    seen: Annotated[list[Role], Key("pretrain.roles")]
+    head: Annotated[HeadFitParams, Key("probe")]
+    runtime: RuntimeParams
+
+
 @dataclass(frozen=True)
 class Task:
-    """What every model is given: the parameters, the manifest and the ids of the images by role."""
+    """What every model is given: the parameters, the evaluated dataset and the ids of its images by role."""
 
-    params: Params
-    manifest: pd.DataFrame
+    params: BaselineParams
+    dataset: Dataset
     finetune: list[str]
     test: list[str]
 
     @classmethod
-    def read(cls, params: Params) -> "Task":
-        """From the stored manifest; roles of `evaluation.dataset`."""
-        manifest = read_manifest(paths.STORED_MANIFEST)
-        ours = manifest[manifest["dataset"] == params.evaluation.dataset]
-        ids = (ours.loc[ours["role"] == role, "image_id"].tolist() for role in ("finetune", "test"))
-        return cls(params, manifest, *ids)
+    def read(cls, params: BaselineParams) -> "Task":
+        """From the stored manifest."""
+        dataset = Dataset.read(params.dataset)
+        return cls(params, dataset, dataset.image_ids("finetune"), dataset.image_ids("test"))
 
     def labels(self, image_ids: list[str]) -> pd.DataFrame:
         """Labels of images, one column per finding."""
-        dataset = self.params.evaluation.dataset
-        return load_labels(paths.labels(dataset), image_ids, self.params.cohorts[dataset].uncertain)
+        return self.dataset.labels_of(image_ids)
 
 
 @dataclass(frozen=True)
@@ -58,9 +69,9 @@ class Scored:
     about: str
 
 
-def score(name: str, task: Task) -> Scored:
-    """Scores of the model `name`, a section of `baselines`; `DataError` for files that do not fit."""
-    section = task.params.baselines[name]
+def score(task: Task) -> Scored:
+    """Scores of the model that the section describes; `DataError` for files that do not fit."""
+    section = task.params.section
     if isinstance(section, PcaParams):
         return _pca(task, section)
     if isinstance(section, ChexzeroParams):
@@ -73,7 +84,8 @@ def _pca(task: Task, section: PcaParams) -> Scored:
     from diffchest.baselines.pca import FIT_ROWS, pca_features
 
     store = ImageStore(paths.IMAGES)
-    seen = task.manifest.loc[task.manifest["role"].isin(task.params.pretrain.roles), "image_id"].to_numpy()
+    manifest = read_manifest(paths.STORED_MANIFEST)
+    seen = manifest.loc[manifest["role"].isin(task.params.seen), "image_id"].to_numpy()
     chosen = np.random.default_rng(section.seed).permutation(len(seen))[:FIT_ROWS]
     finetune, test = pca_features(
         store.read(seen[np.sort(chosen)].tolist()), store.read(task.finetune), store.read(task.test), params=section
@@ -87,7 +99,7 @@ def _features(task: Task, section: FileParams) -> Scored:
 
     path = Path(str(section.features))
     found = read_features(path)
-    least = task.params.evaluation.min_scored
+    least = task.params.min_scored
     matched = {}
     for role, image_ids in (("fine-tuning", task.finetune), ("test", task.test)):
         matched[role], missing, _ = match_images(found.index, image_ids, source=path, least=least)
@@ -105,8 +117,8 @@ def _probed(
 
     labels = task.labels(finetune_ids)
     findings = list(labels.columns)
-    patients = task.manifest.set_index("image_id")["patient_id"].loc[finetune_ids]
-    head, penalty = fit_head(finetune, labels.to_numpy(), patients, params=task.params.probe, findings=findings)
+    patients = task.dataset.patients(finetune_ids)
+    head, penalty = fit_head(finetune, labels.to_numpy(), patients, params=task.params.head, findings=findings)
     scores = pd.DataFrame(head.probabilities(test), columns=findings)
     return Scored(test_ids, scores, head_table(head, labels, penalty), about)
 
@@ -119,7 +131,7 @@ def _chexzero(task: Task, section: ChexzeroParams) -> Scored:
     if unused:
         notice(f"baselines.chexzero.prompts: {', '.join(map(repr, unused))}: no such finding in the labels")
     if not section.checkpoints:
-        notice(WEIGHTS.format(reference=task.params.reference))
+        notice(WEIGHTS)
         return Scored(task.test, pd.DataFrame(index=range(len(task.test))), prompts, "waits for its checkpoints")
     if find_spec("transformers") is None:
         raise DataError(
@@ -148,7 +160,7 @@ def _score_file(task: Task, section: FileParams) -> Scored:
     """Another model's scores as they are."""
     path = Path(str(section.scores))
     findings = task.labels([]).columns
-    least = task.params.evaluation.min_scored
+    least = task.params.min_scored
     scores = read_scores(path, task.test, min_scored=least, findings=findings)
     scores = scores[[name for name in findings if name in scores]]
     unscored = [name for name in findings if name not in scores]

@@ -1,7 +1,7 @@
 """CheXpert (Irvin et al. 2019): training and validation sets to pretrain, the test set with its truth and readers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -81,7 +81,8 @@ def read_chexpert(dataset: str, cohort: ChexpertCohort) -> Cohort:
     if truth is not None:
         test_images, test_labels = _test_set(intake, truth, _test_views(root), index, start=len(rows))
         images, labels = pd.concat([images, test_images]), pd.concat([labels, test_labels])
-    return intake.finish(images, labels, index=index, policy=cohort.images, blank_is_negative=True)
+    read = intake.finish(images, labels, index=index, policy=cohort.images, blank_is_negative=True)
+    return replace(read, readers=read_readers(root).benchmark)
 
 
 def read_readers(root: str | Path) -> Readers:

@@ -52,7 +52,8 @@ def load_labels(path: Path, image_ids: Sequence[str], *, uncertain: Uncertain | 
 
     A label of -1 counts as the cohort's section says (`cohorts.<dataset>.uncertain`, which the file holds), or as
     `uncertain` where a reader must be more cautious. A blank counts as 0 in datasets whose labels are mined from
-    reports (CheXpert, MIMIC-CXR: not mentioned), as not assessed elsewhere. Raises `DataError` for an image without a row.
+    reports (CheXpert, MIMIC-CXR: not mentioned), as not assessed elsewhere. Raises `DataError` for an image without a
+    row.
     """
     if not path.is_file():
         raise DataError(f"{path}: no such label table; run `dvc repro` (or `python stages/ingest.py <dataset>`)")

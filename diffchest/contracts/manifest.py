@@ -1,4 +1,4 @@
-"""The manifest (one row per image) and what reading a cohort gives: the contract every later stage relies on.
+"""The manifest, one row per image: the contract that every later stage relies on.
 
 Columns of a manifest:
 
@@ -15,8 +15,10 @@ bits_stored  bits a 16-bit pixel uses; 0: not known
 inverted     whether white means low values (MONOCHROME1)
 
 A cohort has one more column, `origin`: the table its patients come from, so that cohorts sharing one are compared.
+Until images are decoded there is another, `root`: the folder that `source` lies in, as params.yaml gives it.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -37,15 +39,22 @@ MANIFEST_COLUMNS = [
     "inverted",
 ]
 COHORT_COLUMNS = [*MANIFEST_COLUMNS, "origin"]
+TO_DECODE_COLUMNS = [*MANIFEST_COLUMNS, "root"]
 REJECTED_COLUMNS = ["dataset", "image_id", "source", "reason"]
 MANIFEST_ROLES = ("pretrain", "finetune", "test")
 COHORT_ROLES = ("pretrain", "probe", "finetune", "test")
 LONGEST_IMAGE_ID = 511
 
 
-def check_manifest(frame: pd.DataFrame, *, name: str, roles: tuple[str, ...] = MANIFEST_ROLES) -> None:
+def check_manifest(
+    frame: pd.DataFrame,
+    *,
+    name: str,
+    roles: tuple[str, ...] = MANIFEST_ROLES,
+    columns: Sequence[str] = MANIFEST_COLUMNS,
+) -> None:
     """Raise `DataError` unless `frame` keeps the contract; the message names the first offending rows."""
-    missing = [column for column in MANIFEST_COLUMNS if column not in frame]
+    missing = [column for column in columns if column not in frame]
     if missing:
         raise DataError(f"{name}: columns {missing} are missing (found {list(frame.columns)}); run its stage again")
     prefix = frame["dataset"].astype(str) + "/"
@@ -65,15 +74,17 @@ def check_manifest(frame: pd.DataFrame, *, name: str, roles: tuple[str, ...] = M
         raise DataError(f"{name}: rows are not sorted by image_id; run its stage again")
 
 
-def read_manifest(path: Path, *, roles: tuple[str, ...] = MANIFEST_ROLES) -> pd.DataFrame:
-    """Read and check a manifest (or, with `COHORT_ROLES`, a cohort) written by `write_manifest`.
+def read_manifest(
+    path: Path, *, roles: tuple[str, ...] = MANIFEST_ROLES, columns: Sequence[str] = MANIFEST_COLUMNS
+) -> pd.DataFrame:
+    """Read and check a manifest (or, with `COHORT_ROLES`, a cohort) written by `write_manifest`, with these `columns`.
 
     Raises `DataError` when the file is missing or breaks the contract.
     """
     if not path.is_file():
         raise DataError(f"{path}: no such file; run `dvc repro` (or the stage that writes it)")
     frame = pd.read_parquet(path)
-    check_manifest(frame, name=str(path), roles=roles)
+    check_manifest(frame, name=str(path), roles=roles, columns=columns)
     return frame
 
 

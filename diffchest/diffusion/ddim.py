@@ -6,7 +6,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from diffchest.diffusion.schedule import Prediction, Schedule, to_epsilon, to_x0
+from diffchest.diffusion.schedule import Schedule, to_epsilon, to_x0
+from diffchest.params.network import Prediction
 
 
 class Denoiser(Protocol):

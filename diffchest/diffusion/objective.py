@@ -4,7 +4,8 @@ from typing import Protocol
 
 from torch import Tensor, nn
 
-from diffchest.diffusion.schedule import Prediction, Schedule
+from diffchest.diffusion.schedule import Schedule
+from diffchest.params.network import Prediction
 
 
 class SelfConditioned(Protocol):

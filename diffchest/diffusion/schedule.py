@@ -1,12 +1,11 @@
 """The noise schedule and the algebra between x_0, x_t, epsilon and v."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
 
-Prediction = Literal["epsilon", "v"]
+from diffchest.params.network import Prediction
 
 
 @dataclass(frozen=True, eq=False)

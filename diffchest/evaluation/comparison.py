@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from diffchest.evaluation.test_set import TestSet
-from diffchest.params.evaluation import EvaluationParams
+from diffchest.params.evaluation import BootstrapParams, PermutationParams
 from diffchest.stats.auc import as_columns
 from diffchest.stats.bootstrap import percentile_interval
 from diffchest.stats.delong import delong_test
@@ -15,7 +15,12 @@ from diffchest.stats.permutation import permutation_test
 
 
 def comparison_table(
-    test: TestSet, scores: pd.DataFrame, reference: pd.DataFrame, *, params: EvaluationParams
+    test: TestSet,
+    scores: pd.DataFrame,
+    reference: pd.DataFrame,
+    *,
+    bootstrap: BootstrapParams,
+    permutation: PermutationParams,
 ) -> pd.DataFrame:
     """Table S1: both models' AUC with interval, their difference with interval, and the tests, per finding.
 
@@ -24,17 +29,17 @@ def comparison_table(
     test = test.scored_by(scores, reference)
     findings = test.shared(scores, reference)
     scores, reference = (frame.loc[test.labels.index, findings] for frame in (scores, reference))
-    ours, theirs = (test.bootstrap(frame, params.bootstrap) for frame in (scores, reference))
-    low, high = percentile_interval(ours.samples - theirs.samples, params.bootstrap.confidence)
+    ours, theirs = (test.bootstrap(frame, bootstrap) for frame in (scores, reference))
+    low, high = percentile_interval(ours.samples - theirs.samples, bootstrap.confidence)
     y, a, b = as_columns(test.labels[findings].to_numpy(), scores.to_numpy(), reference.to_numpy())
     permuted = permutation_test(
         y,
         a,
         b,
         groups=test.patients,
-        resamples=params.permutation.resamples,
-        scores=params.permutation.scores,
-        seed=params.permutation.seed,
+        resamples=permutation.resamples,
+        scores=permutation.scores,
+        seed=permutation.seed,
     )
     table = pd.DataFrame(
         {

@@ -8,9 +8,13 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_curve
 
+from diffchest import paths
+from diffchest.contracts.dataset import Dataset
+from diffchest.contracts.latents import Latents
 from diffchest.errors import DataError
-from diffchest.params.evaluation import BootstrapParams
-from diffchest.params.probe import ProbeParams
+from diffchest.params.base import Role
+from diffchest.params.evaluation import BootstrapParams, DataEfficiencyParams
+from diffchest.params.probe import HeadFitParams
 from diffchest.probe.fit import fit_head, subsample_patients
 from diffchest.stats import bootstrap_auc
 
@@ -23,11 +27,65 @@ CURVE_POINTS = 200
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """Radiographs of one role: `z` [N, d], `labels` (one column per finding: 1, 0, NaN), `patient_id` [N]."""
+    """Radiographs of one role.
+
+    `z` [N, d], `labels` (one column per finding: 1, 0, NaN), `patient_id` [N], `study_id` [N].
+    """
 
     z: np.ndarray
     labels: pd.DataFrame
     patient_id: np.ndarray
+    study_id: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """`auc` (`AUC_COLUMNS`, `COUNT_COLUMNS`), `curves` (`CURVE_COLUMNS`) and `readers` (`READER_COLUMNS`)."""
+
+    auc: pd.DataFrame
+    curves: pd.DataFrame
+    readers: pd.DataFrame
+
+
+def nothing_studied() -> Study:
+    """Empty tables."""
+    columns = ([*AUC_COLUMNS, *COUNT_COLUMNS], CURVE_COLUMNS, READER_COLUMNS)
+    return Study(*(pd.DataFrame(columns=names) for names in columns))
+
+
+def read_sample(dataset: Dataset, role: Role, latents: Latents, findings: Sequence[str]) -> Sample:
+    """The radiographs of one role of `dataset`; `DataError` when there are none, or a finding is not its."""
+    rows, labels = dataset.rows(role), dataset.labels(role)
+    if rows.empty:
+        raise DataError(
+            f"{paths.STORED_MANIFEST}: {dataset.name} has no row with role {role!r}; data_efficiency needs pretraining "
+            "and test radiographs of one dataset. Set data_efficiency.dataset to null in params.yaml to leave it out"
+        )
+    missing = [finding for finding in findings if finding not in labels]
+    if missing:
+        raise DataError(
+            f"params.yaml: data_efficiency.findings: {missing} are no findings of {dataset.name}; expected some of "
+            f"{', '.join(labels.columns)}"
+        )
+    z = latents.select(rows["image_id"].tolist())
+    return Sample(z, labels[list(findings)], rows["patient_id"].to_numpy(), rows["study_id"].to_numpy())
+
+
+def study(
+    train: Sample,
+    test: Sample,
+    readers: Mapping[str, pd.DataFrame],
+    *,
+    settings: DataEfficiencyParams,
+    head: HeadFitParams,
+    bootstrap: BootstrapParams,
+) -> Study:
+    """Measure heads on fractions of the training patients, and where each reader stands beside them."""
+    auc, curves = measure(
+        train, test, fractions=settings.fractions, probe=head, bootstrap=bootstrap, seed=settings.seed
+    )
+    points = operating_points(readers, test.study_id.tolist(), test.labels)
+    return Study(count_readers(auc, curves, points), curves, points)
 
 
 def measure(
@@ -35,7 +93,7 @@ def measure(
     test: Sample,
     *,
     fractions: Sequence[float],
-    probe: ProbeParams,
+    probe: HeadFitParams,
     bootstrap: BootstrapParams,
     seed: int,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -45,8 +103,7 @@ def measure(
     (`CURVE_COLUMNS`), for each fraction every finding. A finding without both classes has a NaN AUC and no curve.
     """
     findings = list(train.labels.columns)
-    groups = test.patient_id if bootstrap.unit == "patient" else None
-    options = {"resamples": bootstrap.resamples, "confidence": bootstrap.confidence, "seed": bootstrap.seed}
+    redraws = bootstrap.redraws(test.patient_id)
     tables, curves = [], []
     for fraction in fractions:
         kept = subsample_patients(train.patient_id, fraction, seed)
@@ -55,7 +112,7 @@ def measure(
         scores = head.probabilities(test.z)
         fitted = np.isfinite(scores).all(axis=0)
         truth = np.where(fitted, test.labels.to_numpy(dtype=np.float64), np.nan)
-        result = bootstrap_auc(truth, np.where(fitted, scores, 0.0), groups=groups, **options)
+        result = bootstrap_auc(truth, np.where(fitted, scores, 0.0), **redraws)
         size = {"patients": len(np.unique(train.patient_id[kept])), "images": int(kept.sum())}
         intervals = {"auc": result.auc, "low": result.low, "high": result.high}
         tables.append(pd.DataFrame({"finding": findings, "fraction": fraction, **size, **intervals}))

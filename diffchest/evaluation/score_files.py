@@ -22,11 +22,17 @@ from diffchest.evaluation.comparison import comparison_metrics, comparison_table
 from diffchest.evaluation.subgroups import subgroup_tables
 from diffchest.evaluation.test_set import TestSet
 from diffchest.files.tables import write_table
+from diffchest.params.base import StageParams
 from diffchest.params.evaluation import EvaluationParams
-from diffchest.params.whole import load_params
 from diffchest.progress import run, summary
 
 ABOUT = ("patient_id", "sex", "age", "view")
+
+
+class Params(StageParams):
+    """What the command reads of params.yaml."""
+
+    evaluation: EvaluationParams
 
 
 def main() -> None:
@@ -43,7 +49,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for the tables")
     parser.add_argument("--params", type=Path, default=Path("params.yaml"), help="whose `evaluation` section counts")
     arguments = parser.parse_args()
-    evaluate_files(arguments.labels, arguments.scores, arguments.out, load_params(arguments.params).evaluation)
+    evaluate_files(arguments.labels, arguments.scores, arguments.out, Params.load(arguments.params).evaluation)
 
 
 def evaluate_files(labels: Path, scores: list[Path], out: Path, params: EvaluationParams) -> None:
@@ -77,7 +83,9 @@ def evaluate_files(labels: Path, scores: list[Path], out: Path, params: Evaluati
         keep("reliability", curves)
         summary(name, f"{metrics['findings']} findings, macro AUC {metrics['macro_auc']:.3f}")
     if len(names) > 1:
-        rows = comparison_table(test, frames[names[0]], frames[names[1]], params=params)
+        rows = comparison_table(
+            test, frames[names[0]], frames[names[1]], bootstrap=params.bootstrap, permutation=params.permutation
+        )
         keep("comparison", rows)
         found = comparison_metrics(rows, reference=names[1])
         summary(

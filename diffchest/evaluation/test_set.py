@@ -5,12 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from diffchest import paths
-from diffchest.contracts.labels import load_labels
-from diffchest.contracts.manifest import read_manifest
+from diffchest.contracts.dataset import Dataset
 from diffchest.errors import DataError
-from diffchest.params.evaluation import BootstrapParams
-from diffchest.params.whole import Params
+from diffchest.params.evaluation import BootstrapParams, EvaluatedFindings
 from diffchest.stats.bootstrap import BootstrapResult, bootstrap_auc
 from diffchest.stats.ratio import RatioResult, bootstrap_ratio
 
@@ -64,10 +61,7 @@ class TestSet:
         return bootstrap_auc(
             self.labels[scores.columns].to_numpy(),
             scores.to_numpy(),
-            groups=self.patients if params.unit == "patient" else None,
-            resamples=params.resamples,
-            confidence=params.confidence,
-            seed=params.seed,
+            **params.redraws(self.patients),
         )
 
     def ratio(self, numerator: np.ndarray, denominator: np.ndarray, params: BootstrapParams) -> RatioResult:
@@ -75,10 +69,7 @@ class TestSet:
         return bootstrap_ratio(
             numerator,
             denominator,
-            groups=self.patients if params.unit == "patient" else None,
-            resamples=params.resamples,
-            confidence=params.confidence,
-            seed=params.seed,
+            **params.redraws(self.patients),
         )
 
     def shared(self, *scores: pd.DataFrame) -> list[str]:
@@ -92,12 +83,9 @@ class TestSet:
         return names
 
 
-def read_test_set(params: Params) -> tuple[pd.DataFrame, TestSet, int]:
+def read_test_set(params: EvaluatedFindings) -> tuple[pd.DataFrame, TestSet, int]:
     """Manifest rows of the test radiographs, their labels, and how many findings have too few positives to evaluate."""
-    evaluation = params.evaluation
-    manifest = read_manifest(paths.STORED_MANIFEST)
-    rows = manifest[(manifest["dataset"] == evaluation.dataset) & (manifest["role"] == "test")]
-    uncertain = params.cohorts[evaluation.dataset].uncertain
-    labels = load_labels(paths.labels(evaluation.dataset), rows["image_id"].tolist(), uncertain)
-    test = TestSet.choose(labels, rows["patient_id"].to_numpy(), positives_above=evaluation.positives_above)
+    dataset = Dataset.read(params.dataset)
+    rows, labels = dataset.rows("test"), dataset.labels("test")
+    test = TestSet.choose(labels, rows["patient_id"].to_numpy(), positives_above=params.positives_above)
     return rows, test, labels.shape[1] - test.labels.shape[1]

@@ -8,22 +8,22 @@ from matplotlib.figure import Figure
 
 from diffchest import paths
 from diffchest.figures.inputs import read_rows
+from diffchest.figures.settings import FigureParams
 from diffchest.figures.style import BLUE, GREY, INK, LIGHT, ORANGE, new_figure, wrapped
-from diffchest.params.whole import Params
 
 MODEL = "diffchest"
 ROW = 4.6  # mm
 
 
-def draw(params: Params) -> Figure:
+def draw(params: FigureParams) -> Figure:
     """Draw `auc.csv` as a forest in two panels, findings sorted by the AUC of DiffChest."""
-    bound = params.evaluation.positives_above
+    bound = params.positives_above
     table = read_rows(paths.table("auc"), stage="evaluate", empty=f"no finding has more than {bound} test positives")
     reference = params.reference
     ours = table[table["model"] == MODEL].sort_values(["auc", "finding"], ascending=[False, True])
     theirs = table[table["model"] == reference].set_index("finding").reindex(ours["finding"])
     half = math.ceil(len(ours) / 2)
-    confidence = params.evaluation.bootstrap.confidence
+    confidence = params.confidence
     figure = new_figure(f"AUC per finding with {confidence:.0%} interval", params, height=26 + ROW * max(half, 4))
     panels = figure.subplots(1, 2, sharex=True) if half < len(ours) else [figure.subplots()]
     for number, axes in enumerate(panels):
@@ -37,7 +37,7 @@ def draw(params: Params) -> Figure:
     return figure
 
 
-def _draw_panel(axes: Axes, ours: pd.DataFrame, theirs: pd.DataFrame, params: Params, *, height: int) -> None:
+def _draw_panel(axes: Axes, ours: pd.DataFrame, theirs: pd.DataFrame, params: FigureParams, *, height: int) -> None:
     """One panel; names of findings that phantoms do not show are gray."""
     for table, offset, colour, marker in ((theirs, 0.17, ORANGE, "D"), (ours, -0.17, BLUE, "o")):
         position = [row + offset for row in range(len(table))]

@@ -8,15 +8,15 @@ from matplotlib.lines import Line2D
 
 from diffchest import paths
 from diffchest.figures.inputs import read_rows
+from diffchest.figures.settings import FigureParams
 from diffchest.figures.style import BLUE, GREY, LIGHT, ORANGE, new_figure, wrapped
 from diffchest.findings.disease_free import normal_finding
-from diffchest.params.whole import Params
 
 PANELS, COLUMNS = 8, 4
 TICKS = [0, 0.05, 0.2, 0.5, 1]
 
 
-def draw(params: Params) -> Figure:
+def draw(params: FigureParams) -> Figure:
     """Draw `reliability.csv` for the findings with most positives, DiffChest and the reference model."""
     empty = "no model gives probabilities"
     table = read_rows(paths.table("calibration"), stage="calibration", empty=empty)

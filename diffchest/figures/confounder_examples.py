@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from diffchest import paths
 from diffchest.figures.explained import RE_ENCODED, STEP_UNITS, scores
 from diffchest.figures.inputs import read_arrays, read_rows
+from diffchest.figures.settings import FigureParams
 from diffchest.figures.style import (
     GREY,
     KIND_COLOUR,
@@ -19,13 +20,12 @@ from diffchest.figures.style import (
     signed_difference,
     wrapped,
 )
-from diffchest.params.whole import Params
 
 TARGETS, PATIENTS = 5, 2
 SIDE = 21.0  # mm
 
 
-def draw(params: Params) -> Figure:
+def draw(params: FigureParams) -> Figure:
     """Draw one row per target: its name, its strongest confounder, and pictures of two patients."""
     pairs = read_rows(paths.table("confounders"), stage="confounders", empty="no pair of findings could be audited")
     examples = read_arrays(paths.AUDIT_EXAMPLES, stage="confounders")
@@ -57,7 +57,7 @@ def draw(params: Params) -> Figure:
         for offset, name in enumerate(("reconstruction", "counterfactual", "difference")):
             grid[0, 1 + 3 * patient + offset].set_title(name, fontsize=6)
     difference_bar(figure, grid[:, 1:], limit, location="bottom", shrink=0.5, aspect=40, pad=0.02)
-    audit = params.confounders
+    audit = params.audit_move
     footnote(
         figure,
         f"z moved towards the finding by {audit.step:g} {STEP_UNITS[audit.edit]} ({audit.edit}); {RE_ENCODED}: of the "

@@ -12,14 +12,14 @@ from scipy.cluster.hierarchy import leaves_list, linkage
 
 from diffchest import paths
 from diffchest.figures.inputs import read_rows
+from diffchest.figures.settings import FigureParams
 from diffchest.figures.style import DIVERGING, INK, LIGHT, new_figure, wrapped
-from diffchest.params.whole import Params
 
 DOT: Any = {"s": 5, "color": "white", "edgecolors": INK, "linewidths": 0.5}
 LARGEST = 42  # rows and columns: 4 mm each at print size
 
 
-def draw(params: Params) -> Figure:
+def draw(params: FigureParams) -> Figure:
     """Draw the effects of `confounder_effects.csv`; dots: flagged pairs, frames: planted pairs (phantoms)."""
     empty = "no target could be audited; is any finding above evaluation.positives_above?"
     effects = read_rows(paths.PLOTS / "confounder_effects.csv", stage="confounders", empty=empty)

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from diffchest import paths
 from diffchest.figures.explained import RE_ENCODED, describe_move, direction, read_explained
+from diffchest.figures.settings import FigureParams
 from diffchest.figures.style import (
     WIDTH,
     difference_bar,
@@ -18,12 +19,11 @@ from diffchest.figures.style import (
     signed_difference,
     wrapped,
 )
-from diffchest.params.whole import Params
 
 MOST_COLUMNS, FEWEST_COLUMNS, ROWS = 12, 5, 5
 
 
-def draw(params: Params) -> Figure:
+def draw(params: FigureParams) -> Figure:
     """Draw the first radiograph's reconstruction and counterfactuals, each with the difference map below it."""
     explained = read_explained(paths.EVERY_FINDING)
     change = signed_difference(explained.counterfactual[0], explained.reconstruction[0][None])
@@ -33,7 +33,7 @@ def draw(params: Params) -> Figure:
     rows = math.ceil(cells / columns)
     side = min(WIDTH / columns, 36.0)
     finding = "drawn finding" if params.on_phantoms else "finding"
-    title = f"One radiograph moved {direction(params.explain)} every {finding}"
+    title = f"One radiograph moved {direction(params.move)} every {finding}"
     letters = int(side / 1.3)  # that fit below a picture
     figure = new_figure(title, params, height=28 + rows * (2 * side + 14))
     grid = figure.subplots(2 * rows, columns, squeeze=False)
@@ -52,5 +52,5 @@ def draw(params: Params) -> Figure:
         grid[2 * row, column].set_axis_off()
         grid[2 * row + 1, column].set_axis_off()
     difference_bar(figure, grid, limit, location="bottom", shrink=0.4, aspect=40, pad=0.02)
-    footnote(figure, f"{describe_move(params.explain, explained.step)}; {RE_ENCODED}")
+    footnote(figure, f"{describe_move(params.move, explained.step)}; {RE_ENCODED}")
     return figure

@@ -6,8 +6,8 @@ from matplotlib.figure import Figure
 from diffchest import paths
 from diffchest.contracts.explained import MACRO
 from diffchest.figures.inputs import read_rows
+from diffchest.figures.settings import FigureParams
 from diffchest.figures.style import BLUE, INK, LIGHT, footnote, new_figure, wrapped
-from diffchest.params.whole import Params
 
 PANELS = {
     "reached": "seen of the\nchange asked for",
@@ -20,7 +20,7 @@ PANELS = {
 FROM_ZERO = ("flipped", "own_change", "off_target", "l1")
 
 
-def draw(params: Params) -> Figure:
+def draw(params: FigureParams) -> Figure:
     """Draw mean and interval of each measure for every finding, and the mean over the findings at the bottom."""
     empty = "no radiograph was moved"
     table = read_rows(paths.table("counterfactual_quality"), stage="explain", empty=empty)
@@ -52,7 +52,7 @@ def draw(params: Params) -> Figure:
     number = f"{most}" if most == least else f"{least} to {most}"
     footnote(
         figure,
-        f"{number} radiographs for each finding; bars: {params.evaluation.bootstrap.confidence:.0%} intervals "
+        f"{number} radiographs for each finding; bars: {params.confidence:.0%} intervals "
         "over patients; diamond: mean of the findings; SD: of a logit among the fine-tuning radiographs",
     )
     return figure

@@ -3,6 +3,7 @@
 from matplotlib.figure import Figure
 
 from diffchest.figures.explained import RE_ENCODED, describe_move, first_of, read_explained
+from diffchest.figures.settings import FigureParams
 from diffchest.figures.style import (
     WIDTH,
     difference_bar,
@@ -14,12 +15,11 @@ from diffchest.figures.style import (
     signed_difference,
     wrapped,
 )
-from diffchest.params.whole import Params
 
 PATIENTS, TARGETS = 5, 4
 
 
-def draw(params: Params) -> Figure:
+def draw(params: FigureParams) -> Figure:
     """Draw one row per radiograph: reconstruction, then counterfactual and difference for each target."""
     explained = read_explained()
     rows, targets = min(PATIENTS, len(explained.image_id)), min(TARGETS, len(explained.targets))
@@ -42,5 +42,5 @@ def draw(params: Params) -> Figure:
         grid[0, 2 + 2 * target].set_title("difference", fontsize=6.5)
     difference_bar(figure, grid, limit, location="bottom", shrink=0.4, aspect=40, pad=0.02)
     cut = first_of(targets, len(explained.targets), "findings") + first_of(rows, len(explained.image_id), "radiographs")
-    footnote(figure, f"{describe_move(params.explain, explained.step)}; {RE_ENCODED}{cut}")
+    footnote(figure, f"{describe_move(params.move, explained.step)}; {RE_ENCODED}{cut}")
     return figure

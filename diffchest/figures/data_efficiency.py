@@ -10,15 +10,15 @@ from matplotlib.lines import Line2D
 
 from diffchest import paths
 from diffchest.figures.inputs import read_rows
+from diffchest.figures.settings import FigureParams
 from diffchest.figures.style import CYCLE, GREY, INK, new_figure
-from diffchest.params.whole import Params
 
 COLUMNS = 3
 MARKERS = "^sDvP*"
 LABELLED = ["fraction", "auc", "readers_above", "readers_below"]
 
 
-def draw(params: Params) -> Figure:
+def draw(params: FigureParams) -> Figure:
     """Draw one panel per finding, and a last one with AUC against the number of training images."""
     reason = "data_efficiency.dataset is null, or no head could be fitted"
     auc = read_rows(paths.table("data_efficiency"), stage="data_efficiency", empty=reason)
@@ -26,8 +26,8 @@ def draw(params: Params) -> Figure:
     readers = pd.read_csv(paths.table("data_efficiency_readers"))
     findings = list(dict.fromkeys(auc["finding"]))
     rows = math.ceil((len(findings) + 1) / COLUMNS)
-    dataset = params.data_efficiency.dataset
-    drawn = dataset in params.phantom.datasets
+    dataset = params.efficiency_dataset
+    drawn = dataset in params.phantoms
     figure = new_figure("Data efficiency", params, height=12 + 58 * rows)
     whose = f"phantom radiographs ({dataset})" if drawn else dataset
     figure.suptitle(f"Data efficiency · {whose}", x=0.012, ha="left")

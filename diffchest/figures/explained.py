@@ -9,7 +9,7 @@ from scipy.special import expit
 from diffchest import paths
 from diffchest.figures.inputs import read_arrays
 from diffchest.figures.style import NothingToDrawError
-from diffchest.params.counterfactuals import ExplainParams
+from diffchest.params.counterfactuals import MoveParams
 
 STEP_UNITS = {
     "typical": "mean difference of radiographs called so from the others",
@@ -49,7 +49,7 @@ def scores(before: float, after: float) -> str:
     return f"{before:.2f} → {after:.2f}"
 
 
-def describe_move(settings: ExplainParams, step: np.ndarray) -> str:
+def describe_move(settings: MoveParams, step: np.ndarray) -> str:
     """How far z was moved, for a caption; step: all steps of the figure."""
     if settings.to_probability is None:
         length = f"by {settings.step:g} {STEP_UNITS[settings.edit]}"
@@ -59,7 +59,7 @@ def describe_move(settings: ExplainParams, step: np.ndarray) -> str:
     return f"z moved {direction(settings)} the finding {length} ({settings.edit})"
 
 
-def direction(settings: ExplainParams) -> str:
+def direction(settings: MoveParams) -> str:
     """Towards or away from: for titles and captions."""
     return "towards" if settings.towards == "presence" else "away from"
 

@@ -6,6 +6,7 @@ from scipy.special import expit
 from diffchest import paths
 from diffchest.figures.explained import RE_ENCODED, describe_move, first_of, scores
 from diffchest.figures.inputs import read_arrays
+from diffchest.figures.settings import FigureParams
 from diffchest.figures.style import (
     WIDTH,
     NothingToDrawError,
@@ -18,13 +19,12 @@ from diffchest.figures.style import (
     signed_difference,
     wrapped,
 )
-from diffchest.params.whole import Params
 
 TARGETS = 8
 LABELS = 20.0  # mm left for the names of the rows
 
 
-def draw(params: Params) -> Figure:
+def draw(params: FigureParams) -> Figure:
     """Draw one column per target: original, counterfactual and difference, with the score asked for and reached."""
     failures = read_arrays(paths.FAILURES, stage="explain")
     columns = min(TARGETS, len(failures["targets"]))
@@ -50,5 +50,5 @@ def draw(params: Params) -> Figure:
         axes.set_ylabel(name, fontsize=7)
     difference_bar(figure, grid, limit, location="bottom", shrink=0.4, aspect=40, pad=0.02)
     cut = first_of(columns, len(failures["targets"]), "findings")
-    footnote(figure, f"{describe_move(params.explain, failures['step'])}; {RE_ENCODED} (z: of the moved z itself){cut}")
+    footnote(figure, f"{describe_move(params.move, failures['step'])}; {RE_ENCODED} (z: of the moved z itself){cut}")
     return figure

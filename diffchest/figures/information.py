@@ -4,8 +4,8 @@ from matplotlib.figure import Figure
 
 from diffchest import paths
 from diffchest.figures.inputs import read_rows
+from diffchest.figures.settings import FigureParams
 from diffchest.figures.style import BLUE, GREY, RED, new_figure
-from diffchest.params.whole import Params
 
 CURVES = {
     "mse_other": ("z of another radiograph", GREY, "--"),
@@ -14,7 +14,7 @@ CURVES = {
 }
 
 
-def draw(params: Params) -> Figure:
+def draw(params: FigureParams) -> Figure:
     """Draw the squared errors of `information.csv` against log-SNR."""
     curve = read_rows(paths.PLOTS / "information.csv", stage="evaluate_pretraining", empty="nothing was held out")
     figure = new_figure("What z adds to a noised radiograph", params, height=75)

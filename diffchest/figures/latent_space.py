@@ -6,29 +6,26 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from diffchest import paths
-from diffchest.contracts.labels import load_labels
-from diffchest.contracts.manifest import read_manifest
+from diffchest.contracts.dataset import Dataset
 from diffchest.figures.inputs import read_arrays
+from diffchest.figures.settings import FigureParams
 from diffchest.figures.style import CYCLE, GREY, LIGHT, RED, NothingToDrawError, new_figure
-from diffchest.params.whole import Params
 
 FINDINGS = 5  # panels of findings, after the one of views
 SHOWN = 4000  # points
 
 
-def draw(params: Params) -> Figure:
+def draw(params: FigureParams) -> Figure:
     """Draw the first two principal components of z, coloured by view and by the first targets of `explain`."""
-    manifest = read_manifest(paths.STORED_MANIFEST)
-    test = manifest[(manifest["dataset"] == params.evaluation.dataset) & (manifest["role"] == "test")]
+    dataset = Dataset.read(params.dataset)
+    test, labels = dataset.rows("test"), dataset.labels("test")
     if len(test) < 3:
-        raise NothingToDrawError(f"{params.evaluation.dataset} has {len(test)} test radiographs, too few to draw")
-    dataset = params.evaluation.dataset
-    labels = load_labels(paths.labels(dataset), test["image_id"].tolist(), params.cohorts[dataset].uncertain)
+        raise NothingToDrawError(f"{params.dataset} has {len(test)} test radiographs, too few to draw")
     plane, explained = principal_plane(_select(test["image_id"].tolist()))
     keep = np.random.default_rng(0).permutation(len(test))[:SHOWN]
     plane, test, labels = plane[keep], test.iloc[keep], labels.iloc[keep]
 
-    findings = [target for target in params.explain.targets if (labels.get(target) == 1).any()][:FINDINGS]
+    findings = [target for target in params.targets if (labels.get(target) == 1).any()][:FINDINGS]
     figure = new_figure("Semantic latent z of the test radiographs", params, height=128)
     grid = figure.subplots(2, 3, sharex=True, sharey=True).ravel()
     _draw_views(grid[0], plane, test["view"].to_numpy())

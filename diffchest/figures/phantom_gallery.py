@@ -6,27 +6,24 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from diffchest import paths
+from diffchest.contracts.dataset import Dataset
 from diffchest.contracts.image_store import ImageStore
-from diffchest.contracts.labels import load_labels
-from diffchest.contracts.manifest import read_manifest
+from diffchest.figures.settings import FigureParams
 from diffchest.figures.style import GREY, WIDTH, NothingToDrawError, new_figure, show_picture, wrapped
 from diffchest.findings.disease_free import disease_free
 from diffchest.findings.vocabulary import DRAWN
-from diffchest.params.whole import Params
 
 COLUMNS = 9
 TITLE, CAPTION = 9.0, 9.0  # mm
 
 
-def draw(params: Params) -> Figure:
+def draw(params: FigureParams) -> Figure:
     """Draw a gallery of test phantoms; a notice on real radiographs, which a gallery must not spread."""
     if not params.on_phantoms:
         raise NothingToDrawError(
-            f"the test radiographs of {params.evaluation.dataset} are real; take phantom_gallery out of figures.names"
+            f"the test radiographs of {params.dataset} are real; take phantom_gallery out of figures.names"
         )
-    manifest = read_manifest(paths.STORED_MANIFEST)
-    test = manifest[(manifest["dataset"] == params.evaluation.dataset) & (manifest["role"] == "test")]
-    chosen = choose_examples(load_labels(paths.labels(params.evaluation.dataset), test["image_id"].tolist()))
+    chosen = choose_examples(Dataset.read(params.dataset).labels("test"))
     if not chosen:
         raise NothingToDrawError("no test radiograph shows a drawn finding; draw more: phantom.labelled_images")
     pictures = ImageStore(paths.IMAGES).read([image_id for image_id, _ in chosen.values()])

@@ -7,13 +7,13 @@ from matplotlib.figure import Figure
 
 from diffchest import paths
 from diffchest.figures.inputs import read_rows
+from diffchest.figures.settings import FigureParams
 from diffchest.figures.style import BLUE, RED, new_figure
-from diffchest.params.whole import Params
 
 PREFIX = "validation_loss_t"
 
 
-def draw(params: Params) -> Figure:
+def draw(params: FigureParams) -> Figure:
     """Draw training and validation loss from `pretrain_loss.csv`."""
     loss = read_rows(paths.PLOTS / "pretrain_loss.csv", stage="pretrain", empty="pretraining logged nothing")
     figure = new_figure("Pretraining loss", params, height=75)
@@ -23,7 +23,7 @@ def draw(params: Params) -> Figure:
         marker = "o" if len(values) < 30 else ""
         axes.plot(values["images"], values[column], color=colour, label=label, marker=marker, markersize=3)
     axes.set_xlabel("images shown")
-    axes.set_ylabel(f"mean squared error of the {params.diffusion.prediction} prediction")
+    axes.set_ylabel(f"mean squared error of the {params.prediction} prediction")
     axes.set_ylim(bottom=0)
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.legend()

@@ -5,13 +5,13 @@ from matplotlib.figure import Figure
 
 from diffchest import paths
 from diffchest.figures.inputs import read_arrays
+from diffchest.figures.settings import FigureParams
 from diffchest.figures.style import WIDTH, NothingToDrawError, new_figure, show_picture
-from diffchest.params.whole import Params
 
 CHECKPOINTS = 5  # shown, of all
 
 
-def draw(params: Params) -> Figure:
+def draw(params: FigureParams) -> Figure:
     """Draw each radiograph in a row: original, reconstructions at some checkpoints, the last sample of the same z."""
     arrays = read_arrays(paths.PRETRAIN_PICTURES, stage="pretrain")
     shown, pictures = arrays["images_shown"], arrays["pictures"]  # [C], [C, 3, K, H, W]
@@ -23,7 +23,7 @@ def draw(params: Params) -> Figure:
     columns += [("same z, new $x_T$", pictures[-1, 2])]
     side = WIDTH / len(columns)
     rows = pictures.shape[2]
-    whose = "held-out" if params.pretrain.validation_fraction else "training"
+    whose = "held-out" if params.validation_fraction else "training"
     figure = new_figure(f"Pretraining: {whose} radiographs and their reconstructions", params, height=14 + rows * side)
     grid = figure.subplots(rows, len(columns), squeeze=False)
     for axes, (title, column) in zip(grid.T, columns, strict=True):

@@ -9,9 +9,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from diffchest import paths
+from diffchest.contracts.reader_tables import SIMULATED
 from diffchest.figures.inputs import read_rows
+from diffchest.figures.settings import FigureParams
 from diffchest.figures.style import GREY, INK, KIND_COLOUR, LIGHT, new_figure, wrapped
-from diffchest.params.whole import Params
 
 TABLES = {"treatment": paths.table("reader_table_1"), "physiology": paths.table("reader_table_2")}
 MATRIX = 46.0  # mm
@@ -19,7 +20,7 @@ ROW = 4.6  # mm per diagnosis, two lines of its name
 FEW = 6  # readers whose counts still fit in the cells
 
 
-def draw(params: Params) -> Figure:
+def draw(params: FigureParams) -> Figure:
     """Draw one column per kind of confounder: the matrix of pairwise agreement, and kappa with its interval below."""
     reason = "there are no ratings; ratings/README.md says how to give them"
     pairwise = read_rows(paths.table("reader_pairwise"), stage="reader_study", empty=reason)
@@ -28,7 +29,7 @@ def draw(params: Params) -> Figure:
     most = max(len(table) for table in tables)
     below = max(30.0, 8 + ROW * most)
     figure = new_figure("Agreement of the readers", params, height=16 + MATRIX + below)
-    if params.on_phantoms and params.reader_study.ratings is None:
+    if pairwise["reader_a"].astype(str).str.startswith(SIMULATED).any():
         figure.suptitle("Agreement of simulated readers · phantom radiographs", x=0.012, ha="left")
     grid = figure.subplots(2, len(kinds), squeeze=False, height_ratios=[MATRIX, below])
     for (matrix, kappa), kind, table in zip(grid.T, kinds, tables, strict=True):

@@ -5,14 +5,14 @@ from matplotlib.figure import Figure
 
 from diffchest import paths
 from diffchest.figures.explained import first_of, read_explained
+from diffchest.figures.settings import FigureParams
 from diffchest.figures.style import WIDTH, footnote, new_figure, show_code, show_picture
-from diffchest.params.whole import Params
 
 SHOWN = 6
 LABELS = 12.0  # mm left for the names of the rows
 
 
-def draw(params: Params) -> Figure:
+def draw(params: FigureParams) -> Figure:
     """Draw original, reconstruction and x_T of each radiograph, one column each."""
     explained = read_explained()
     columns = min(SHOWN, len(explained.image_id))

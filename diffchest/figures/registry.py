@@ -31,10 +31,10 @@ from diffchest.figures import (
     subgroups,
     teaser,
 )
+from diffchest.figures.settings import FigureParams
 from diffchest.figures.style import RC, NothingToDrawError, notice
-from diffchest.params.whole import Params
 
-FIGURES: dict[str, Callable[[Params], Figure]] = {
+FIGURES: dict[str, Callable[[FigureParams], Figure]] = {
     "study_flow": study_flow.draw,
     "phantom_gallery": phantom_gallery.draw,
     "pretrain_loss": pretrain_loss.draw,
@@ -68,7 +68,7 @@ def check_names(names: list[str]) -> None:
             raise DataError(f"params.yaml: figures.names: no figure {name!r}{hint} (there are: {', '.join(FIGURES)})")
 
 
-def save_figure(name: str, params: Params, path: Path) -> None:
+def save_figure(name: str, params: FigureParams, path: Path) -> None:
     """Draw figure `name` to the PNG `path`; equal inputs give equal bytes.
 
     A figure whose inputs have no rows becomes a notice that says so.

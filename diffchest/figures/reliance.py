@@ -6,8 +6,8 @@ from matplotlib.figure import Figure
 
 from diffchest import paths
 from diffchest.figures.inputs import read_rows
+from diffchest.figures.settings import FigureParams
 from diffchest.figures.style import BLUE, GREY, INK, LIGHT, RED, NothingToDrawError, new_figure, wrapped
-from diffchest.params.whole import Params
 
 ROWS = 20  # pairs of each panel
 ROW = 7.0  # mm
@@ -21,12 +21,12 @@ GROUPS = (("with_", RED, "D", 0.22), ("", INK, "|", 0.0), ("without_", BLUE, "o"
 NAMES = {"with_": "with the confounder", "": "all radiographs", "without_": "without the confounder"}
 
 
-def draw(params: Params) -> Figure:
+def draw(params: FigureParams) -> Figure:
     """Draw the pairs of `reliance.csv` with the largest drops, those of the audit beside others."""
     empty = "the audit flags no pair, and no two evaluated findings go together in the labels"
     table = read_rows(paths.table("reliance"), stage="reliance", empty=empty)
     tested = table[table["drop"].notna()]
-    bound = params.evaluation.subgroups.positives_above
+    bound = params.group_positives_above
     if tested.empty:
         raise NothingToDrawError(f"no pair has more than {bound} positives and negatives without the confounder")
     sources = [source for source in PANELS if (tested["source"] == source).any()][:2]
@@ -35,12 +35,12 @@ def draw(params: Params) -> Figure:
     figure = new_figure("AUC with and without a confounder", params, height=32 + ROW * max(height, 3))
     panels = figure.subplots(1, len(sources), squeeze=False, sharex=True).ravel()
     for axes, source, rows in zip(panels, sources, shown, strict=True):
-        _draw_panel(axes, rows, height, rate=params.confounders.false_discovery_rate)
+        _draw_panel(axes, rows, height, rate=params.false_discovery_rate)
         whole = int((tested["source"] == source).sum())
         title = NOT_DRAWN if source == "not audited" and params.on_phantoms else PANELS[source]
         axes.set_title(f"{title}:\nlargest drops of {whole} pairs", loc="left")
     handles, labels = panels[0].get_legend_handles_labels()
-    interval = f"{params.evaluation.bootstrap.confidence:.0%} interval"
+    interval = f"{params.confidence:.0%} interval"
     title = (
         f"AUC of the finding (upper name) with {interval}; in brackets its positives with and without the confounder "
         "(lower name)\n* AUC without it is lower than over all (Benjamini-Hochberg); ** and at most half of what was "

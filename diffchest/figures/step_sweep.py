@@ -6,14 +6,14 @@ from scipy.special import expit
 from diffchest import paths
 from diffchest.figures.explained import STEP_UNITS, direction, first_of
 from diffchest.figures.inputs import read_arrays
+from diffchest.figures.settings import FigureParams
 from diffchest.figures.style import BLUE, WIDTH, NothingToDrawError, footnote, new_figure, show_picture, wrapped
-from diffchest.params.whole import Params
 
 TARGETS = 6
 LABELS = 16.0  # mm left for the names of the rows
 
 
-def draw(params: Params) -> Figure:
+def draw(params: FigureParams) -> Figure:
     """Draw one row per target, one column per step; the step that the other figures show is framed."""
     sweep = read_arrays(paths.STEP_SWEEP, stage="explain")
     rows, columns = sweep["step"][:TARGETS].shape
@@ -21,7 +21,7 @@ def draw(params: Params) -> Figure:
         raise NothingToDrawError(f"{paths.STEP_SWEEP} holds no counterfactual: explain.targets is empty")
     side = (WIDTH - LABELS) / columns
     figure = new_figure(
-        f"Further and further {direction(params.explain)} a finding", params, height=18 + rows * (side + 4.5)
+        f"Further and further {direction(params.move)} a finding", params, height=18 + rows * (side + 4.5)
     )
     grid = figure.subplots(rows, columns, squeeze=False)
     probability = expit(sweep["logit"].astype(float))
@@ -37,7 +37,7 @@ def draw(params: Params) -> Figure:
         grid[row, 0].set_ylabel(wrapped(str(sweep["targets"][row]), 16, lines=3), fontsize=6.5, weight="bold")
     footnote(
         figure,
-        f"steps in {STEP_UNITS[params.explain.edit]}; score: the head's probability in the picture, encoded again; "
+        f"steps in {STEP_UNITS[params.move.edit]}; score: the head's probability in the picture, encoded again; "
         f"framed: the step of the other figures{first_of(rows, len(sweep['targets']), 'findings')}",
     )
     return figure

@@ -12,8 +12,8 @@ from matplotlib.patches import FancyBboxPatch
 from diffchest import paths
 from diffchest.contracts.study_flow import EXCLUDED, ROLES
 from diffchest.figures.inputs import read_rows
+from diffchest.figures.settings import FigureParams
 from diffchest.figures.style import BLUE, GREY, INK, WIDTH, new_figure, wrapped
-from diffchest.params.whole import Params
 
 ROW, GAP = 12.5, 3.5  # mm
 TITLE, DATASET = 8.0, 7.0
@@ -31,7 +31,7 @@ class Level:
     roles: bool
 
 
-def draw(params: Params) -> Figure:
+def draw(params: FigureParams) -> Figure:
     """Draw the flow chart of every dataset from `study_flow.csv` and `decoding_flow.csv`."""
     flow = read_rows(paths.table("study_flow"), stage="split", empty="no cohort takes part")
     decoding = read_rows(paths.table("decoding_flow"), stage="build_lmdb", empty="no image is stored")
@@ -45,7 +45,7 @@ def draw(params: Params) -> Figure:
     width = min(WIDTH / len(columns), 90.0)
     for number, (dataset, column) in enumerate(columns.items()):
         left = number * width + 2
-        drawn = " (phantoms)" if dataset in params.phantom.datasets else ""
+        drawn = " (phantoms)" if dataset in params.phantoms else ""
         axes.text(left, DATASET / 2, dataset + drawn, fontsize=8, weight="bold", va="center", color=BLUE)
         _draw_column(axes, column, left=left, width=width - 4, most=most)
     return figure

@@ -9,7 +9,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 
-from diffchest.params.whole import Params
+from diffchest.figures.settings import FigureParams
 
 WIDTH = 180.0  # mm: a double column in print
 MILLIMETRES_PER_INCH = 25.4
@@ -56,12 +56,12 @@ class NothingToDrawError(ValueError):
     """An input has no rows; the message says which and why, and is drawn in place of the figure."""
 
 
-def subject(params: Params) -> str:
+def subject(params: FigureParams) -> str:
     """Whose radiographs the figures show, for titles."""
-    return "phantom radiographs" if params.on_phantoms else params.evaluation.dataset
+    return "phantom radiographs" if params.on_phantoms else params.dataset
 
 
-def new_figure(title: str, params: Params, *, height: float) -> Figure:
+def new_figure(title: str, params: FigureParams, *, height: float) -> Figure:
     """A titled figure, 180 mm wide and `height` mm high, whose title says whose radiographs it shows."""
     figure = Figure(figsize=(WIDTH / MILLIMETRES_PER_INCH, height / MILLIMETRES_PER_INCH), layout="constrained")
     engine: Any = figure.get_layout_engine()
@@ -70,7 +70,7 @@ def new_figure(title: str, params: Params, *, height: float) -> Figure:
     return figure
 
 
-def notice(title: str, params: Params, reason: str) -> Figure:
+def notice(title: str, params: FigureParams, reason: str) -> Figure:
     """A figure that says why there is nothing to draw."""
     figure = new_figure(title, params, height=40)
     figure.text(0.5, 0.45, wrapped(reason, 90), ha="center", va="center", color=GREY, fontsize=8)

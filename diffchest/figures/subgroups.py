@@ -6,8 +6,8 @@ from matplotlib.figure import Figure
 
 from diffchest import paths
 from diffchest.figures.inputs import read_rows
+from diffchest.figures.settings import FigureParams
 from diffchest.figures.style import CYCLE, GREY, LIGHT, new_figure, wrapped
-from diffchest.params.whole import Params
 
 MODEL = "diffchest"
 ROWS = 10  # findings of each attribute
@@ -15,21 +15,21 @@ ROW = 8.0  # mm
 ALPHA = 0.05
 
 
-def draw(params: Params) -> Figure:
+def draw(params: FigureParams) -> Figure:
     """Draw, for each attribute, the findings with the smallest p-values of `subgroup_gaps.csv`."""
     empty = "no finding has two groups with enough positives, or evaluation.subgroups.attributes is empty"
     gaps = read_rows(paths.table("subgroup_gaps"), stage="subgroups", empty=empty)
     table = read_rows(paths.table("subgroups"), stage="subgroups", empty=empty)
     gaps = gaps[(gaps["model"] == MODEL) & (gaps["measure"] == "auc")]
     table = table[table["model"] == MODEL]
-    attributes = [name for name in params.evaluation.subgroups.attributes if name in set(gaps["attribute"])]
+    attributes = [name for name in params.groups if name in set(gaps["attribute"])]
     figure = new_figure("AUC by group: the findings whose groups differ most", params, height=24 + ROW * ROWS)
     panels = figure.subplots(1, max(len(attributes), 1), squeeze=False).ravel()
     for axes, attribute in zip(panels, attributes, strict=False):
         rows = table[table["attribute"] == attribute]
         _draw_panel(axes, gaps[gaps["attribute"] == attribute].nsmallest(ROWS, "p_value", keep="first"), rows)
         axes.set_title(attribute, loc="left")
-    interval = f"{params.evaluation.bootstrap.confidence:.0%} interval"
+    interval = f"{params.confidence:.0%} interval"
     figure.supxlabel(
         f"AUC with {interval}, in brackets the positives of the groups\n"
         f"* the gap remains after Holm's correction over all findings and attributes (p < {ALPHA:g})",

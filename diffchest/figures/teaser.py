@@ -8,6 +8,7 @@ from matplotlib.patches import Patch
 from diffchest import paths
 from diffchest.figures.explained import Explained, read_explained
 from diffchest.figures.inputs import read_rows
+from diffchest.figures.settings import FigureParams
 from diffchest.figures.style import (
     INK,
     KIND_COLOUR,
@@ -20,12 +21,11 @@ from diffchest.figures.style import (
     signed_difference,
     wrapped,
 )
-from diffchest.params.whole import Params
 
 BARS = 6
 
 
-def draw(params: Params) -> Figure:
+def draw(params: FigureParams) -> Figure:
     """Draw the target with the strongest flagged confounder, on the radiograph whose score rose most."""
     explained = read_explained()
     pairs = read_rows(paths.table("confounders"), stage="confounders", empty="no pair of findings could be audited")

@@ -12,12 +12,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from diffchest.diffusion.schedule import Prediction, Schedule, linear_schedule
+from diffchest.diffusion.schedule import Schedule, linear_schedule
 from diffchest.errors import DataError
 from diffchest.files.tensors import load_tensors
 from diffchest.model.encoder import SemanticEncoder
 from diffchest.model.unet import UNet
-from diffchest.params.network import DiffusionParams, ModelParams
+from diffchest.params.network import DiffusionParams, ModelParams, Prediction
 
 
 class DiffusionAutoencoder(nn.Module):

@@ -22,12 +22,17 @@ class FlaggedParams(Section):
     prevalence: Fraction
 
 
-class AuditDrawingParams(Part):
+class AuditMoveParams(Part):
+    """The keys of `confounders` that say how z is moved."""
+
+    edit: Edit | Literal["typical"]
+    step: PositiveFloat
+
+
+class AuditDrawingParams(AuditMoveParams):
     """The keys of `confounders` that say which pictures the audit draws."""
 
     images: Annotated[int, Field(ge=2)]
-    edit: Edit | Literal["typical"]
-    step: PositiveFloat
     random_directions: Annotated[int, Field(ge=2)]
     encode_steps: PositiveInt
     decode_steps: PositiveInt

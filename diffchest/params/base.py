@@ -80,19 +80,24 @@ class StageParams(Section):
 
     @classmethod
     def load(cls, path: Path = PARAMS_FILE, **stands_for: str) -> Self:
-        """Read these keys of a parameter file and check them.
+        """Read these keys of a parameter file and check them; see `parse`."""
+        return cls.parse(read_yaml(path), source=str(path), **stands_for)
+
+    @classmethod
+    def parse(cls, raw: Any, *, source: str = str(PARAMS_FILE), **stands_for: str) -> Self:
+        """Check these keys of a parsed parameter file.
 
         `stands_for`: what `${...}` in a key is, without `item.`. Raises `ParamsError` with one line per problem: the
         dotted key, what was found and what was expected.
         """
-        raw, keys = read_yaml(path), cls.keys()
+        keys = cls.keys()
         for name, key in keys.items():
             for placeholder, value in stands_for.items():
                 key = key.replace(f"${{item.{placeholder}}}", value).replace(f"${{{placeholder}}}", value)
             keys[name] = key
         found = {name: _find(raw, key) for name, key in keys.items()}
         present = {name: value for name, value in found.items() if value is not _ABSENT}
-        return validate(cls, present, source=str(path), keys=keys)
+        return validate(cls, present, source=source, keys=keys)
 
 
 _ABSENT = object()

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from diffchest.params.base import PositiveFloat, PositiveInt, Section, Seed
+from diffchest.params.base import Part, PositiveFloat, PositiveInt, Seed
 
 SolverName = Literal["ddim", "dpm_solver"]
 Edit = Literal["plausible", "eq4", "eq5", "unit"]
@@ -21,17 +21,22 @@ def _once(names: list[str]) -> list[str]:
 Names = Annotated[list[str], AfterValidator(_once)]
 
 
-class ExplainParams(Section):
+class MoveParams(Part):
+    """The keys of `explain` that say how z is moved."""
+
+    towards: Towards
+    edit: Edit
+    step: PositiveFloat
+    to_probability: Annotated[float, Field(gt=0.0, lt=1.0)] | None
+
+
+class ExplainParams(MoveParams, extra="forbid"):
     """`explain`: counterfactual radiographs."""
 
     targets: Annotated[Names, Field(min_length=1)]
     image_ids: Names
     patients: PositiveInt
     radiographs: Annotated[int, Field(ge=2)]
-    towards: Towards
-    edit: Edit
-    step: PositiveFloat
-    to_probability: Annotated[float, Field(gt=0.0, lt=1.0)] | None
     solver: SolverName
     encode_steps: PositiveInt
     decode_steps: PositiveInt

@@ -78,3 +78,10 @@ class EvaluatedDataset(StageParams):
     def on_phantoms(self) -> bool:
         """Whether the test radiographs are drawn, so that reports have to say so and planted truth is known."""
         return self.dataset in self.phantoms
+
+
+class EvaluatedFindings(StageParams):
+    """Which findings of which test set enter a table."""
+
+    dataset: Annotated[str, Key("evaluation.dataset")]
+    positives_above: Annotated[int, Key("evaluation.positives_above"), Field(ge=0)]

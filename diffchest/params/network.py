@@ -6,6 +6,8 @@ from pydantic import Field, model_validator
 
 from diffchest.params.base import PositiveInt, Section
 
+Prediction = Literal["epsilon", "v"]
+
 
 class EncoderParams(Section):
     """`model.encoder`: the semantic encoder."""
@@ -41,7 +43,7 @@ class DiffusionParams(Section):
     timesteps: Annotated[int, Field(ge=2)]
     beta_start: Annotated[float, Field(gt=0.0, lt=1.0)]
     beta_end: Annotated[float, Field(gt=0.0, lt=1.0)]
-    prediction: Literal["epsilon", "v"]
+    prediction: Prediction
 
     @model_validator(mode="after")
     def _increasing(self) -> "DiffusionParams":

@@ -2,12 +2,12 @@
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from pydantic import model_validator
 
 from diffchest.params.audit import ConfoundersParams
-from diffchest.params.base import PARAMS_FILE, Section, read_yaml, validate
+from diffchest.params.base import PARAMS_FILE, StageParams, validate
 from diffchest.params.baselines import BaselinesParams
 from diffchest.params.cohorts import CohortsParams, SplitParams
 from diffchest.params.counterfactuals import ExplainParams
@@ -22,7 +22,7 @@ from diffchest.params.readers import ReaderStudyParams
 from diffchest.params.runtime import RuntimeParams
 
 
-class Params(Section):
+class Params(StageParams):
     """The whole of `params.yaml`."""
 
     cohorts: CohortsParams
@@ -43,6 +43,11 @@ class Params(Section):
     reader_study: ReaderStudyParams
     figures: FiguresParams
     runtime: RuntimeParams
+
+    @classmethod
+    def parse(cls, raw: Any, *, source: str = str(PARAMS_FILE), **stands_for: str) -> Self:
+        """Check a parsed parameter file; `ParamsError` also for unknown sections and for what does not fit together."""
+        return validate(cls, raw, source=source)
 
     @model_validator(mode="after")
     def _consistent(self) -> "Params":
@@ -97,10 +102,10 @@ def _image_size(params: Params) -> None:
 
 
 def load_params(path: Path | str = PARAMS_FILE) -> Params:
-    """Read and check a parameter file; `ParamsError` as `StageParams.load`, and for what does not fit together."""
-    return parse_params(read_yaml(Path(path)), source=str(path))
+    """Read."""
+    return Params.load(Path(path))
 
 
 def parse_params(raw: Any, *, source: str = "params.yaml") -> Params:
-    """Check a parsed parameter mapping; see `load_params`."""
-    return validate(Params, raw, source=source)
+    """Parse."""
+    return Params.parse(raw, source=source)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from diffchest.errors import DataError
 from diffchest.images.squares import to_model_range
-from diffchest.params.pretraining import PretrainParams
+from diffchest.params.pretraining import HeldOutParams, PretrainParams
 
 IN_MEMORY_BYTES = 2_000_000_000
 FINGERPRINT_IMAGES = 4096  # images hashed at a time
@@ -127,7 +127,7 @@ def pretraining_images(manifest: pd.DataFrame, store: Store, params: PretrainPar
     )
 
 
-def held_out_images(manifest: pd.DataFrame, params: PretrainParams, *, number: int) -> list[str]:
+def held_out_images(manifest: pd.DataFrame, params: HeldOutParams, *, number: int) -> list[str]:
     """Return the first image of each of up to `number` patients held out from pretraining."""
     rows = manifest[manifest["role"].isin(params.roles)].sort_values("image_id")
     patients = held_out_patients(rows["patient_id"].tolist(), params.validation_fraction, params.seed)

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from diffchest.contracts.head import Head
 from diffchest.errors import DataError
-from diffchest.params.probe import ProbeParams
+from diffchest.params.probe import HeadFitParams
 from diffchest.probe.authors_recipe import train_head
 from diffchest.probe.logistic import choose_l2, fit_logistic
 
@@ -20,7 +20,7 @@ def fit_head(
     y: np.ndarray,
     patient_ids: ArrayLike,
     *,
-    params: ProbeParams,
+    params: HeadFitParams,
     findings: Sequence[str],
     model_sha256: str = "",
 ) -> tuple[Head, Floats]:
@@ -47,7 +47,7 @@ def fit_head(
     return Head(list(findings), *tensors, model_sha256=model_sha256), penalty
 
 
-def _penalty(x: Floats, y: Floats, patient_ids: ArrayLike, params: ProbeParams) -> Floats:
+def _penalty(x: Floats, y: Floats, patient_ids: ArrayLike, params: HeadFitParams) -> Floats:
     """The penalty of each finding: the one given, or chosen by cross-validation."""
     if params.l2 != "cv":
         return np.full(y.shape[1], float(params.l2))

@@ -6,6 +6,7 @@ from zlib import crc32
 import numpy as np
 import pandas as pd
 
+from diffchest.contracts.reader_tables import SIMULATED
 from diffchest.findings.disease_free import choose_one_per_patient
 from diffchest.params.readers import SimulatedReadersParams
 from diffchest.readers.ratings import QUESTION, RATING_COLUMNS
@@ -64,7 +65,7 @@ def simulate_ratings(
             chance = rng.random(len(ids))
             present = np.where(truth, chance < settings.sensitivity, chance >= settings.specificity).astype(int)
             ratings.append(
-                pd.DataFrame({"reader": f"simulated {reader}", "image_id": ids, **question, "present": present})
+                pd.DataFrame({"reader": f"{SIMULATED}{reader}", "image_id": ids, **question, "present": present})
             )
     return pd.concat(ratings)[RATING_COLUMNS] if ratings else pd.DataFrame(columns=RATING_COLUMNS)
 

@@ -12,8 +12,7 @@ import numpy as np
 import pandas as pd
 
 from diffchest import paths
-from diffchest.params.whole import Params
-from diffchest.report.contents import SECTIONS, STAGES, Item, Section, simulated
+from diffchest.report.contents import SECTIONS, STAGES, Item, ReportParams, Section, simulated
 
 SHOWN_ROWS = 12  # a longer table is folded
 MOST_ROWS = 400  # of a longer one only the first rows are in the page
@@ -42,27 +41,27 @@ def collect_metrics(folder: Path = paths.STAGE_METRICS) -> dict[str, Any]:
     return {stage: json.loads(file.read_text()) for stage, file in files.items() if file.is_file()}
 
 
-def build_report(params: Params, metrics: Mapping[str, Any]) -> str:
+def build_report(params: ReportParams, metrics: Mapping[str, Any]) -> str:
     """The HTML page, from the tables and figures in `reports/`; the same inputs give the same text."""
     loader = jinja2.PackageLoader("diffchest.report", package_path=".")
     environment = jinja2.Environment(
         loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
-    subject = "phantom radiographs (embedded default)" if params.on_phantoms else params.evaluation.dataset
+    subject = "phantom radiographs (embedded default)" if params.on_phantoms else params.dataset
     shown = [(section, *_contents(section, params)) for section in SECTIONS]
     return environment.get_template("template.html").render(
         title=f"DiffChest report: {subject}",
         on_phantoms=params.on_phantoms,
-        phantoms=params.phantom.datasets,
-        dataset=params.evaluation.dataset,
-        simulated=simulated(params),
+        phantoms=params.phantoms,
+        dataset=params.dataset,
+        simulated=simulated(params, metrics),
         numbers=key_numbers(metrics, params),
         sections=[entry for entry in shown if entry[1] or entry[2]],
     )
 
 
-def _contents(section: Section, params: Params) -> tuple[list[Item], list[Table]]:
-    figures = [figure for figure in section.figures if figure.name in params.figures.names]
+def _contents(section: Section, params: ReportParams) -> tuple[list[Item], list[Table]]:
+    figures = [figure for figure in section.figures if figure.name in params.figures]
     items = [replace(item, name=item.name.format(reference=params.reference)) for item in section.tables]
     tables = [table for item in items if (table := read_table(item)) is not None]
     return figures, tables
@@ -94,7 +93,7 @@ def format_cell(cell: Any) -> str:
     return f"{cell:.3f}" if 0.1 <= abs(cell) < 10 else f"{cell:.3g}"
 
 
-def key_numbers(metrics: Mapping[str, Any], params: Params) -> list[tuple[str, str, str]]:
+def key_numbers(metrics: Mapping[str, Any], params: ReportParams) -> list[tuple[str, str, str]]:
     """The numbers at the top of the page: (value, name, remark); those that are not there are left out."""
     reference = params.reference
     ours = ("evaluate", "diffchest")

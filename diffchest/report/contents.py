@@ -1,8 +1,12 @@
 """What the report shows, in the paper's order: sections, the figures and the tables in each."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Annotated, Any
 
-from diffchest.params.whole import Params
+from diffchest.params.base import Key
+from diffchest.params.baselines import ComparedModels
+from diffchest.params.evaluation import EvaluatedDataset
 
 
 @dataclass(frozen=True)
@@ -177,11 +181,18 @@ STAGES = [
 ]
 
 
-def simulated(params: Params) -> dict[str, str]:
-    """What to say in the sections whose readers are simulated, by title."""
+class ReportParams(EvaluatedDataset, ComparedModels):
+    """What the report reads of params.yaml."""
+
+    figures: Annotated[list[str], Key("figures.names")]
+    efficiency_dataset: Annotated[str | None, Key("data_efficiency.dataset")]
+
+
+def simulated(params: ReportParams, metrics: Mapping[str, Any]) -> dict[str, str]:
+    """What to say in the sections whose readers are simulated, by title; metrics: of all stages."""
     notes = {}
-    if params.data_efficiency.dataset in params.phantom.datasets:
+    if params.efficiency_dataset in params.phantoms:
         notes["Data efficiency"] = "The radiographs are drawn and the radiologists simulated."
-    if params.on_phantoms and params.reader_study.ratings is None:
+    if metrics.get("reader_study", {}).get("simulated"):
         notes["Reader study"] = "These readers are simulated: they repeat the labels, with errors at a known rate."
     return notes

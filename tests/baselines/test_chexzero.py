@@ -23,9 +23,10 @@ from diffchest.baselines.chexzero import (
 from diffchest.baselines.clip_tokens import VOCABULARY, WHEEL, clip_tokenizer, tokenize
 from diffchest.baselines.clip_weights import load_clip, openai_tensors
 from diffchest.baselines.prompts import prompts_of
+from diffchest.contracts.dataset import Dataset
 from diffchest.errors import DataError
 from diffchest.files.wheels import DOWNLOADS
-from diffchest.params.whole import load_params, parse_params
+from diffchest.params.whole import load_params
 from tests.helpers.tiny_clip import random_clip, save_clip
 from tests.model.test_authors import Hostile
 
@@ -258,15 +259,17 @@ def task(root, monkeypatch):
     def make(**changes):
         raw = YAML(typ="safe").load(root / "params.yaml")
         raw["baselines"]["chexzero"] |= changes
-        return models.Task(parse_params(raw), pd.DataFrame(), [], ["set/1", "set/2"])
+        return models.Task(
+            models.BaselineParams.parse(raw, key="chexzero"), Dataset("set", pd.DataFrame()), [], ["set/1", "set/2"]
+        )
 
     return make
 
 
 def test_without_weights_the_stage_says_what_to_download_and_scores_nothing(task, capsys):
-    scored = models.score("chexzero", task())
+    scored = models.score(task())
     told = capsys.readouterr().err
-    assert "DiffChest is compared with pca. To compare with it, download the checkpoints in a browser" in told
+    assert "it is left out of the comparison. To compare with it, download the checkpoints in a browser" in told
     assert "https://github.com/rajpurkarlab/CheXzero" in told
     assert "put them into external/chexzero/, and run: dvc exp run -S 'baselines.chexzero.checkpoints=" in told
     assert scored.scores.shape == (2, 0)
@@ -276,7 +279,7 @@ def test_without_weights_the_stage_says_what_to_download_and_scores_nothing(task
 def test_without_transformers_the_message_says_what_to_install(task, monkeypatch):
     monkeypatch.setattr(models, "find_spec", lambda name: None)
     with pytest.raises(DataError, match=r"pip install -e '\.\[chexzero\]'"):
-        models.score("chexzero", task(checkpoints=["clip.pt"]))
+        models.score(task(checkpoints=["clip.pt"]))
 
 
 def test_the_vocabulary_is_pinned(tmp_path):

@@ -7,7 +7,8 @@ from ruamel.yaml import YAML
 from sklearn.metrics import roc_auc_score
 
 from diffchest.baselines.features import read_features
-from diffchest.baselines.models import Task, score
+from diffchest.baselines.models import BaselineParams, Task, score
+from diffchest.contracts.dataset import Dataset
 from diffchest.contracts.scores import match_images, read_scores, write_scores
 from diffchest.errors import DataError
 from diffchest.evaluation.auc import auc_table
@@ -15,8 +16,8 @@ from diffchest.evaluation.calibration import calibration_tables
 from diffchest.evaluation.comparison import comparison_table
 from diffchest.evaluation.subgroups import subgroup_tables
 from diffchest.evaluation.test_set import TestSet
-from diffchest.params.whole import parse_params
-from tests.evaluation.test_auc import BOOTSTRAP, PARAMS
+from diffchest.params.baselines import ScoredModels
+from tests.evaluation.test_auc import BOOTSTRAP, TESTS
 from tests.evaluation.test_subgroups import PARAMS as GROUPS
 
 N = 200
@@ -64,8 +65,8 @@ def test_a_model_is_evaluated_on_the_images_it_scores(test_set, scores):
 def test_two_models_are_compared_on_the_images_both_score(test_set, scores):
     ours, theirs = scores
     part, rows = part_of(test_set, theirs)
-    found = comparison_table(test_set, ours, theirs, params=PARAMS)
-    expected = comparison_table(part, ours.iloc[rows], theirs.loc[part.labels.index], params=PARAMS)
+    found = comparison_table(test_set, ours, theirs, **TESTS)
+    expected = comparison_table(part, ours.iloc[rows], theirs.loc[part.labels.index], **TESTS)
     pd.testing.assert_frame_equal(found, expected)
     assert set(found["n"]) == {150}
     first = found.iloc[0]
@@ -188,7 +189,7 @@ def test_scores_keep_their_precision(tmp_path):
 
 def test_only_users_files_may_lack_test_images(raw):
     raw["baselines"]["own"] = {"scores": "own.csv"}
-    params = parse_params(raw)
+    params = ScoredModels.parse(raw)
     assert [params.least_scored(model) for model in ("diffchest", "pca", "own")] == [1.0, 1.0, 0.5]
 
 
@@ -204,7 +205,11 @@ class GivenLabels(Task):
 def task(raw, tmp_path):
     raw["baselines"] |= {"own": {"scores": str(tmp_path / "own.csv")}, "encoder": {"features": str(tmp_path / "e.npz")}}
     manifest = pd.DataFrame({"image_id": IDS, "patient_id": [f"p{row // 2}" for row in range(N)]})
-    return GivenLabels(parse_params(raw), manifest, IDS[:120], IDS[120:])
+
+    def make(model):
+        return GivenLabels(BaselineParams.parse(raw, key=model), Dataset("padchest", manifest), IDS[:120], IDS[120:])
+
+    return make
 
 
 def test_features_are_matched_to_labels_and_images_by_id(task, tmp_path):
@@ -212,7 +217,7 @@ def test_features_are_matched_to_labels_and_images_by_id(task, tmp_path):
     order = np.random.default_rng(0).permutation(N)
     features = np.stack([np.random.default_rng(1).normal(size=N), np.arange(N) % 2 * 2.0 - 1], axis=1)
     np.savez(tmp_path / "e.npz", image_id=np.array(IDS)[order], features=features[order])
-    scored = score("encoder", task)
+    scored = score(task("encoder"))
     assert scored.image_ids == IDS[120:]
     np.testing.assert_array_equal(scored.scores["edema"] > 0.5, np.arange(120, N) % 2 == 1)
 
@@ -220,7 +225,7 @@ def test_features_are_matched_to_labels_and_images_by_id(task, tmp_path):
 def test_a_score_file_is_taken_by_id(task, tmp_path):
     table = pd.DataFrame({"image_id": IDS[120:190], "mass": np.arange(70.0)}).iloc[::-1]
     table.to_csv(tmp_path / "own.csv", index=False)
-    scored = score("own", task)
+    scored = score(task("own"))
     assert scored.image_ids == IDS[120:190]
     assert scored.scores["mass"].tolist() == list(range(70))
     assert scored.table["scored"].tolist() == [False, True]

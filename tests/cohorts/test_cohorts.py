@@ -74,12 +74,21 @@ def test_an_image_outside_the_root_is_never_found(tmp_path):
 @pytest.mark.parametrize(("blank_is_negative", "blank"), [(True, 0.0), (False, np.nan)])
 def test_label_policies(tmp_path, policy, uncertain, blank_is_negative, blank):
     labels = pd.DataFrame({"A": [1.0, -1.0], "B": [np.nan, 0.0]}, index=["x/1", "x/2"], dtype="float32")
-    write_labels(tmp_path / "labels.parquet", labels, blank_is_negative=blank_is_negative)
-    read = load_labels(tmp_path / "labels.parquet", ["x/2", "x/1"], uncertain=policy)
+    path = tmp_path / "labels.parquet"
+    write_labels(path, labels, blank_is_negative=blank_is_negative, uncertain=policy)
+    read = load_labels(path, ["x/2", "x/1"])
     expected = pd.DataFrame({"A": [uncertain, 1.0], "B": [0.0, blank]}, index=["x/2", "x/1"], dtype="float32")
     pd.testing.assert_frame_equal(read, expected, check_names=False)
+    for asked, code in (("zeros", 0.0), ("ones", 1.0)):  # a reader may be more cautious than the file
+        assert load_labels(path, ["x/2"], uncertain=asked).loc["x/2", "A"] == code
     with pytest.raises(DataError, match="'x/3'"):
-        load_labels(tmp_path / "labels.parquet", ["x/3"])
+        load_labels(path, ["x/3"])
+
+
+def test_a_label_file_without_a_policy_is_refused(tmp_path):
+    pd.DataFrame({"image_id": ["x/1"], "A": [1.0]}).to_parquet(tmp_path / "labels.parquet")
+    with pytest.raises(DataError, match="does not say what an uncertain label counts as; run `dvc repro ingest`"):
+        load_labels(tmp_path / "labels.parquet", ["x/1"])
 
 
 def test_too_many_rejected_images_stop_with_the_reasons(tmp_path):

@@ -14,18 +14,10 @@ from diffchest.evaluation.comparison import comparison_metrics, comparison_table
 from diffchest.evaluation.test_set import TestSet
 from diffchest.findings.cooccurrence import count_pairs, planted_pairs
 from diffchest.params.baselines import PcaParams
-from diffchest.params.evaluation import BootstrapParams, EvaluationParams, PermutationParams, SubgroupsParams
+from diffchest.params.evaluation import BootstrapParams, PermutationParams
 
 BOOTSTRAP = BootstrapParams(unit="patient", resamples=200, confidence=0.95, seed=0)
-PARAMS = EvaluationParams(
-    dataset="set",
-    reference=None,
-    min_scored=0.5,
-    positives_above=5,
-    bootstrap=BOOTSTRAP,
-    permutation=PermutationParams(resamples=500, scores="rank", seed=0),
-    subgroups=SubgroupsParams(attributes=[], age_bands=[], positives_above=10),
-)
+TESTS = {"bootstrap": BOOTSTRAP, "permutation": PermutationParams(resamples=500, scores="rank", seed=0)}
 N = 240
 
 
@@ -86,7 +78,7 @@ def test_real_radiographs_have_no_drawn_findings(test_set, models):
 
 
 def test_comparison_finds_the_difference_that_is_there(test_set, models):
-    table = comparison_table(test_set, *models, params=PARAMS).set_index("finding")
+    table = comparison_table(test_set, *models, **TESTS).set_index("finding")
     strong = table.loc["strong"]
     assert strong["difference"] == pytest.approx(strong["auc"] - strong["reference_auc"])
     assert 0 < strong["difference_low"] < strong["difference"] < strong["difference_high"]
@@ -100,17 +92,17 @@ def test_comparison_finds_the_difference_that_is_there(test_set, models):
 
 
 def test_a_model_against_itself_ties_everywhere(test_set, models):
-    table = comparison_table(test_set, models[0], models[0], params=PARAMS)
+    table = comparison_table(test_set, models[0], models[0], **TESTS)
     assert (table["p_value"] == 1).all()
     assert (table[["difference", "difference_low", "difference_high"]] == 0).all(axis=None)
     assert comparison_metrics(table, reference="itself")["ties"] == 3
 
 
 def test_a_finding_only_one_model_scores_is_not_compared(test_set, models):
-    table = comparison_table(test_set, models[0].drop(columns="weak"), models[1], params=PARAMS)
+    table = comparison_table(test_set, models[0].drop(columns="weak"), models[1], **TESTS)
     assert sorted(table["finding"]) == ["strong", "third"]
     with pytest.raises(DataError, match="none of the 3 evaluated findings has scores of every model"):
-        comparison_table(test_set, models[0][["extra"]], models[1], params=PARAMS)
+        comparison_table(test_set, models[0][["extra"]], models[1], **TESTS)
 
 
 def test_pca_features_keep_the_distances_of_low_rank_images():

@@ -46,7 +46,7 @@ def sample(n: int, seed: int) -> Sample:
     z = rng.normal(size=(n, 5)).astype(np.float32)
     labels = (z[:, :2] + rng.normal(size=(n, 2)) > 0.5).astype(np.float32)
     columns = {"edema": labels[:, 0], "effusion": labels[:, 1], "never": np.zeros(n, dtype=np.float32)}
-    return Sample(z, pd.DataFrame(columns), np.array([f"p{row // 2}" for row in range(n)]))
+    return Sample(z, pd.DataFrame(columns), np.array([f"p{row // 2}" for row in range(n)]), np.arange(n).astype(str))
 
 
 @pytest.fixture(scope="module")
@@ -84,8 +84,8 @@ def test_rows_that_were_not_assessed_are_left_out(measured):
     train, test, _, _ = measured
     labels = test.labels.copy()
     labels.loc[:99, "edema"] = np.nan
-    blank = Sample(test.z, labels, test.patient_id)
-    cut = Sample(test.z[100:], test.labels[100:], test.patient_id[100:])
+    blank = Sample(test.z, labels, test.patient_id, test.study_id)
+    cut = Sample(test.z[100:], test.labels[100:], test.patient_id[100:], test.study_id[100:])
     results = [
         measure(train, part, fractions=[1.0], probe=PROBE, bootstrap=BOOTSTRAP, seed=7)[0] for part in (blank, cut)
     ]

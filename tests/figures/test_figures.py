@@ -12,24 +12,25 @@ from diffchest.errors import DataError
 from diffchest.figures import auc_forest, confounder_matrix, phantom_gallery, study_flow
 from diffchest.figures.latent_space import principal_plane
 from diffchest.figures.registry import FIGURES, check_names, save_figure
+from diffchest.figures.settings import FigureParams
 from diffchest.figures.style import DIVERGING, NothingToDrawError, signed_difference
-from diffchest.params.whole import load_params
+from diffchest.params.whole import Params
 from tests.helpers.report_inputs import DECODING_FLOW, FLOW, write_inputs
 
 
 @pytest.fixture(scope="module")
 def params(root):
-    loaded = load_params(root / "params.yaml")
+    loaded = FigureParams.load(root / "params.yaml")
     return loaded.model_copy(update={"figures": loaded.figures.model_copy(update={"dpi": 50})})
 
 
 @pytest.fixture(scope="module")
-def reports(params, tmp_path_factory):
+def reports(root, tmp_path_factory):
     folder = tmp_path_factory.mktemp("figures")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         paths.DATA.mkdir()
-        write_inputs(params)
+        write_inputs(Params.load(root / "params.yaml"))
     return folder
 
 
@@ -38,7 +39,7 @@ def texts(figure: Figure) -> str:
 
 
 def on_real_data(params):
-    return params.model_copy(update={"phantom": params.phantom.model_copy(update={"datasets": []})})
+    return params.model_copy(update={"phantoms": []})
 
 
 def test_params_name_only_figures_that_exist(params):
@@ -60,13 +61,20 @@ def test_figure_of_real_radiographs_names_the_dataset(name, dataset, params, rep
     assert FIGURES[name](on_real_data(params)).get_suptitle().endswith(f"· {dataset}")
 
 
-def test_figures_of_readers_say_when_they_are_simulated(params, reports, monkeypatch):
+def test_figures_of_readers_say_when_they_are_simulated(params, reports, monkeypatch, tmp_path):
     monkeypatch.chdir(reports)
     for chosen, simulated in ((params, True), (on_real_data(params), False)):
         drawn = texts(FIGURES["data_efficiency"](chosen))
         assert ("simulated reader bc4" in drawn, "radiologist bc4" in drawn) == (simulated, not simulated)
         assert "AUC · readers above, below" in drawn
-        assert ("simulated readers" in FIGURES["reader_agreement"](chosen).get_suptitle()) == simulated
+    assert "simulated readers" in FIGURES["reader_agreement"](params).get_suptitle()
+    real = pd.read_csv(paths.table("reader_pairwise")).replace("simulated ", "radiologist ", regex=True)
+    real.to_csv(tmp_path / "reader_pairwise.csv", index=False)
+    folder = paths.TABLES.resolve()
+    monkeypatch.setattr(
+        paths, "table", lambda name: (tmp_path if name == "reader_pairwise" else folder) / f"{name}.csv"
+    )
+    assert "simulated" not in FIGURES["reader_agreement"](params).get_suptitle()
 
 
 def test_agreement_matrices_hold_every_pair_twice(params, reports, monkeypatch):
@@ -90,11 +98,11 @@ def test_agreement_matrices_hold_every_pair_twice(params, reports, monkeypatch):
 )
 def test_counterfactual_figures_say_how_z_was_moved(changed, caption, params, reports, monkeypatch):
     monkeypatch.chdir(reports)
-    changed = params.model_copy(update={"explain": params.explain.model_copy(update=changed)})
+    changed = params.model_copy(update={"move": params.move.model_copy(update=changed)})
     for name in ("counterfactuals", "counterfactual_grid", "failures"):
         assert caption in texts(FIGURES[name](changed)).replace("\n", " ")
     titles = " ".join(FIGURES[name](changed).get_suptitle() for name in ("counterfactual_grid", "step_sweep"))
-    assert titles.count("away from") == 2 * (changed.explain.towards == "absence")
+    assert titles.count("away from") == 2 * (changed.move.towards == "absence")
     assert "the first 4 of 8 findings" in texts(FIGURES["counterfactuals"](changed)).replace("\n", " ")
 
 

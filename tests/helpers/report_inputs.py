@@ -98,7 +98,7 @@ def _write_images(params: Params, rng: np.random.Generator, images: int) -> None
     findings = [*DRAWN, *NOT_DRAWN]
     labels = pd.DataFrame((rng.random((images, len(findings))) < 0.04) * 1.0, index=ids, columns=findings)
     labels["normal"] = (labels.sum(axis=1) == 0) * 1.0
-    write_labels(paths.labels(dataset), labels.astype("float32"), blank_is_negative=False)
+    write_labels(paths.labels(dataset), labels.astype("float32"), blank_is_negative=False, uncertain="zeros")
     manifest = pd.DataFrame({"image_id": ids, "dataset": dataset, "patient_id": ids, "study_id": "", "source": "x"})
     manifest["view"] = np.where(rng.random(images) < 0.3, "AP_horizontal", "PA")
     manifest = manifest.assign(sex="F", age=60.0, role="test", bits_stored=0, inverted=False)
@@ -137,7 +137,7 @@ def _write_numbers(params: Params, rng: np.random.Generator) -> None:
     pca = ours | {"auc": rival, "low": rival - half, "high": rival + half}
     rows = [pd.DataFrame(table).assign(model=model) for model, table in (("diffchest", ours), ("pca", pca))]
     both = pd.concat(rows).assign(undefined_redraws=0)
-    both["drawn"] = both["finding"].isin(DRAWN) & params.on_phantoms
+    both["drawn"] = both["finding"].isin(DRAWN) & (params.evaluation.dataset in params.phantom.datasets)
     columns = ["model", "finding", "n", "positives", "auc", "low", "high", "undefined_redraws", "drawn"]
     write_csv("auc", **both[columns])
     comparison = pd.DataFrame(ours)
@@ -256,7 +256,7 @@ def _write_audit(params: Params, rng: np.random.Generator) -> None:
     targets, findings = list(DRAWN[:38]), [*DRAWN, *NOT_DRAWN]
     table = pd.DataFrame([(a, b) for a in targets for b in findings if a != b], columns=["target", "confounder"])
     table["kind"] = table["confounder"].map(KIND)
-    table["planted"] = (rng.random(len(table)) < 0.03) & params.on_phantoms
+    table["planted"] = (rng.random(len(table)) < 0.03) & (params.evaluation.dataset in params.phantom.datasets)
     table["effect"] = rng.normal(0, 0.25, len(table)) + 2.0 * (rng.random(len(table)) < 0.03) + 1.5 * table["planted"]
     table["low"], table["high"] = table["effect"] - 0.2, table["effect"] + 0.2
     table["p_value"] = table["p_adjusted"] = np.where(table["effect"] > 0.9, 1e-4, 0.5)
@@ -317,4 +317,4 @@ def _write_readers(rng: np.random.Generator) -> None:
     write_csv(
         "reader_discordant", **case, image_id=["padchest/1"], said_present=names[:1], said_absent=["; ".join(names[1:])]
     )
-    write_metrics(paths.stage_metrics("reader_study"), {"treatment": {"kappa": 0.9}})
+    write_metrics(paths.stage_metrics("reader_study"), {"simulated": True, "treatment": {"kappa": 0.9}})

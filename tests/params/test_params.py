@@ -2,12 +2,17 @@
 
 import shutil
 from pathlib import Path
+from typing import Annotated
 
 import pytest
 from ruamel.yaml import YAML
 
-from diffchest.params.base import ParamsError
-from diffchest.params.whole import load_params, parse_params
+from diffchest.params.audit import AuditDrawingParams, ConfoundersParams
+from diffchest.params.base import Fraction, Key, ParamsError, StageParams
+from diffchest.params.baselines import ComparedModels, FileParams, PcaParams
+from diffchest.params.probe import ProbeParams
+from diffchest.params.runtime import RuntimeParams
+from diffchest.params.whole import Params
 from diffchest.profiles import apply_profile
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,8 +25,7 @@ def raw():
 
 
 def test_committed_params_are_valid():
-    params = load_params(ROOT / "params.yaml")
-    assert params.on_phantoms
+    params = Params.load(ROOT / "params.yaml")
     assert params.cohorts["padchest"].format == "padchest"
 
 
@@ -70,47 +74,51 @@ def test_mistakes_are_named(raw, key, value, message):
         section = section[parent]
     section[last] = value
     with pytest.raises(ParamsError, match=message):
-        parse_params(raw)
+        Params.parse(raw)
 
 
 def test_the_reference_follows_the_models_that_can_score(raw):
-    assert (parse_params(raw).reference, parse_params(raw).baselines.ready) == ("pca", ["pca"])
+    def found():
+        params = ComparedModels.parse(raw)
+        return params.reference, params.baselines.ready
+
+    assert found() == ("pca", ["pca"])
     raw["baselines"]["own"] = {"scores": "own.csv"}
-    assert (parse_params(raw).reference, parse_params(raw).baselines.ready) == ("pca", ["pca", "own"])
+    assert found() == ("pca", ["pca", "own"])
     raw["baselines"]["chexzero"]["checkpoints"] = ["a.pt"]
-    assert (parse_params(raw).reference, parse_params(raw).baselines.ready) == ("chexzero", ["chexzero", "pca", "own"])
+    assert found() == ("chexzero", ["chexzero", "pca", "own"])
     raw["evaluation"]["reference"] = "own"
-    assert parse_params(raw).reference == "own"
+    assert found()[0] == "own"
     with pytest.raises(ParamsError, match=r"baselines\.nowhere is not defined \(defined: chexzero, pca, own\)"):
-        parse_params(raw).baselines["nowhere"]
+        ComparedModels.parse(raw).baselines["nowhere"]
 
 
 def test_only_ddim_needs_a_whole_stride(raw):
     raw["explain"] |= {"solver": "dpm_solver", "encode_steps": 60, "decode_steps": 17}
-    parse_params(raw)
+    Params.parse(raw)
     raw["explain"]["solver"] = "ddim"
     with pytest.raises(ParamsError, match=r"explain\.encode_steps is 60, but no whole stride"):
-        parse_params(raw)
+        Params.parse(raw)
 
 
 def test_missing_section_is_named(raw):
     del raw["probe"]
     with pytest.raises(ParamsError, match="probe: missing"):
-        parse_params(raw)
+        Params.parse(raw)
 
 
 def test_missing_and_broken_files(tmp_path):
     with pytest.raises(ParamsError, match="no such file"):
-        load_params(tmp_path / "params.yaml")
+        Params.load(tmp_path / "params.yaml")
     (tmp_path / "params.yaml").write_text("a: [1,")
     with pytest.raises(ParamsError, match="not valid YAML"):
-        load_params(tmp_path / "params.yaml")
+        Params.load(tmp_path / "params.yaml")
 
 
 def test_a_table_cohort_needs_labels_to_probe(raw):
     raw["cohorts"]["own"] = {"format": "table", "root": "x", "table": "index.csv"}
     with pytest.raises(ParamsError, match="needs `labels` or `findings`"):
-        parse_params(raw)
+        Params.parse(raw)
 
 
 @pytest.mark.parametrize("name", PROFILES)
@@ -118,7 +126,7 @@ def test_profiles_apply_and_keep_comments(name, tmp_path):
     target = tmp_path / "params.yaml"
     shutil.copy(ROOT / "params.yaml", target)
     apply_profile(ROOT / "profiles" / f"{name}.yaml", target)
-    load_params(target)
+    Params.load(target)
     assert "# fold k x k pixels into channels" in target.read_text()
     assert target.read_text() != (ROOT / "params.yaml").read_text()
 
@@ -132,3 +140,53 @@ def test_a_bad_profile_changes_nothing(tmp_path):
     with pytest.raises(ParamsError, match="no such profile"):
         apply_profile(tmp_path / "none.yaml", target)
     assert target.read_bytes() == (ROOT / "params.yaml").read_bytes()
+
+
+class Some(StageParams):
+    probe: ProbeParams
+    drawing: Annotated[AuditDrawingParams, Key("confounders")]
+    least: Annotated[Fraction, Key("evaluation.min_scored")]
+    model: Annotated[PcaParams | FileParams, Key("baselines.${key}")]
+    runtime: RuntimeParams
+
+
+def test_a_stage_reads_its_keys_and_no_others(raw):
+    raw["evaluation"] = {"min_scored": 0.25, "and": "nothing else"}
+    params = Some.parse(raw, key="pca")
+    assert params.least == 0.25
+    assert params.model == PcaParams(components=64, seed=0)
+    assert params.drawing.images == raw["confounders"]["images"]
+    assert not hasattr(params.drawing, "flagged")
+    assert not hasattr(params, "evaluation")
+
+
+def test_a_stage_tracks_sections_whole_parts_key_by_key_and_never_where_it_runs():
+    keys = [f"confounders.{name}" for name in sorted(AuditDrawingParams.model_fields)]
+    assert Some.tracked() == ["baselines.${key}", *keys, "evaluation.min_scored", "probe"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("evaluation.min_scored", 2.0, "evaluation.min_scored: .*less than or equal to 1, found 2.0"),
+        ("probe.fractoin", 0.1, "probe.fractoin: unknown key"),
+        ("confounders.images", "many", "confounders.images: .*found 'many'"),
+    ],
+)
+def test_mistakes_in_a_stages_keys_are_named_as_in_the_file(raw, key, value, message):
+    section, last = key.split(".")
+    raw[section][last] = value
+    with pytest.raises(ParamsError, match=message):
+        Some.parse(raw, key="pca")
+
+
+def test_a_missing_key_of_a_stage_is_named(raw):
+    del raw["evaluation"]["min_scored"]
+    with pytest.raises(ParamsError, match=r"evaluation\.min_scored: missing"):
+        Some.parse(raw, key="pca")
+
+
+def test_parts_are_sections_less_some_keys():
+    """Every key that a part names is one of the section's, with the same type."""
+    assert set(AuditDrawingParams.model_fields) < set(ConfoundersParams.model_fields)
+    assert ConfoundersParams.model_config["extra"] == ProbeParams.model_config["extra"] == "forbid"

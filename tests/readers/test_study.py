@@ -233,7 +233,7 @@ def study(tmp_path, root, monkeypatch):
     ids = [f"padchest/{number:02d}" for number in range(40)]
     labels = pd.DataFrame(1.0, index=ids, columns=params["explain"]["targets"], dtype="float32")
     paths.COHORTS.mkdir(parents=True)
-    write_labels(paths.labels("padchest"), labels, blank_is_negative=False)
+    write_labels(paths.labels("padchest"), labels, blank_is_negative=False, uncertain="zeros")
     manifest = pd.DataFrame({"image_id": ids, "dataset": "padchest", "patient_id": ids, "study_id": "", "source": "x"})
     manifest = manifest.assign(view="PA", sex="F", age=60.0, role="test", bits_stored=0, inverted=False)
     write_manifest(paths.STORED_MANIFEST, manifest)

@@ -8,10 +8,10 @@ import pytest
 from diffchest import paths
 from diffchest.errors import DataError
 from diffchest.files.tables import write_metrics
-from diffchest.params.whole import load_params
+from diffchest.params.whole import Params
 from diffchest.report import reproduce
 from diffchest.report.build import build_report, collect_metrics, format_cell, key_numbers
-from diffchest.report.contents import SECTIONS
+from diffchest.report.contents import SECTIONS, ReportParams
 from tests.helpers.report_inputs import write_inputs
 
 VOID = {"meta", "img", "br", "link", "hr", "input"}
@@ -35,16 +35,16 @@ class Outline(HTMLParser):
 
 @pytest.fixture(scope="module")
 def params(root):
-    return load_params(root / "params.yaml")
+    return ReportParams.load(root / "params.yaml")
 
 
 @pytest.fixture(scope="module")
-def reports(params, tmp_path_factory):
+def reports(root, tmp_path_factory):
     folder = tmp_path_factory.mktemp("report")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         paths.DATA.mkdir()
-        write_inputs(params, images=30)
+        write_inputs(Params.load(root / "params.yaml"), images=30)
     return folder
 
 
@@ -74,7 +74,7 @@ def test_page_is_well_formed_static_and_deterministic(params, reports, monkeypat
     outline.feed(html)
     assert not outline.open
     assert not [link for link in outline.links if "://" in link or link.startswith("//")]
-    for name in params.figures.names:
+    for name in params.figures:
         assert f"figures/{name}.png" in outline.links
     assert "<script" not in html
     assert html == build_report(params, collect_metrics())
@@ -84,7 +84,7 @@ def test_page_says_phantom_radiographs(params, reports, monkeypatch):
     html = page(params, reports, monkeypatch)
     assert "<h1>DiffChest report: phantom radiographs (embedded default)</h1>" in html
     assert "What is real here and what is drawn" in html
-    real = params.model_copy(update={"phantom": params.phantom.model_copy(update={"datasets": []})})
+    real = params.model_copy(update={"phantoms": []})
     html = build_report(real, collect_metrics())
     assert "<h1>DiffChest report: padchest</h1>" in html
     assert "phantom" not in html.lower().replace("phantom_gallery", "").replace("one stored test phantom per drawn", "")
@@ -94,9 +94,9 @@ def test_sections_with_readers_say_when_they_are_simulated(params, reports, monk
     html = page(params, reports, monkeypatch)
     assert "The radiographs are drawn and the radiologists simulated." in html
     assert "These readers are simulated" in html
-    given = params.model_copy(update={"reader_study": params.reader_study.model_copy(update={"ratings": "r.csv"})})
-    assert "readers are simulated" not in build_report(given, {})
-    off = params.model_copy(update={"data_efficiency": params.data_efficiency.model_copy(update={"dataset": None})})
+    given = collect_metrics() | {"reader_study": {"simulated": False}}
+    assert "readers are simulated" not in build_report(params, given)
+    off = params.model_copy(update={"efficiency_dataset": None})
     assert "radiologists simulated" not in build_report(off, {})
 
 
@@ -116,7 +116,7 @@ def test_page_has_every_section_and_escapes_names(params, reports, monkeypatch):
 
 def test_every_figure_of_the_params_has_a_place_in_the_report(params):
     placed = [figure.name for section in SECTIONS for figure in section.figures]
-    assert sorted(placed) == sorted(params.figures.names)
+    assert sorted(placed) == sorted(params.figures)
 
 
 def test_metrics_are_nested_by_stage_in_pipeline_order(params, reports, monkeypatch):

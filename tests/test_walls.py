@@ -1,0 +1,91 @@
+"""The walls between rooms: who may import whom, so that a cheap edit stays cheap and a witness stays independent."""
+
+import ast
+import graphlib
+from pathlib import Path
+
+import pytest
+
+from diffchest.dependencies import direct_imports, used_files
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "diffchest"
+FLAT = {"errors", "paths", "progress"}
+PLAIN = FLAT | {"params", "files", "findings"}  # what says nothing of how the pipeline works
+
+MAY_IMPORT = {
+    "stats": set(),
+    "params": {"errors"},
+    "contracts": PLAIN | {"images"},  # images.squares: what the bytes in the store are
+    "figures": PLAIN | {"contracts"},
+    "report": PLAIN | {"contracts"},
+}
+NEVER = [
+    ("phantom", "cohorts"),
+    ("cohorts", "phantom"),
+    ("counterfactuals", "audit"),
+    ("evaluation", "model"),
+    ("figures", "model"),
+    ("contracts", "model"),
+    ("contracts", "cohorts"),
+]
+
+
+def modules(room):
+    return [path for path in sorted((PACKAGE / room).rglob("*.py")) if path.name != "__init__.py"]
+
+
+def room_of(path):
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def rooms_imported(module):
+    """Rooms that a module itself imports from; its own and empty `__init__` files are none."""
+    imported = {room_of(path) for path in direct_imports(module, ROOT) if path.name != "__init__.py"}
+    return imported - {room_of(module)}
+
+
+@pytest.mark.parametrize("room", MAY_IMPORT)
+def test_a_room_imports_only_what_it_may(room):
+    for module in modules(room):
+        extra = rooms_imported(module) - MAY_IMPORT[room]
+        assert not extra, f"{module.relative_to(ROOT)} must not import {sorted(extra)}"
+
+
+@pytest.mark.parametrize(("room", "other"), NEVER)
+def test_a_room_never_reaches_another(room, other):
+    """Not even through a third module."""
+    for module in modules(room):
+        reached = [path for path in used_files(module, ROOT) if path.startswith(f"diffchest/{other}/")]
+        assert not reached, f"{module.relative_to(ROOT)} reaches {reached}"
+
+
+def test_contracts_never_import_torch():
+    for module in modules("contracts"):
+        for path in used_files(module, ROOT):
+            names = [
+                (node.module or "") if isinstance(node, ast.ImportFrom) else node.names[0].name
+                for node in ast.walk(ast.parse((ROOT / path).read_text()))
+                if isinstance(node, ast.Import | ast.ImportFrom)
+            ]
+            assert not [name for name in names if name.split(".")[0] == "torch"], f"{path}, which {module} needs"
+
+
+def test_an_init_file_is_one_docstring():
+    """A re-export would tie whoever imports one module to all that the file names; `stats` is a library to its users."""
+    for path in PACKAGE.rglob("__init__.py"):
+        if path != PACKAGE / "stats" / "__init__.py":
+            body = ast.parse(path.read_text()).body
+            assert len(body) == 1, path
+            assert ast.get_docstring(ast.parse(path.read_text())), path
+
+
+def test_there_is_no_circle():
+    """No module reaches itself."""
+    imports = {
+        path: {other for other in direct_imports(path, ROOT) if other.name != "__init__.py"}
+        for path in PACKAGE.rglob("*.py")
+        if path.name != "__init__.py"
+    }
+    graph = graphlib.TopologicalSorter(imports)
+    graph.prepare()  # raises CycleError, which names the modules
