@@ -1,6 +1,6 @@
 """Does the confounder audit find the view of the NIH radiographs, and would it find just anything?
 
-    python benchmarks/view.py [pairs] [starts] [chance] [opposite] [pictures]
+    python -m benchmarks.studies.view_as_confounder [pairs] [starts] [chance] [opposite] [pictures]
 
 After `python -m diffchest.profiles open_cxr` and `dvc repro`; a minute and a half. Prints Markdown tables:
 
@@ -11,8 +11,8 @@ After `python -m diffchest.profiles open_cxr` and `dvc repro`; a minute and a ha
 * pictures: correlation of the mean difference maps of edema, AP view, and real AP less real PA radiographs
 """
 
+import argparse
 import dataclasses
-import sys
 import tempfile
 from pathlib import Path
 
@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import permutation_test, spearmanr
 
+from benchmarks.measuring import markdown, provenance
 from diffchest import paths
 from diffchest.audit.pairs import audit
 from diffchest.audit.reliance import reliance_table
@@ -234,16 +235,22 @@ def pictures(setting: Setting) -> None:
 
 def show(table: pd.DataFrame) -> None:
     """Print a table as Markdown."""
-    print("| " + " | ".join(table.columns) + " |\n|" + "---|" * table.shape[1])
-    for row in table.itertuples(index=False):
-        print("| " + " | ".join(f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in row) + " |")
+    cells = (
+        [f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in row]
+        for row in table.itertuples(index=False)
+    )
+    print(markdown([list(table.columns), *cells]))
 
 
 def main() -> None:
     """Print the tables that are asked for."""
     parts = {"pairs": pairs, "starts": starts, "chance": chance, "opposite": opposite, "pictures": pictures}
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", choices=list(parts), default=list(parts))
+    chosen = parser.parse_args().parts
     setting = Setting()
-    for part in sys.argv[1:] or parts:
+    print(provenance())
+    for part in chosen:
         print(f"\n{part}\n")
         parts[part](setting)
 
