@@ -4,11 +4,10 @@ import numpy as np
 import torch
 
 from diffchest import paths
+from diffchest.contracts.dataset import Dataset
 from diffchest.contracts.head import Head, evaluated_findings
 from diffchest.contracts.image_store import ImageStore
-from diffchest.contracts.labels import load_labels
 from diffchest.contracts.latents import Latents
-from diffchest.contracts.manifest import read_manifest
 from diffchest.counterfactuals.moves import edit_latents, latent_covariance
 from diffchest.counterfactuals.pictures import encode_latents
 from diffchest.findings.disease_free import choose_one_per_patient
@@ -24,15 +23,16 @@ class Setting:
     def __init__(self, device: str) -> None:
         self.params = load_params()
         self.model, self.head = load_autoencoder(paths.AUTOENCODER, torch.device(device)), Head.load(paths.HEAD)
-        manifest = read_manifest(paths.STORED_MANIFEST)
-        own = manifest[manifest["dataset"] == self.params.evaluation.dataset]
-        test, finetune = (own[own["role"] == role] for role in ("test", "finetune"))
-        sample = choose_one_per_patient(test, number=RADIOGRAPHS, seed=1)  # not those of the explain stage
+        dataset = Dataset.read(self.params.evaluation.dataset)
+        sample = choose_one_per_patient(
+            dataset.rows("test"), number=RADIOGRAPHS, seed=1
+        )  # not those of the explain stage
         self.pixels = ImageStore(paths.IMAGES).read(sample)
         self.z = encode_latents(self.model, self.pixels)
-        labels = load_labels(paths.labels(self.params.evaluation.dataset), test["image_id"].tolist())
-        self.findings = evaluated_findings(labels, self.head, positives_above=self.params.evaluation.positives_above)
-        latents = Latents.load(paths.LATENTS).select(finetune["image_id"].tolist())
+        self.findings = evaluated_findings(
+            dataset.labels("test"), self.head, positives_above=self.params.evaluation.positives_above
+        )
+        latents = Latents.load(paths.LATENTS).select(dataset.image_ids("finetune"))
         self.covariance = latent_covariance(latents, self.head)
 
     def moved(self, findings: list[str]) -> np.ndarray:

@@ -25,11 +25,10 @@ from diffchest import paths
 from diffchest.audit.pairs import audit
 from diffchest.audit.reliance import reliance_table
 from diffchest.audit.responses import Responses, respond
+from diffchest.contracts.dataset import Dataset
 from diffchest.contracts.head import Head
 from diffchest.contracts.image_store import ImageStore
-from diffchest.contracts.labels import load_labels
 from diffchest.contracts.latents import Latents
-from diffchest.contracts.manifest import read_manifest
 from diffchest.contracts.scores import read_scores
 from diffchest.evaluation.test_set import read_test_set
 from diffchest.findings.cooccurrence import count_pairs
@@ -53,13 +52,9 @@ class Setting:
             Head.load(paths.HEAD),
             Latents.load(paths.LATENTS),
         )
-        rows = read_manifest(paths.STORED_MANIFEST)
-        rows = rows[rows["dataset"] == self.params.evaluation.dataset]
-        self.test, self.finetune = (rows[rows["role"] == role] for role in ("test", "finetune"))
-        self.labels, self.finetune_labels = (
-            load_labels(paths.labels(self.params.evaluation.dataset), part["image_id"].tolist())
-            for part in (self.test, self.finetune)
-        )
+        dataset = Dataset.read(self.params.evaluation.dataset)
+        self.test, self.finetune = dataset.rows("test"), dataset.rows("finetune")
+        self.labels, self.finetune_labels = dataset.labels("test"), dataset.labels("finetune")
         self.z = latents.select(self.finetune["image_id"].tolist())
         self.store = ImageStore(paths.IMAGES)
         normal = normal_finding(head.findings)
