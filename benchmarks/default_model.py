@@ -24,9 +24,8 @@ class Setting:
         self.params = load_params()
         self.model, self.head = load_autoencoder(paths.AUTOENCODER, torch.device(device)), Head.load(paths.HEAD)
         dataset = Dataset.read(self.params.evaluation.dataset)
-        sample = choose_one_per_patient(
-            dataset.rows("test"), number=RADIOGRAPHS, seed=1
-        )  # not those of the explain stage
+        # another seed than that of the stages, so not the radiographs they explain
+        sample = choose_one_per_patient(dataset.rows("test"), number=RADIOGRAPHS, seed=1)
         self.pixels = ImageStore(paths.IMAGES).read(sample)
         self.z = encode_latents(self.model, self.pixels)
         self.findings = evaluated_findings(
@@ -36,5 +35,5 @@ class Setting:
         self.covariance = latent_covariance(latents, self.head)
 
     def moved(self, findings: list[str]) -> np.ndarray:
-        """Latents [N, T, d] moved towards `findings` as the explain stage moves them."""
+        """Latents [N, T, d] moved towards `findings` as the section `explain` says."""
         return edit_latents(self.z, self.head, findings, self.params.explain, covariance=self.covariance)[0]
