@@ -1,4 +1,4 @@
-"""Label tables: written by `ingest` with the dataset's own codes, read with the user's policy for uncertain ones."""
+"""Findings that a table lists in one cell, such as `['normal', ' nodule']`, as columns of labels."""
 
 import ast
 import io

@@ -1,6 +1,6 @@
 """Does the confounder audit find the view of the NIH radiographs, and would it find just anything?
 
-    python benchmarks/view.py [pairs] [starts] [chance] [opposite] [pictures]
+    python -m benchmarks.studies.view_as_confounder [pairs] [starts] [chance] [opposite] [pictures]
 
 After `python -m diffchest.profiles open_cxr` and `dvc repro`; a minute and a half. Prints Markdown tables:
 
@@ -11,8 +11,8 @@ After `python -m diffchest.profiles open_cxr` and `dvc repro`; a minute and a ha
 * pictures: correlation of the mean difference maps of edema, AP view, and real AP less real PA radiographs
 """
 
+import argparse
 import dataclasses
-import sys
 import tempfile
 from pathlib import Path
 
@@ -20,15 +20,15 @@ import numpy as np
 import pandas as pd
 from scipy.stats import permutation_test, spearmanr
 
+from benchmarks.measuring import markdown, provenance
 from diffchest import paths
 from diffchest.audit.pairs import audit
 from diffchest.audit.reliance import reliance_table
 from diffchest.audit.responses import Responses, respond
+from diffchest.contracts.dataset import Dataset
 from diffchest.contracts.head import Head
 from diffchest.contracts.image_store import ImageStore
-from diffchest.contracts.labels import load_labels
 from diffchest.contracts.latents import Latents
-from diffchest.contracts.manifest import read_manifest
 from diffchest.contracts.scores import read_scores
 from diffchest.evaluation.test_set import read_test_set
 from diffchest.findings.cooccurrence import count_pairs
@@ -52,13 +52,9 @@ class Setting:
             Head.load(paths.HEAD),
             Latents.load(paths.LATENTS),
         )
-        rows = read_manifest(paths.STORED_MANIFEST)
-        rows = rows[rows["dataset"] == self.params.evaluation.dataset]
-        self.test, self.finetune = (rows[rows["role"] == role] for role in ("test", "finetune"))
-        self.labels, self.finetune_labels = (
-            load_labels(paths.labels(self.params.evaluation.dataset), part["image_id"].tolist())
-            for part in (self.test, self.finetune)
-        )
+        dataset = Dataset.read(self.params.evaluation.dataset)
+        self.test, self.finetune = dataset.rows("test"), dataset.rows("finetune")
+        self.labels, self.finetune_labels = dataset.labels("test"), dataset.labels("finetune")
         self.z = latents.select(self.finetune["image_id"].tolist())
         self.store = ImageStore(paths.IMAGES)
         normal = normal_finding(head.findings)
@@ -234,16 +230,22 @@ def pictures(setting: Setting) -> None:
 
 def show(table: pd.DataFrame) -> None:
     """Print a table as Markdown."""
-    print("| " + " | ".join(table.columns) + " |\n|" + "---|" * table.shape[1])
-    for row in table.itertuples(index=False):
-        print("| " + " | ".join(f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in row) + " |")
+    cells = (
+        [f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in row]
+        for row in table.itertuples(index=False)
+    )
+    print(markdown([list(table.columns), *cells]))
 
 
 def main() -> None:
     """Print the tables that are asked for."""
     parts = {"pairs": pairs, "starts": starts, "chance": chance, "opposite": opposite, "pictures": pictures}
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", choices=list(parts), default=list(parts))
+    chosen = parser.parse_args().parts
     setting = Setting()
-    for part in sys.argv[1:] or parts:
+    print(provenance())
+    for part in chosen:
         print(f"\n{part}\n")
         parts[part](setting)
 

@@ -1,5 +1,11 @@
-"""Time and memory of the statistics and the head, each in a process of its own, beside loops over scikit-learn."""
+"""Time and memory of table S1 and the head at the paper's size, beside loops over scikit-learn; Markdown tables.
 
+    python -m benchmarks.speed.statistics_speed
+
+Each run has a process of its own. Times depend on what else the machine does; ratios, taken within one run, much less.
+"""
+
+import argparse
 import resource
 import statistics
 import time
@@ -7,10 +13,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from ingest import in_child
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
+from benchmarks.measuring import in_child, markdown, provenance
 from diffchest.probe.logistic import fit_logistic
 from diffchest.stats import bootstrap_auc, delong_test, permutation_test
 
@@ -25,6 +31,18 @@ SOLVERS: dict[str, dict[str, Any]] = {
     "its defaults": {},
     EXACT: {"solver": "newton-cholesky", "tol": 1e-10},
 }
+
+
+def main() -> None:
+    """Print both tables."""
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    print(provenance())
+    test_set = f"{IMAGES:,} images x {FINDINGS} findings x {MODELS} models"
+    for title, measure in (
+        (f"{test_set}, {REDRAWS:,} redraws, {PERMUTATIONS:,} permutations", measure_statistics),
+        (f"head, {LATENTS:,} latents of {DIMENSIONS} numbers x {HEADS} findings", measure_head),
+    ):
+        print(f"\n{title}\n\n{markdown(measure())}", flush=True)
 
 
 def measure_statistics() -> list[list[str]]:
@@ -155,3 +173,7 @@ def _sklearn_heads(solver: str) -> dict[str, Any]:
     models = [LogisticRegression(C=1.0, max_iter=10_000, **options).fit(x, y[:, f]) for f in _sampled_heads()]
     seconds = (time.perf_counter() - begun) / SAMPLED_HEADS * HEADS
     return {"seconds": seconds, "weight": np.vstack([model.coef_ for model in models])}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,28 +1,18 @@
-"""The statistics of score files: speed, error rates by simulation, real radiologists and models; Markdown tables.
+"""Statistics on real score files: the radiologists and models of the CheXpert test set; Markdown tables.
 
-    python benchmarks/stats.py speed
-    python benchmarks/stats.py simulate
-    python benchmarks/stats.py real --data FOLDER
+    python -m benchmarks.studies.readers_and_models --data FOLDER
 
-FOLDER holds the CheXpert test labels as published: groundtruth.csv, radiologists/*.csv, models/*.csv. Times depend on
-what else the machine does; ratios, taken within one run, much less.
+FOLDER holds the CheXpert test labels as published: groundtruth.csv, radiologists/*.csv, models/*.csv.
 """
 
 import argparse
 import itertools
-import os
-import shlex
-import sys
-from collections.abc import Callable, Iterator
-from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from cohorts import processor
-from stats_simulation import coverage, published, rejections
-from stats_speed import measure_head, measure_statistics
 
+from benchmarks.measuring import markdown, provenance
 from diffchest.stats import adjust, delong_test, fleiss_kappa, permutation_test, roc_auc
 
 Table = list[list[str]]
@@ -31,35 +21,13 @@ SEED = 0
 
 
 def main() -> None:
-    """Print the tables of the part named on the command line."""
+    """Print both tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parts = parser.add_subparsers(dest="part", required=True)
-    parts.add_parser("speed", help="table S1 and the head at the paper's size, against loops over scikit-learn")
-    simulate = parts.add_parser("simulate", help="coverage of intervals, size and power of tests")
-    simulate.add_argument("--studies", type=int, default=1000, help="simulated test sets a setting (default 1000)")
-    real = parts.add_parser("real", help="eight radiologists and six models on the CheXpert test set")
-    real.add_argument("--data", type=Path, required=True, help="folder with the CheXpert test labels")
-    arguments = parser.parse_args()
-    print(f"`python {shlex.join(sys.argv)}`, {date.today()}, {processor()}, {len(os.sched_getaffinity(0))} cores\n")
-    for title, table in _tables(arguments):
-        header, *rows = table()
-        print(f"{title}\n")
-        for cells in (header, ["---"] * len(header), *rows):
-            print(f"| {' | '.join(cells)} |")
-        print(flush=True)
-
-
-def _tables(arguments: argparse.Namespace) -> Iterator[tuple[str, Callable[[], Table]]]:
-    if arguments.part == "speed":
-        yield "7,943 images x 73 findings x 2 models, 1,000 redraws, 10,000 permutations", measure_statistics
-        yield "head, 18,489 latents of 512 numbers x 193 findings", measure_head
-    elif arguments.part == "simulate":
-        yield "coverage of the 95 % interval", lambda: coverage(arguments.studies)
-        yield "share of p < 0.05", lambda: rejections(arguments.studies)
-        yield "table S1 where intervals are disjoint and p is not small", published
-    else:
-        yield "Fleiss' kappa of the eight radiologists", lambda: _kappas(arguments.data)
-        yield "all pairs of the six models", lambda: _pairs(arguments.data)
+    parser.add_argument("--data", type=Path, required=True, help="folder with the CheXpert test labels")
+    data = parser.parse_args().data
+    print(provenance())
+    for title, table in (("Fleiss' kappa of the radiologists", _kappas), ("all pairs of the models", _pairs)):
+        print(f"\n{title}\n\n{markdown(table(data))}", flush=True)
 
 
 def _read(folder: Path) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:

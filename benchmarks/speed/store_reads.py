@@ -1,10 +1,21 @@
-"""Measure reads from image stores: by codec, and from a store as large as all cohorts together."""
+"""Reads from image stores: by codec, and from a store as large as all cohorts together; Markdown tables.
 
+    python -m benchmarks.speed.store_reads [codec] [large] [--images FOLDER]
+
+* codec (the default): random reads from raw, png and jpeg stores, against decoding the source files
+* large: a store of 515,704 images, written, opened and read; needs up to 37 GB of disk for some minutes
+
+Times depend on what else the machine does; ratios, taken within one run, much less.
+"""
+
+import argparse
 import io
 import json
 import os
 import random
 import shutil
+import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,14 +26,15 @@ from tempfile import TemporaryDirectory, gettempdir
 
 import lmdb
 import numpy as np
-from ingest import SIZE, in_child
 from PIL import Image
 
+from benchmarks.measuring import RADIOGRAPHS, in_child, markdown, provenance, radiographs_in
 from diffchest.contracts.image_store import RECORD, STORE_VERSION, ImageStore
 from diffchest.images.building import StoreRow, build_store
 from diffchest.images.decoding import decode
 from diffchest.images.squares import encode_square, to_square
 
+SIZE = 256  # px
 CODECS = {"raw": "10", "png": "3", "jpeg": ""}  # goal: times as fast as decoding the source files
 IMAGES = 1000
 REPETITIONS = 3
@@ -32,6 +44,20 @@ DISTINCT = 300
 READS = 20_000
 BATCH = 32
 COMMIT = 2048
+
+
+def main() -> None:
+    """Print the tables that are asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", choices=["codec", "large"], default=["codec"])
+    parser.add_argument("--images", type=Path, default=RADIOGRAPHS, help="folder of JPEG radiographs (%(default)s)")
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that temporary folders are removed
+    images = radiographs_in(options.images)
+    print(provenance())
+    for part in options.parts:
+        rows = measure_codec(images) if part == "codec" else measure_large(images)
+        print(f"\n{part}\n\n{markdown(rows)}", flush=True)
 
 
 def measure_codec(images: Path) -> list[list[str]]:
@@ -170,3 +196,7 @@ def _peaks() -> Iterator[dict[str, int]]:
     finally:
         ended.set()
         thread.join()
+
+
+if __name__ == "__main__":
+    main()

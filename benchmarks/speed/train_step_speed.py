@@ -1,6 +1,6 @@
 """Images/s, model FLOP utilisation and peak memory of a training step, and images/s of the loader.
 
-    python benchmarks/pretrain.py [--network NAME ...] [--reference CHECKOUT] [--compile]
+    python -m benchmarks.speed.train_step_speed [--network NAME ...] [--reference CHECKOUT] [--compile]
 
 Prints Markdown tables. Steps take turns, together with a large matrix product, the ceiling of the utilisation; ratios
 are of neighbouring turns, since times depend on what else the machine does. --compile adds `pretrain.compile`, which
@@ -8,13 +8,10 @@ on CPUs compiles for minutes. --reference takes a checkout of the authors' code;
 """
 
 import argparse
-import shlex
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -22,14 +19,13 @@ from unittest.mock import patch
 
 import numpy as np
 import torch
-from cohorts import processor
-from ingest import in_child
 from PIL import Image
 from ruamel.yaml import YAML
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
-from training_steps import Step, our_step, plain_step, reference_step
 
+from benchmarks.measuring import in_child, markdown, processor, provenance
+from benchmarks.speed.train_steps import Step, our_step, plain_step, reference_step
 from diffchest.compute.read_ahead import read_ahead
 from diffchest.contracts.image_store import ImageStore
 from diffchest.images.building import StoreRow, build_store
@@ -104,7 +100,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     device = torch.device("cuda" if cuda else "cpu")
     where = torch.cuda.get_device_name() if cuda else f"{processor()}, threads: {options.threads}"
-    print(f"`python {shlex.join(sys.argv)}`, {date.today()}, {where}, torch {torch.__version__}\n")
+    print(provenance(f"{where}, torch {torch.__version__}"), end="\n\n")
     speed = [["network", "step", "images/s", "times plain", "times the authors'", "utilisation", "peak memory, MB"]]
     loader = [["network", "images from", "images/s", "times the fastest step"]]
     for name in options.network:
@@ -117,8 +113,7 @@ def main() -> None:
         "utilisation: FLOP/s of the network's forward and backward pass over those of a large matrix product of the "
         f"same precision in the neighbouring turn; medians and ranges of up to {TURNS} turns; peak memory: {memory}\n"
     )
-    _print(speed)
-    _print(loader)
+    print(markdown(speed), markdown(loader), sep="\n\n")
 
 
 def parameters(network: str) -> Params:
@@ -287,13 +282,6 @@ def _loaded_per_second(images: Images, params: Params, seconds: float) -> float:
         if time.perf_counter() - begun > seconds:
             break
     return loaded / (time.perf_counter() - begun)
-
-
-def _print(rows: list[list[str]]) -> None:
-    header, *body = rows
-    for cells in (header, ["---"] * len(header), *body):
-        print(f"| {' | '.join(cells)} |")
-    print(flush=True)
 
 
 if __name__ == "__main__":

@@ -1,31 +1,39 @@
-"""Measure reading the PadChest table and building a store from real radiographs."""
+"""Reading the real PadChest table, and building an image store from real radiographs; Markdown tables.
 
+    python -m benchmarks.speed.ingest_and_build [ingest] [build] [--images FOLDER]
+
+* ingest: the real PadChest table through `read_padchest`
+* build: a store built from radiographs, against a plain Pillow loop; killed and carried on
+
+Times depend on what else the machine does; ratios, taken within one run, much less.
+"""
+
+import argparse
 import csv
 import gzip
 import hashlib
 import io
 import os
 import resource
+import signal
 import statistics
+import sys
 import time
 import zipfile
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator
 from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TypeVar
 
 from joblib.externals.loky import get_reusable_executor
 from PIL import Image
 
+from benchmarks.measuring import RADIOGRAPHS, in_child, markdown, provenance, radiographs_in
 from diffchest.cohorts.padchest import read_padchest
 from diffchest.contracts.image_store import ImageStore
 from diffchest.errors import DataError
 from diffchest.images.building import StoreRow, build_store, publish
 from diffchest.params.cohorts import PadchestCohort
-
-T = TypeVar("T")
 
 TABLES = Path("data/tables")
 SIZE = 256  # px
@@ -33,10 +41,17 @@ ENLARGED = {1024: 5711, 2048: 1000}  # images re-encoded at so many px; those of
 REPETITIONS = 3
 
 
-def in_child(function: Callable[..., T], *arguments: Any) -> T:
-    """What `function` returns in a fresh process, so that its memory and its pools are its own."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as child:
-        return child.submit(function, *arguments).result()
+def main() -> None:
+    """Print the tables that are asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", choices=["ingest", "build"], default=["ingest", "build"])
+    parser.add_argument("--images", type=Path, default=RADIOGRAPHS, help="folder of JPEG radiographs (%(default)s)")
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that temporary folders are removed
+    print(provenance())
+    for part in options.parts:
+        rows = measure_ingest() if part == "ingest" else measure_build(radiographs_in(options.images))
+        print(f"\n{part}\n\n{markdown(rows)}", flush=True)
 
 
 def measure_ingest() -> list[list[str]]:
@@ -178,3 +193,7 @@ def _images_done(working: Path) -> int:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,6 +1,6 @@
 """Measure CheXzero's zero-shot pass: a random CLIP ViT-B/32 at 224 px, PadChest's number of findings, 256 px images.
 
-python benchmarks/chexzero.py [--threads 2]
+python -m benchmarks.speed.zero_shot_speed [--threads 2]
 """
 
 import argparse

@@ -1,5 +1,12 @@
-"""Error rates of intervals and tests on simulated test sets whose AUCs are known."""
+"""Error rates of intervals and tests on simulated test sets whose AUCs are known; Markdown tables.
 
+    python -m benchmarks.studies.error_rates [--studies 1000]
+
+Coverage of intervals, size and power of tests, and the rows of the paper's table S1 whose intervals are disjoint but
+whose p is not small.
+"""
+
+import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -8,6 +15,7 @@ import numpy as np
 from scipy.special import expit, logit
 from scipy.stats import multivariate_normal, norm
 
+from benchmarks.measuring import markdown, provenance
 from diffchest.evaluation.published import load_published
 from diffchest.stats import bootstrap_auc, delong_test, permutation_test
 
@@ -47,6 +55,20 @@ class Setting:
                 noise = np.sqrt(1 - PATIENT_SHARE - MODEL_SHARE) * rng.normal(size=y.shape)
                 scores.append(y * np.sqrt(2) * norm.ppf(auc) + seen[patients] + noise)
             yield y, *scores, patients
+
+
+def main() -> None:
+    """Simulate and print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--studies", type=int, default=1000, help="simulated test sets a setting (%(default)s)")
+    studies = parser.parse_args().studies
+    print(provenance())
+    for title, simulate in (
+        ("coverage of the 95 % interval", lambda: coverage(studies)),
+        ("share of p < 0.05", lambda: rejections(studies)),
+        ("table S1 where intervals are disjoint and p is not small", published),
+    ):
+        print(f"\n{title}\n\n{markdown(simulate())}", flush=True)
 
 
 def coverage(studies: int) -> list[list[str]]:
@@ -149,3 +171,7 @@ def _share(values: np.ndarray) -> str:
     """In per cent, with the standard error of the simulation."""
     share = values.mean()
     return f"{100 * share:.1f} ± {100 * np.sqrt(share * (1 - share) / len(values)):.1f} %"
+
+
+if __name__ == "__main__":
+    main()

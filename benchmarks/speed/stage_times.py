@@ -1,6 +1,6 @@
 """Wall time of `dvc repro` by stage.
 
-    python benchmarks/pipeline.py [dvc repro arguments]
+    python -m benchmarks.speed.stage_times [dvc repro arguments]
 
 Prints a Markdown table: seconds from one stage's start to the next one's, DVC's own hashing included.
 """

@@ -1,6 +1,7 @@
 """Does the audit follow the truth: how strongly devices go with findings, and what the confounder audit says of it.
 
-    python benchmarks/dose.py [--doses 0 natural strong] [--seeds 0] [--jobs 1] [--work FOLDER] [--set KEY=VALUE ...]
+    python -m benchmarks.studies.confounding_dose [--doses 0 natural strong] [--seeds 0] [--jobs 1]
+        [--work FOLDER] [--set KEY=VALUE ...]
 
 Runs the default pipeline from the phantoms to the audit for each `phantom.confounding` and pretraining seed, each in a
 folder of its own, with nothing else changed; a run whose audit is there is not repeated. Prints Markdown tables over a
@@ -21,12 +22,13 @@ import pandas as pd
 from ruamel.yaml import YAML
 from scipy.stats import spearmanr
 
+from benchmarks.measuring import markdown, provenance
 from diffchest import paths
 from diffchest.findings.vocabulary import KIND
 from diffchest.params.whole import parse_params
 from diffchest.stats.ratio import bootstrap_ratio
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 AUDIT = paths.table("confounders")
 PAIR = ["target", "confounder"]
 
@@ -53,7 +55,7 @@ def prepare(work: Path, dose: str, seed: int, settings: list[str], cores: int) -
         tables.parent.mkdir(parents=True, exist_ok=True)
         tables.symlink_to(ROOT / paths.PUBLIC_TABLES)
     ingest = [["ingest", dataset] for dataset in params.cohorts.datasets]
-    after = ["split", "build_lmdb", "pretrain", "extract_latents", "fit_head", "confounders"]
+    after = ["split", "build_lmdb", "pretrain", "extract_latents", "fit_head", "draw_audit", "confounders"]
     return [["phantom"], *ingest, *([stage] for stage in after)]
 
 
@@ -112,12 +114,6 @@ def dose_tables(audits: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     return pd.DataFrame(groups).sort_values("pairs", kind="stable"), pd.DataFrame(runs)
 
 
-def markdown(table: pd.DataFrame) -> str:
-    """The table as Markdown."""
-    lines = [list(table.columns), ["---"] * table.shape[1], *table.astype(str).to_numpy().tolist()]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
 def main() -> None:
     """Run what is missing and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -142,7 +138,9 @@ def main() -> None:
         found = pd.read_json(options.work / f"{dose}-{seed}" / paths.stage_metrics("confounders"), typ="series")
         scores = {name: found[name] for name in ("planted", "precision", "recall", "average_precision")}
         of_run.append({"dose": dose, "seed": seed, **scores})
-    print(markdown(by_dose), markdown(by_run.merge(pd.DataFrame(of_run).round(2), on=["dose", "seed"])), sep="\n\n")
+    by_run = by_run.merge(pd.DataFrame(of_run).round(2), on=["dose", "seed"])
+    tables = ([list(table.columns), *table.astype(str).to_numpy().tolist()] for table in (by_dose, by_run))
+    print(provenance(), *(markdown(table) for table in tables), sep="\n\n")
 
 
 if __name__ == "__main__":

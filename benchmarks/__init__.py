@@ -1,0 +1,1 @@
+"""Measurements behind docs/results: run one as `python -m benchmarks.<folder>.<name>`."""
