@@ -1,9 +1,10 @@
-"""What `dvc.yaml` says that each stage depends on: the modules its script imports, followed through the package.
+"""What `dvc.yaml` says that each stage depends on: the modules that its script imports, and the parameters it declares.
 
-    python -m diffchest.dependencies   # write the lists into dvc.yaml after imports changed
+    python -m diffchest.dependencies   # write both lists into dvc.yaml after imports or a stage's `Params` changed
 
-DVC does not look into scripts, so `dvc.yaml` must list the modules, and exactly those: one too few and a stage keeps
-stale results, one too many and it runs again for nothing. tests/test_dvc.py compares.
+DVC does not look into scripts, so `dvc.yaml` must list the modules, followed through the package, and exactly those:
+one too few and a stage keeps stale results, one too many and it runs again for nothing. A folder stands for all modules
+in it. tests/test_dvc.py compares.
 """
 
 import ast
@@ -78,24 +79,24 @@ def _only_docstring(path: Path) -> bool:
     return all(isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) for node in body)
 
 
-def listed(stage: dict[str, Any]) -> list[str]:
-    """The code among the dependencies of a stage of `dvc.yaml`."""
-    return [dep for dep in stage["deps"] if dep.startswith(CODE)]
-
-
 def script_of(stage: dict[str, Any]) -> Path:
     """The script that a stage of `dvc.yaml` runs."""
     return Path(next(word for word in stage["cmd"].split() if word.startswith("stages/")))
 
 
+def code_of(script: Path, root: Path) -> list[str]:
+    """What a stage with this script (relative to `root`) depends on as code, in the order of `dvc.yaml`."""
+    return [script.as_posix(), *folders(used_files(root / script, root) - {script.as_posix()}, root)]
+
+
 def params_of(script: Path) -> list[str]:
-    """The keys of `params.yaml` that a stage's script tracks: those of its class `Params`; none without one."""
+    """The keys of `params.yaml` that a stage's script tracks: those of its class `Params`."""
     spec = importlib.util.spec_from_file_location(script.stem, script)
     if spec is None or spec.loader is None:
         raise FileNotFoundError(script)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.Params.tracked() if hasattr(module, "Params") else []
+    return module.Params.tracked()
 
 
 def write_pipeline(pipeline: Path = PIPELINE) -> None:
@@ -107,12 +108,11 @@ def write_pipeline(pipeline: Path = PIPELINE) -> None:
     for entry in content["stages"].values():
         stage = entry.get("do", entry)
         script = script_of(stage)
-        modules = used_files(script.resolve(), Path.cwd()) - {script.as_posix()}
         others = [dep for dep in stage["deps"] if not dep.startswith(CODE)]
-        stage["deps"] = CommentedSeq([*others, script.as_posix(), *folders(modules, Path.cwd())])
-        keys = params_of(script)
-        if keys:
-            stage["params"] = CommentedSeq(keys)
+        stage["deps"] = CommentedSeq([*others, *code_of(script, Path.cwd())])
+        stage["params"] = CommentedSeq(params_of(script))
+        if len(str(params_of(script))) < 100 and "${" not in str(params_of(script)):
+            stage["params"].fa.set_flow_style()
     with pipeline.open("w") as file:
         yaml.dump(content, file)
 
