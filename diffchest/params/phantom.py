@@ -6,6 +6,7 @@ from pydantic import Field
 
 from diffchest.params.base import PositiveInt, Section, Seed
 
+Confounding = Literal[0, "natural", "strong"]
 PhantomDataset = Literal["padchest", "chexpert", "mimic_cxr"]
 
 
@@ -17,5 +18,5 @@ class PhantomParams(Section):
     labelled_images: PositiveInt | None
     pretrain_images: dict[PhantomDataset, Annotated[int, Field(ge=0)]]
     chexpert_test_studies: PositiveInt
-    confounding: Literal[0, "natural", "strong"]
+    confounding: Confounding
     seed: Seed

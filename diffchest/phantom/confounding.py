@@ -8,16 +8,14 @@ drains.
 
 import itertools
 from collections.abc import Collection, Sequence
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from diffchest.findings.cooccurrence import planted_pairs
 from diffchest.findings.vocabulary import DRAWN, KIND
+from diffchest.params.phantom import Confounding
 from diffchest.phantom.render import stream
-
-Confounding = Literal[0, "natural", "strong"]
 
 # A device goes with a finding that makes it at least so many times as likely, and at least so likely. By default the
 # audit is held against the same bounds (`confounders.planted`); pictures must not change when those do.

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from diffchest.files.tables import write_table
-from diffchest.phantom.confounding import Confounding, deal_support_devices
+from diffchest.params.phantom import Confounding
+from diffchest.phantom.confounding import deal_support_devices
 from diffchest.phantom.layouts.chexpert_labels import LABELS, shown_findings
 from diffchest.phantom.layouts.selection import by_patient
 from diffchest.phantom.pictures import Picture, write_zips

@@ -5,7 +5,8 @@ from typing import Any
 
 from numpy.random import Generator
 
-from diffchest.phantom.confounding import DRAIN_WITH_PNEUMOTHORAX, Confounding
+from diffchest.params.phantom import Confounding
+from diffchest.phantom.confounding import DRAIN_WITH_PNEUMOTHORAX
 
 LABELS = (
     "No Finding",

@@ -10,7 +10,8 @@ import pandas as pd
 from numpy.random import Generator
 
 from diffchest.files.tables import write_table
-from diffchest.phantom.confounding import Confounding, deal_support_devices
+from diffchest.params.phantom import Confounding
+from diffchest.phantom.confounding import deal_support_devices
 from diffchest.phantom.layouts.chexpert_labels import LABELS, shown_findings
 from diffchest.phantom.pictures import Picture, write_zips
 from diffchest.phantom.render import stream

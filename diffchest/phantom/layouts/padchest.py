@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from diffchest.phantom.confounding import Confounding, deal_treatments
+from diffchest.params.phantom import Confounding
+from diffchest.phantom.confounding import deal_treatments
 from diffchest.phantom.layouts.selection import by_patient
 from diffchest.phantom.pictures import Picture, write_zips
 
