@@ -6,12 +6,15 @@ from diffchest import paths
 from diffchest.contracts.dataset import Dataset
 from diffchest.contracts.latents import Latents
 from diffchest.contracts.scores import write_scores
-from diffchest.errors import DataError
 from diffchest.files.tables import write_metrics, write_table
 from diffchest.params.base import Key, StageParams
 from diffchest.params.probe import ProbeParams
-from diffchest.probe.fit import fit_head, head_table, subsample_patients
-from diffchest.progress import notice, run, summary
+from diffchest.probe.fit import fit_head, head_table, subsample_patients, tell_unfitted
+from diffchest.progress import run, summary
+
+SPLIT_COHORT = (
+    "name a cohort whose patients are split as evaluation.dataset, such as padchest or a table with `use: probe`"
+)
 
 
 class Params(StageParams):
@@ -25,13 +28,7 @@ def main() -> None:
     """Write the head, what each finding was fitted on, and the test scores."""
     params = Params.load()
     dataset = Dataset.read(params.dataset)
-    finetune = dataset.rows("finetune")
-    if finetune.empty:
-        roles = sorted(set(dataset.manifest["role"]))
-        raise DataError(
-            f"evaluation.dataset: {dataset.name!r} has no fine-tuning radiographs (roles: {roles}); name a cohort "
-            "whose patients are split, such as padchest or a table with `use: probe`"
-        )
+    finetune = dataset.needed("finetune", instead=SPLIT_COHORT)
     finetune = finetune[subsample_patients(finetune["patient_id"], params.probe.fraction, params.probe.seed)]
     test_ids = dataset.image_ids("test")
 
@@ -52,13 +49,8 @@ def main() -> None:
 
     table = head_table(head, labels, penalty)
     write_table(paths.table("head"), table)
-    unfitted = table.loc[~table["fitted"], "finding"].tolist()
-    if unfitted:
-        notice(
-            f"no head for {len(unfitted)} findings that lack a class among the fine-tuning radiographs: "
-            + ", ".join(unfitted)
-        )
-    patients, fitted = finetune["patient_id"].nunique(), len(findings) - len(unfitted)
+    tell_unfitted(table)
+    patients, fitted = finetune["patient_id"].nunique(), int(table["fitted"].sum())
     metrics = {"findings": len(findings), "fitted": fitted, "patients": patients, "images": len(finetune)}
     write_metrics(paths.stage_metrics("fit_head"), metrics)
     summary("fit_head", f"{fitted} of {len(findings)} findings on {len(finetune):,} images of {patients:,} patients")

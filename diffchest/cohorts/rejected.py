@@ -5,7 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from diffchest import paths
+from diffchest.contracts.manifest import REJECTED_COLUMNS
+from diffchest.contracts.study_flow import decoding_flow
 from diffchest.errors import DataError
+from diffchest.files.tables import write_table
 
 REASONS_SHOWN = 10
 
@@ -27,3 +31,21 @@ def check_rejected(rejected: pd.DataFrame, totals: Mapping[str, int], *, limit: 
             f"allows. Most frequent reasons:\n" + "\n".join(lines) + f"\nAll of them: {report}. Mend the images, or "
             f"raise cohorts.max_rejected_fraction; with `images: present` absent images are not rejected."
         )
+
+
+def report_unreadable(manifest: pd.DataFrame, reasons: Mapping[str, str], *, limit: float) -> None:
+    """List what ingest and decoding rejected, by cohort, and the study flow; then stop if decoding rejected too much.
+
+    manifest: the images that were to be decoded; reasons: why one could not be, by image id; limit: see
+    `check_rejected`, which raises.
+    """
+    unreadable = manifest[manifest["image_id"].isin(reasons)]
+    unreadable = unreadable.assign(reason=unreadable["image_id"].map(dict(reasons)))[REJECTED_COLUMNS]
+    totals = {str(name): len(images) for name, images in manifest.groupby("dataset")}
+    reports = {name: paths.INGEST / f"{name}_rejected.csv" for name in totals}
+    rejected = pd.concat([pd.read_csv(paths.REJECTED, dtype=str, keep_default_na=False), unreadable])
+    for name, report in reports.items():
+        write_table(report, rejected[rejected["dataset"] == name].sort_values(["image_id", "reason"]))
+    write_table(paths.table("decoding_flow"), decoding_flow(manifest, list(reasons)))
+    for name, report in reports.items():  # after every report is written
+        check_rejected(unreadable[unreadable["dataset"] == name], totals, limit=limit, report=report)

@@ -36,6 +36,16 @@ class Dataset:
         """The rows of these roles, in the manifest's order; without a role, all."""
         return self.manifest[self.manifest["role"].isin(roles)] if roles else self.manifest
 
+    def needed(self, role: Role, *, instead: str) -> pd.DataFrame:
+        """The rows of a role that must not be empty; `DataError` with what to do `instead` where they are."""
+        rows = self.rows(role)
+        if rows.empty:
+            found = ", ".join(sorted(self.manifest["role"].unique()))
+            raise DataError(
+                f"{paths.STORED_MANIFEST}: {self.name!r} has no radiograph with role {role} (found: {found}); {instead}"
+            )
+        return rows
+
     def image_ids(self, *roles: Role) -> list[str]:
         """The image ids of `rows`."""
         return self.rows(*roles)["image_id"].tolist()

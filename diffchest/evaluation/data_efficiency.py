@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_curve
 
-from diffchest import paths
 from diffchest.contracts.dataset import Dataset
 from diffchest.contracts.latents import Latents
 from diffchest.errors import DataError
@@ -23,6 +22,10 @@ COUNT_COLUMNS = ["readers_above", "readers_below"]
 CURVE_COLUMNS = ["finding", "fraction", "fpr", "tpr"]
 READER_COLUMNS = ["finding", "reader", "fpr", "tpr"]
 CURVE_POINTS = 200
+LEAVE_OUT = (
+    "data_efficiency needs pretraining and test radiographs of one dataset; set data_efficiency.dataset to null in "
+    "params.yaml to leave it out"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,12 +58,7 @@ def nothing_studied() -> Study:
 
 def read_sample(dataset: Dataset, role: Role, latents: Latents, findings: Sequence[str]) -> Sample:
     """The radiographs of one role of `dataset`; `DataError` when there are none, or a finding is not its."""
-    rows, labels = dataset.rows(role), dataset.labels(role)
-    if rows.empty:
-        raise DataError(
-            f"{paths.STORED_MANIFEST}: {dataset.name} has no row with role {role!r}; data_efficiency needs pretraining "
-            "and test radiographs of one dataset. Set data_efficiency.dataset to null in params.yaml to leave it out"
-        )
+    rows, labels = dataset.needed(role, instead=LEAVE_OUT), dataset.labels(role)
     missing = [finding for finding in findings if finding not in labels]
     if missing:
         raise DataError(

@@ -11,6 +11,7 @@ from diffchest.errors import DataError
 from diffchest.params.probe import HeadFitParams
 from diffchest.probe.authors_recipe import train_head
 from diffchest.probe.logistic import choose_l2, fit_logistic
+from diffchest.progress import notice
 
 Floats = NDArray[np.float64]
 
@@ -82,3 +83,13 @@ def head_table(head: Head, labels: pd.DataFrame, penalty: Floats) -> pd.DataFram
             "fitted": ~np.isnan(head.bias),
         }
     )
+
+
+def tell_unfitted(table: pd.DataFrame) -> None:
+    """Say which findings of a `head_table` have no head."""
+    unfitted = table.loc[~table["fitted"], "finding"].tolist()
+    if unfitted:
+        notice(
+            f"no head for {len(unfitted)} findings that lack a class among the fine-tuning radiographs: "
+            + ", ".join(unfitted)
+        )
