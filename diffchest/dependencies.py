@@ -52,7 +52,10 @@ def direct_imports(path: Path, root: Path) -> set[Path]:
 
 
 def used_files(script: Path, root: Path) -> set[str]:
-    """`script` and the files with content that it imports, transitively, but `UNLISTED`; relative POSIX paths."""
+    """`script` and the files that it uses: what it imports, transitively, and the data beside a module that names it.
+
+    Relative POSIX paths, without modules that hold a docstring alone and without `UNLISTED`.
+    """
     seen: set[Path] = set()
     todo = [script]
     while todo:
@@ -60,14 +63,29 @@ def used_files(script: Path, root: Path) -> set[str]:
         if path not in seen:
             seen.add(path)
             todo.extend(direct_imports(path, root))
-    return {path.relative_to(root).as_posix() for path in seen if not _only_docstring(path)} - UNLISTED
+    modules = {path for path in seen if not _only_docstring(path)}
+    data = {file for module in modules for file in _named_beside(module)}
+    return {path.relative_to(root).as_posix() for path in modules | data} - UNLISTED
+
+
+def _named_beside(module: Path) -> set[Path]:
+    """Files beside a module that are no code and that it names, or that lie in a folder that it names."""
+    names = {str(node.value) for node in ast.walk(ast.parse(module.read_text())) if isinstance(node, ast.Constant)}
+    beside = [path for path in module.parent.iterdir() if path.name in names]
+    inside = [
+        file for path in beside if path.is_dir() and not (path / "__init__.py").exists() for file in path.iterdir()
+    ]
+    return {path for path in [*beside, *inside] if path.is_file() and path.suffix != ".py"}
 
 
 def folders(modules: set[str], root: Path) -> list[str]:
     """`modules` with every folder of which they are all the code named in place of its modules; sorted."""
     named = set(modules)
     for folder in sorted(root.joinpath(PACKAGE).rglob("*/"), key=lambda path: len(path.parts)):
-        inside = {file.relative_to(root).as_posix() for file in folder.rglob("*.py") if not _only_docstring(file)}
+        files = [file for file in folder.rglob("*") if file.is_file() and file.parent.name != "__pycache__"]
+        inside = {
+            file.relative_to(root).as_posix() for file in files if file.suffix != ".py" or not _only_docstring(file)
+        }
         if inside and inside <= named:
             named = named - inside | {folder.relative_to(root).as_posix()}
     return sorted(named)
