@@ -10,6 +10,7 @@ from diffchest.compute.processes import launched
 from diffchest.contracts.image_store import ImageStore
 from diffchest.contracts.manifest import read_manifest
 from diffchest.files.tables import write_metrics, write_table
+from diffchest.files.whole import whole
 from diffchest.model.autoencoder import save_autoencoder
 from diffchest.params.whole import load_params
 from diffchest.pretraining.images import pretraining_images
@@ -27,7 +28,15 @@ def main() -> None:
     with launched() as processes:
         try:
             result = pretrain(
-                params, train, validation, runs=paths.RUNS / "pretrain", device=device, processes=processes
+                train,
+                validation,
+                model=params.model,
+                diffusion=params.diffusion,
+                settings=params.pretrain,
+                image_size=params.images.size,
+                runs=paths.RUNS / "pretrain",
+                device=device,
+                processes=processes,
             )
         except PretrainingError as stopped:
             sys.exit(f"pretrain: {stopped}" if processes.first else 1)
@@ -35,7 +44,8 @@ def main() -> None:
         return
 
     shown, pictures = list(result.pictures), np.stack(list(result.pictures.values()))
-    np.savez_compressed(paths.PRETRAIN_PICTURES, images_shown=shown, pictures=pictures)
+    with whole(paths.PRETRAIN_PICTURES) as partial:
+        np.savez_compressed(partial, images_shown=shown, pictures=pictures)
     save_autoencoder(paths.AUTOENCODER, result.model)
     write_table(paths.PLOTS / "pretrain_loss.csv", result.history)
     last = result.history.iloc[-1]
