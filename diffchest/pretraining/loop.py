@@ -18,6 +18,7 @@ from tqdm import tqdm
 from diffchest.compute.processes import ALONE, Processes
 from diffchest.compute.read_ahead import read_ahead
 from diffchest.compute.stop_signals import StopSignals
+from diffchest.files.whole import whole
 from diffchest.model.autoencoder import DiffusionAutoencoder, place
 from diffchest.params.network import DiffusionParams, ModelParams
 from diffchest.params.pretraining import PretrainParams
@@ -45,6 +46,22 @@ class Pretrained:
     model: DiffusionAutoencoder
     history: pd.DataFrame
     pictures: dict[int, np.ndarray]
+
+    def save_pictures(self, path: Path) -> None:
+        """Write `images_shown` [C] and `pictures` [C, 3, K, H, W] as one `.npz`."""
+        with whole(path) as partial:
+            shown, pictures = list(self.pictures), np.stack(list(self.pictures.values()))
+            np.savez_compressed(partial, images_shown=shown, pictures=pictures)
+
+    def metrics(self, *, train: int, validation: int) -> dict[str, Any]:
+        """Return the last losses, the sizes of the networks, and the numbers of images: there are, and shown."""
+        last, networks = self.history.iloc[-1], {"unet": self.model.unet, "encoder": self.model.encoder}
+        return {
+            "train_loss": last["train_loss"],
+            "validation_loss": last["validation_loss"],
+            "parameters": {name: sum(p.numel() for p in network.parameters()) for name, network in networks.items()},
+            "images": {"train": train, "validation": validation, "shown": int(last["images"])},
+        }
 
 
 @dataclass(frozen=True)
