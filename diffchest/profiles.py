@@ -16,6 +16,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from diffchest.files.whole import whole
 from diffchest.params.base import PARAMS_FILE, ParamsError
 from diffchest.params.whole import parse_params
 
@@ -49,9 +50,8 @@ def apply_profile(profile: Path, params: Path = PARAMS_FILE) -> None:
     text = io.StringIO()
     yaml.dump(merged, text)
     parse_params(YAML(typ="safe").load(text.getvalue()), source=f"{params} with {profile}")
-    temporary = params.with_suffix(".yaml.tmp")
-    temporary.write_text(text.getvalue())
-    temporary.replace(params)
+    with whole(params) as partial:
+        partial.write_text(text.getvalue())
 
 
 def main() -> None:

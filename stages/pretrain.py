@@ -1,8 +1,7 @@
 """Pretrain the diffusion autoencoder on the stored radiographs, without labels."""
 
 import sys
-
-import numpy as np
+from typing import Annotated
 
 from diffchest import paths
 from diffchest.compute.device import set_up
@@ -11,15 +10,28 @@ from diffchest.contracts.image_store import ImageStore
 from diffchest.contracts.manifest import read_manifest
 from diffchest.files.tables import write_metrics, write_table
 from diffchest.model.autoencoder import save_autoencoder
-from diffchest.params.whole import load_params
+from diffchest.params.base import Key, StageParams
+from diffchest.params.network import DiffusionParams, ModelParams
+from diffchest.params.pretraining import PretrainParams
+from diffchest.params.runtime import RuntimeParams
 from diffchest.pretraining.images import pretraining_images
 from diffchest.pretraining.loop import PretrainingError, pretrain
 from diffchest.progress import run, summary
 
 
+class Params(StageParams):
+    """What `pretrain` reads of params.yaml."""
+
+    model: ModelParams
+    diffusion: DiffusionParams
+    pretrain: PretrainParams
+    image_size: Annotated[int, Key("images.size")]
+    runtime: RuntimeParams
+
+
 def main() -> None:
     """Run, or resume, the `pretrain` stage."""
-    params = load_params()
+    params = Params.load()
     device = set_up(params.runtime)
     train, validation = pretraining_images(
         read_manifest(paths.STORED_MANIFEST), ImageStore(paths.IMAGES), params.pretrain
@@ -27,35 +39,30 @@ def main() -> None:
     with launched() as processes:
         try:
             result = pretrain(
-                params, train, validation, runs=paths.RUNS / "pretrain", device=device, processes=processes
+                train,
+                validation,
+                model=params.model,
+                diffusion=params.diffusion,
+                settings=params.pretrain,
+                image_size=params.image_size,
+                runs=paths.RUNS / "pretrain",
+                device=device,
+                processes=processes,
             )
         except PretrainingError as stopped:
             sys.exit(f"pretrain: {stopped}" if processes.first else 1)
     if not processes.first:
         return
 
-    shown, pictures = list(result.pictures), np.stack(list(result.pictures.values()))
-    np.savez_compressed(paths.PRETRAIN_PICTURES, images_shown=shown, pictures=pictures)
+    result.save_pictures(paths.PRETRAIN_PICTURES)
     save_autoencoder(paths.AUTOENCODER, result.model)
     write_table(paths.PLOTS / "pretrain_loss.csv", result.history)
-    last = result.history.iloc[-1]
-    parameters = {
-        name: sum(p.numel() for p in part.parameters())
-        for name, part in (("unet", result.model.unet), ("encoder", result.model.encoder))
-    }
-    write_metrics(
-        paths.stage_metrics("pretrain"),
-        {
-            "train_loss": last["train_loss"],
-            "validation_loss": last["validation_loss"],
-            "parameters": parameters,
-            "images": {"train": len(train), "validation": len(validation), "shown": int(last["images"])},
-        },
-    )
+    metrics = result.metrics(train=len(train), validation=len(validation))
+    write_metrics(paths.stage_metrics("pretrain"), metrics)
     summary(
         "pretrain",
-        f"{last['images']:,.0f} images shown of {len(train):,}, {sum(parameters.values()):,} parameters, "
-        f"loss {last['train_loss']:.4f}, held-out patients {last['validation_loss']:.4f}",
+        f"{metrics['images']['shown']:,} images shown of {len(train):,}, {sum(metrics['parameters'].values()):,} "
+        f"parameters, loss {metrics['train_loss']:.4f}, held-out patients {metrics['validation_loss']:.4f}",
     )
 
 

@@ -33,7 +33,8 @@ from diffchest.model.autoencoder import DiffusionAutoencoder
 from diffchest.params.base import PARAMS_FILE
 from diffchest.params.whole import Params, parse_params
 from diffchest.pretraining import images as pretrain_data
-from diffchest.pretraining.images import Images, Order, batches, micro_batches
+from diffchest.pretraining.images import Images
+from diffchest.pretraining.order import Order, batches, micro_batches
 from diffchest.profiles import PROFILES, merge
 
 # The default network, one in the authors' geometry with 2,273,315 parameters, and the paper's: changes to params.yaml.
@@ -168,8 +169,8 @@ def _ours(params: Params, device: torch.device, *, compiled: bool) -> list[Conte
     contenders = []
     for precision in ("bf16",) if device.type == "cuda" else ("fp32", "bf16"):
         for compiling in (False, True) if compiled else (False,):
-            knobs = params.pretrain.model_copy(update={"precision": precision, "compile": compiling})
-            changed = params.model_copy(update={"pretrain": knobs})
+            settings = params.pretrain.model_copy(update={"precision": precision, "compile": compiling})
+            changed = params.model_copy(update={"pretrain": settings})
             name = f"ours, {precision}{', compiled' if compiling else ''}"
             contenders.append(Contender(name, our_step, (changed, device), precision))
     return contenders
@@ -269,15 +270,15 @@ def _random_store(folder: Path, size: int) -> ImageStore:
 
 
 def _loaded_per_second(images: Images, params: Params, seconds: float) -> float:
-    knobs = params.pretrain.model_copy(update={"images_shown": 10**9})
-    order = Order(len(images), knobs.seed)
+    settings = params.pretrain.model_copy(update={"images_shown": 10**9})
+    order = Order(len(images), settings.seed)
 
     def read(batch: range) -> list[tuple[range, torch.Tensor]]:
-        parts = micro_batches(batch, knobs.micro_batch, rank=0, processes=1)
+        parts = micro_batches(batch, settings.micro_batch, rank=0, processes=1)
         return [(part, images.batch(order.take(part))) for part in parts]
 
     loaded, begun = 0, time.perf_counter()
-    for batch, _ in read_ahead(read, batches(0, knobs)):
+    for batch, _ in read_ahead(read, batches(0, settings)):
         loaded += len(batch)
         if time.perf_counter() - begun > seconds:
             break

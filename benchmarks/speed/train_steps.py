@@ -15,8 +15,8 @@ from diffchest.compute.processes import ALONE
 from diffchest.diffusion.objective import denoising_errors
 from diffchest.model.autoencoder import DiffusionAutoencoder, place
 from diffchest.params.whole import Params
-from diffchest.pretraining.loop import Network, accumulate_gradient
 from diffchest.pretraining.state import TrainingState
+from diffchest.pretraining.steps import Network, accumulate_gradient
 
 Step = Callable[[], None]
 
@@ -120,18 +120,18 @@ def _updater(model: nn.Module, optimizer: torch.optim.Optimizer, params: Params)
     """Backward pass, clipped and scaled where float16 needs it, one step of the optimiser, and the weight average."""
     average = copy.deepcopy(model).requires_grad_(False)
     pairs = list(zip(average.parameters(), model.parameters(), strict=True))
-    knobs = params.pretrain
+    settings = params.pretrain
     scaler = torch.amp.GradScaler(enabled=pairs[0][0].is_cuda)
 
     def update(loss: Tensor) -> None:
         optimizer.zero_grad()
         scaler.scale(loss).backward()
         scaler.unscale_(optimizer)
-        torch.nn.utils.clip_grad_norm_(model.parameters(), knobs.grad_clip)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), settings.grad_clip)
         scaler.step(optimizer)
         scaler.update()
         for mean, weight in pairs:
-            mean.copy_(mean * knobs.ema_decay + weight.detach() * (1 - knobs.ema_decay))
+            mean.copy_(mean * settings.ema_decay + weight.detach() * (1 - settings.ema_decay))
 
     return update
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from diffchest.compute.processes import ALONE, Processes
+from diffchest.files.whole import whole
 from diffchest.progress import notice, progress
 
 Arrays = dict[str, np.ndarray]
@@ -58,13 +58,8 @@ def _fingerprint(array: np.ndarray) -> list[Any]:
 
 
 def _save(path: Path, arrays: Arrays) -> None:
-    """Write a part, whole or not at all."""
-    partial = path.with_suffix(".partial")
-    with partial.open("wb") as file:
-        np.savez(file, **arrays)  # type: ignore[arg-type]
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)
+    with whole(path) as partial:
+        np.savez(partial, **arrays)  # type: ignore[arg-type]
 
 
 def _load(path: Path) -> Arrays:

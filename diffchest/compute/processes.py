@@ -11,7 +11,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-PATIENCE = timedelta(days=1)  # of `wait` with a process that still works; torch gives up after half an hour
+LONGEST_WAIT = timedelta(days=1)  # for a process that still works; torch gives up after half an hour
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Processes:
 
     rank: int = 0
     count: int = 1
-    patient: Any = None  # the group that `wait` uses
+    barrier_group: Any = None  # of all of them, for `wait`
 
     @property
     def first(self) -> bool:
@@ -48,7 +48,7 @@ class Processes:
     def wait(self) -> None:
         """Go on when all have come here, however long the work of one of them takes."""
         if self.count > 1:
-            dist.barrier(self.patient)
+            dist.barrier(self.barrier_group)
 
 
 ALONE = Processes()
@@ -62,7 +62,7 @@ def launched() -> Iterator[Processes]:
         return
     dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
     try:
-        patient = dist.new_group(backend="gloo", timeout=PATIENCE)
-        yield Processes(dist.get_rank(), dist.get_world_size(), patient)
+        barrier_group = dist.new_group(backend="gloo", timeout=LONGEST_WAIT)
+        yield Processes(dist.get_rank(), dist.get_world_size(), barrier_group)
     finally:
         dist.destroy_process_group()

@@ -8,10 +8,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
-from joblib import Parallel, delayed, effective_n_jobs, parallel_config
+from joblib import Parallel, delayed, parallel_config
 from joblib.externals.loky import ProcessPoolExecutor
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
@@ -63,8 +62,8 @@ def apart(function: Callable[[T], R], items: Iterable[T], *, lost: Callable[[T],
 
 
 @contextmanager
-def cluster(backend: str, scheduler: str | None = None) -> Iterator[None]:
-    """Let `spread` use the workers of a cluster: `backend` dask or ray (loky: this machine's processes, as outside).
+def cluster(backend: Literal["loky", "dask"], scheduler: str | None = None) -> Iterator[None]:
+    """Let `spread` use the workers of a dask cluster (loky: this machine's processes, as outside).
 
     `scheduler` is its address; None starts a cluster on this machine. Its workers must see the files under the same
     paths. Raises `DataError` when the package is not installed or no worker answers.
@@ -72,8 +71,7 @@ def cluster(backend: str, scheduler: str | None = None) -> Iterator[None]:
     if backend == "loky":
         yield
         return
-    connect = {"dask": _dask, "ray": _ray}[backend]
-    with connect(scheduler) as by_cluster:
+    with _dask(scheduler) as by_cluster:
         token = _by_cluster.set(by_cluster)
         try:
             yield
@@ -84,7 +82,13 @@ def cluster(backend: str, scheduler: str | None = None) -> Iterator[None]:
 @contextmanager
 def _dask(scheduler: str | None) -> Iterator[Spread]:
     """By dask itself: joblib's backend for it waits for ever where a job ended its worker."""
-    distributed = _package("distributed", extra="dask")
+    try:
+        distributed = importlib.import_module("distributed")  # an extra, without types
+    except ImportError:
+        raise DataError(
+            "runtime.backend: dask needs a package that is not installed; run `pip install -e '.[dask]'` in the "
+            "repository, or set runtime.backend to loky"
+        ) from None
     try:
         client = distributed.Client(scheduler, timeout=WAIT)
         client.wait_for_workers(1, timeout=WAIT)
@@ -106,39 +110,6 @@ def _dask(scheduler: str | None) -> Iterator[Spread]:
 
     with client:
         yield by_dask
-
-
-@contextmanager
-def _ray(scheduler: str | None) -> Iterator[Spread]:
-    ray = _package("ray", extra="ray")
-    try:
-        ray.init(address=scheduler, ignore_reinit_error=True)
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        raise DataError(f"runtime.scheduler: no ray cluster at {scheduler} ({error})") from None
-    importlib.import_module("ray.util.joblib").register_ray()
-    try:
-        with parallel_config("ray", n_jobs=-1):
-            yield by_joblib
-    finally:
-        ray.shutdown()
-
-
-def by_joblib(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-    """By joblib's active backend, a few jobs for each worker at a time: ray gives results back only all together."""
-    jobs = (delayed(function)(item) for item in items)
-    while some := list(islice(jobs, JOBS_A_WORKER * effective_n_jobs(-1))):
-        results: Any = Parallel()(some)
-        yield from results
-
-
-def _package(name: str, *, extra: str) -> Any:
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        raise DataError(
-            f"runtime.backend: {extra} needs a package that is not installed; run `pip install -e '.[{extra}]'` "
-            f"in the repository, or set runtime.backend to loky"
-        ) from None
 
 
 def _end_with(starter: int) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from diffchest.files.whole import whole
+
 NAMES = ("image_id", "targets")  # of what is kept: text, not arrays
 
 
@@ -14,9 +16,9 @@ class Kept:
 
     def save(self, path: Path) -> None:
         """Write all fields as one `.npz`; equal content gives equal bytes."""
-        path.parent.mkdir(parents=True, exist_ok=True)
         text: dict[str, Any] = {name: np.array(getattr(self, name), dtype=str) for name in NAMES}
-        np.savez_compressed(path, **vars(self) | text)
+        with whole(path) as partial:
+            np.savez_compressed(partial, **vars(self) | text)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from safetensors.numpy import save
 from scipy.special import expit
 
 from diffchest.errors import DataError
+from diffchest.files.whole import whole
 from diffchest.findings.disease_free import normal_finding
 
 
@@ -39,12 +40,10 @@ class Head:
 
     def save(self, path: Path) -> None:
         """Write a safetensors file, whole or not at all."""
-        path.parent.mkdir(parents=True, exist_ok=True)
         tensors = {name: getattr(self, name).astype(np.float32) for name in ("weight", "bias", "mean", "sd")}
         metadata = {"head": json.dumps({"findings": self.findings, "model_sha256": self.model_sha256})}
-        partial = path.with_suffix(".partial")
-        partial.write_bytes(save(tensors, metadata))
-        partial.replace(path)
+        with whole(path) as partial:
+            partial.write_bytes(save(tensors, metadata))
 
     @classmethod
     def load(cls, path: Path) -> "Head":

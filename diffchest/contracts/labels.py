@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from diffchest.errors import DataError
+from diffchest.files.whole import whole
 from diffchest.params.base import Uncertain
 
 UNCERTAIN = -1.0
@@ -40,11 +41,11 @@ def parse_codes(column: pd.Series, *, where: str) -> pd.Series:
 
 def write_labels(path: Path, labels: pd.DataFrame, *, blank_is_negative: bool, uncertain: Uncertain) -> None:
     """Write `labels` (index image_id) with the dataset's own codes, and what a blank and a -1 mean to their readers."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     table = pa.Table.from_pandas(labels.rename_axis("image_id").reset_index(), preserve_index=False)
     meaning = {BLANK: str(blank_is_negative).lower().encode(), POLICY: uncertain.encode()}
     metadata = {**(table.schema.metadata or {}), **meaning}
-    pq.write_table(table.replace_schema_metadata(metadata), path)
+    with whole(path) as partial:
+        pq.write_table(table.replace_schema_metadata(metadata), partial)
 
 
 def load_labels(path: Path, image_ids: Sequence[str], *, uncertain: Uncertain | None = None) -> pd.DataFrame:

@@ -1,6 +1,5 @@
 """The semantic latents of all radiographs: encoding them, and their file."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from diffchest.errors import DataError
+from diffchest.files.whole import whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,10 +32,8 @@ class Latents:
 
     def save(self, path: Path) -> None:
         """Write an npz file, whole or not at all; equal latents are equal bytes."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial.npz")
-        np.savez(partial, image_id=self.image_id, z=self.z, model_sha256=np.array(self.model_sha256))
-        os.replace(partial, path)
+        with whole(path) as partial:
+            np.savez(partial, image_id=self.image_id, z=self.z, model_sha256=np.array(self.model_sha256))
 
     @classmethod
     def load(cls, path: Path) -> "Latents":

@@ -24,6 +24,7 @@ from pathlib import Path
 import pandas as pd
 
 from diffchest.errors import DataError
+from diffchest.files.whole import whole
 
 MANIFEST_COLUMNS = [
     "image_id",
@@ -91,8 +92,8 @@ def read_manifest(
 def write_manifest(path: Path, frame: pd.DataFrame, *, roles: tuple[str, ...] = MANIFEST_ROLES) -> None:
     """Check `frame` and write it as Parquet."""
     check_manifest(frame, name=str(path), roles=roles)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    frame.to_parquet(path, index=False)
+    with whole(path) as partial:
+        frame.to_parquet(partial, index=False)
 
 
 def _starts_with(values: pd.Series, prefixes: pd.Series) -> pd.Series:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from diffchest.errors import DataError
+from diffchest.files.whole import whole
 from diffchest.progress import notice
 
 
@@ -19,8 +20,8 @@ def write_scores(path: Path, scores: np.ndarray, *, model: str, image_ids: Seque
     frame = pd.DataFrame(scores, columns=findings).dropna(axis=1, how="all")
     frame.insert(0, "image_id", list(image_ids))
     frame.insert(1, "model", model)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    frame.to_parquet(path, index=False)
+    with whole(path) as file:
+        frame.to_parquet(file, index=False)
 
 
 def read_scores(

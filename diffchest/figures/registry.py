@@ -33,6 +33,7 @@ from diffchest.figures import (
 )
 from diffchest.figures.settings import FigureParams
 from diffchest.figures.style import RC, NothingToDrawError, notice
+from diffchest.files.whole import whole
 
 FIGURES: dict[str, Callable[[FigureParams], Figure]] = {
     "study_flow": study_flow.draw,
@@ -73,10 +74,10 @@ def save_figure(name: str, params: FigureParams, path: Path) -> None:
 
     A figure whose inputs have no rows becomes a notice that says so.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     with mpl.rc_context(RC):
         try:
             figure = FIGURES[name](params)
         except NothingToDrawError as nothing:
             figure = notice(name.replace("_", " ").capitalize(), params, str(nothing))
-        figure.savefig(path, dpi=params.figures.dpi, metadata={"Software": None})
+        with whole(path) as partial:
+            figure.savefig(partial, dpi=params.figures.dpi, metadata={"Software": None})

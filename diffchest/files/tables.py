@@ -8,18 +8,20 @@ from typing import Any
 
 import pandas as pd
 
+from diffchest.files.whole import whole
+
 
 def write_table(path: Path, frame: pd.DataFrame) -> None:
     """Write `frame` as CSV (or `.csv.gz`) with six significant digits and Unix line ends."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     compression: Any = {"method": "gzip", "mtime": 0} if path.suffix == ".gz" else None
-    frame.to_csv(path, index=False, float_format="%.6g", lineterminator="\n", compression=compression)
+    with whole(path) as partial:
+        frame.to_csv(partial, index=False, float_format="%.6g", lineterminator="\n", compression=compression)
 
 
 def write_metrics(path: Path, metrics: Mapping[str, Any]) -> None:
     """Write nested metrics as JSON; floats keep six significant digits, NaN becomes null."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(_plain(metrics), indent=2) + "\n")
+    with whole(path) as partial:
+        partial.write_text(json.dumps(_plain(metrics), indent=2) + "\n")
 
 
 def _plain(value: Any) -> Any:

@@ -3,11 +3,11 @@
 import hashlib
 import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from diffchest.errors import DataError
+from diffchest.files.whole import whole
 
 DOWNLOADS = Path("downloads")
 
@@ -52,12 +52,10 @@ def check_wheel(path: Path, wheel: Wheel, *, name: str = "") -> None:
 
 def _download(wheel: Wheel, downloads: Path) -> None:
     """Fetch the wheel into `downloads`; only a complete file with the right checksum gets its final name."""
-    downloads.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=downloads) as folder:
+    with whole(downloads / wheel.file) as fetched:
         command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--quiet"]
-        command += ["--disable-pip-version-check", "--dest", folder, f"{wheel.project}=={wheel.version}"]
+        command += ["--disable-pip-version-check", "--dest", str(fetched.parent), f"{wheel.project}=={wheel.version}"]
         result = subprocess.run(command, capture_output=True, text=True, check=False)
-        fetched = Path(folder) / wheel.file
         if result.returncode or not fetched.is_file():
             reason = (result.stderr.strip() or "pip gave no reason").splitlines()[-1]
             raise DataError(
@@ -65,4 +63,3 @@ def _download(wheel: Wheel, downloads: Path) -> None:
                 f"{wheel.page} on another machine and put it into {downloads}/"
             )
         check_wheel(fetched, wheel, name=f"{wheel.file} as downloaded")
-        fetched.replace(downloads / wheel.file)

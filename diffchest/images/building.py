@@ -1,9 +1,12 @@
 """Building the image store: decode in a pool, write in order, carry on after an interruption.
 
 The store grows in a working file, one committed chunk at a time, and appears under its final name only when whole. Its
-bytes depend on the images, size and codec alone: not on the number of workers, nor on interruptions.
+bytes depend on the images, size and codec alone: not on the number of workers, nor on interruptions. For this the file
+is opened anew for every chunk: LMDB leaves remains of the pages that a process wrote before in the unused bytes of the
+next ones, so that a chunk's bytes must not depend on whether one process or two wrote it and the chunk before.
 """
 
+import errno
 import fcntl
 import functools
 import hashlib
@@ -12,7 +15,7 @@ import math
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from itertools import chain, islice
 from pathlib import Path
@@ -23,13 +26,14 @@ import lmdb
 from diffchest.compute.workers import WorkerLostError, apart, spread
 from diffchest.contracts.image_store import RECORD, STORE_VERSION, open_store
 from diffchest.errors import DataError
+from diffchest.files.whole import whole
 from diffchest.images.decoding import decode, quiet_decoders
 from diffchest.images.sources import MEMBER, SourceReader
 from diffchest.images.squares import RESIZE, encode_square, to_square
 from diffchest.progress import notice, progress
 
 BATCH = 128  # images one task of the pool prepares
-COMMIT = 2048  # images written in one transaction
+COMMIT = 2048  # images written in one transaction, whose boundaries show in the store's bytes
 POOL_FROM = 500  # fewer images of usual size are prepared faster than a pool starts
 PAGE = 4096  # bytes of a page of LMDB
 LOST = "decoding it ended the process (out of memory, or a crash of the decoder)"
@@ -59,43 +63,42 @@ def fingerprint(rows: Sequence[StoreRow], *, size: int, codec: str) -> str:
     """
     files = sorted({os.path.join(row.root, row.source.partition(MEMBER)[0]) for row in rows})
     stats = [[path, *_stat(path)] for path in files]
-    return _sha256([STORE_VERSION, RESIZE, size, codec, rows, stats])[:16]
+    return _sha256([STORE_VERSION, RESIZE, COMMIT, size, codec, rows, stats])[:16]
 
 
 def build_store(rows: Sequence[StoreRow], working: Path, *, size: int, codec: str, workers: int) -> list[Rejected]:
     """Store `rows` (sorted by image_id) in the file `working`, or the rest of them if it has some already.
 
-    Returns the images that could not be read; one bad image never stops a build. Those that an interrupted build could
-    not read are tried again, except where the decoder crashed.
+    Returns the images that could not be read; one bad image never stops a build. Where an interrupted build could not
+    read an image that can be read now (a disk had been away), the store is begun anew.
     """
     with _room_to_write(working):
         working.parent.mkdir(parents=True, exist_ok=True)
     record = _done_before(working)
-    resumed = record is not None
+    if record and _readable_now(rows, record, build=str(working)):
+        notice(f"{working}: some images that could not be read can be read now; begun anew")
+        record = None
     if record is None:
-        working.unlink(missing_ok=True)  # nothing was committed to it
+        working.unlink(missing_ok=True)
         record = _new_record(rows, size, codec)
     todo = rows[record["done"] :]
-    _check_room(working, images=len(todo) + resumed * len(rows), size=size, codec=codec)
+    _check_room(working, images=len(todo), size=size, codec=codec)
     prepared = _prepare_all(todo, size=size, codec=codec, workers=workers, build=str(working))
     _write(working, record, zip(todo, progress(prepared, total=len(todo), desc="images"), strict=True), rows=len(rows))
-    if resumed:
-        again = functools.partial(_prepare, size=size, codec=codec, build=str(working))
-        record = _write_anew(working, rows, record, again)
     return [Rejected(*entry) for entry in record["rejected"]]
 
 
 def publish(working: Path, target: Path) -> None:
     """Make the finished store `working` appear as `target`, which is there whole or not at all."""
-    temporary = target.with_name(target.name + ".tmp")
     with _room_to_write(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
-            shutil.move(working, temporary)  # copies where they lie on different disks
-        except OSError:
-            temporary.unlink(missing_ok=True)
-            raise
-        os.replace(temporary, target)
+            os.replace(working, target)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            with whole(target) as copy:  # they lie on different disks
+                shutil.copyfile(working, copy)
 
 
 @contextmanager
@@ -118,34 +121,10 @@ def _write(path: Path, record: dict[str, Any], results: Iterator[tuple[StoreRow,
     """Commit `results` chunk by chunk to the store at `path`, for which `record` says what is done."""
     # generous room, of which only pages in use take space, that depends on nothing else
     map_size = 2 * rows * (record["size"] ** 2 + 8192) + 2**26
-    with _room_to_write(path), closing(lmdb.open(str(path), subdir=False, map_size=map_size, lock=False)) as store:
+    with _room_to_write(path):
         while chunk := list(islice(results, COMMIT)):
-            _commit(store, record, chunk)
-
-
-def _write_anew(
-    working: Path, rows: Sequence[StoreRow], record: dict[str, Any], again: Callable[[StoreRow], bytes | str]
-) -> dict[str, Any]:
-    """Replace a store that was interrupted by one written in the steps of one that was not; return its record.
-
-    Its bytes would tell: LMDB leaves remains of old pages in the unused bytes of new ones. `again` prepares the images
-    that were rejected: a disk may have been away.
-    """
-    fresh = working.with_suffix(".fresh")
-    fresh.unlink(missing_ok=True)
-    new = {**record, "images": 0, "done": 0, "rejected": []}
-    reasons = dict(record["rejected"])
-    with closing(open_store(working)) as store, store.begin() as reading:
-
-        def result(row: StoreRow) -> bytes | str:
-            if reasons.get(row.image_id) == LOST:
-                return LOST
-            return reading.get(row.image_id.encode()) or again(row)
-
-        with quiet_decoders():
-            _write(fresh, new, ((row, result(row)) for row in rows), rows=len(rows))
-    os.replace(fresh, working)
-    return new
+            with closing(lmdb.open(str(path), subdir=False, map_size=map_size, lock=False)) as store:
+                _commit(store, record, chunk)
 
 
 def _done_before(working: Path) -> dict[str, Any] | None:
@@ -159,6 +138,14 @@ def _done_before(working: Path) -> dict[str, Any] | None:
         notice(f"{error}; begun anew")
         return None
     return json.loads(data) if data else None
+
+
+def _readable_now(rows: Sequence[StoreRow], record: dict[str, Any], *, build: str) -> bool:
+    """Whether an image that `record` rejects can be decoded now; one whose decoder crashed is not tried."""
+    rejected = {image_id for image_id, reason in record["rejected"] if reason != LOST}
+    again = functools.partial(_prepare, size=record["size"], codec=record["codec"], build=build)
+    with quiet_decoders():
+        return any(isinstance(again(row), bytes) for row in rows if row.image_id in rejected)
 
 
 def _new_record(rows: Sequence[StoreRow], size: int, codec: str) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import math
-import os
 from pathlib import Path
 
 import torch
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 from diffchest.diffusion.schedule import Schedule, linear_schedule
 from diffchest.errors import DataError
 from diffchest.files.tensors import load_tensors
+from diffchest.files.whole import whole
 from diffchest.model.encoder import SemanticEncoder
 from diffchest.model.unet import UNet
 from diffchest.params.network import DiffusionParams, ModelParams, Prediction
@@ -108,11 +108,9 @@ def save_autoencoder(path: Path, model: DiffusionAutoencoder) -> None:
         "diffusion": model.diffusion.model_dump(),
         "image_size": model.image_size,
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    save_file(tensors, partial, metadata={"diffchest": json.dumps(config, sort_keys=True)})
-    os.replace(partial, path)
+    with whole(path) as partial:
+        save_file(tensors, partial, metadata={"diffchest": json.dumps(config, sort_keys=True)})
 
 
 def load_autoencoder(path: Path | str, device: torch.device | str = "cpu") -> DiffusionAutoencoder:

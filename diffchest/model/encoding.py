@@ -1,4 +1,4 @@
-"""The semantic latents of all radiographs: encoding them, and their file."""
+"""Encoding radiographs to their semantic latents z: some in memory, or all of a store."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +16,20 @@ from diffchest.images.squares import to_model_range
 from diffchest.model.autoencoder import DiffusionAutoencoder
 
 PART = 1024  # images
+
+
+@torch.inference_mode()
+def encode(model: DiffusionAutoencoder, pixels: np.ndarray, batch_size: int) -> np.ndarray:
+    """Return the latents z of uint8 radiographs `pixels` [N, H, W]: unnormalised float32 [N, d].
+
+    `batch_size` go through the network at a time; it shows in the last bits of z.
+    """
+    z = np.empty((len(pixels), model.latent_dim), dtype=np.float32)
+    for first in range(0, len(pixels), batch_size):
+        chosen = slice(first, first + batch_size)
+        x = model.prepare(torch.from_numpy(to_model_range(pixels[chosen])).to(model.device))
+        z[chosen] = model.encode(x).float().cpu().numpy()
+    return z
 
 
 class Images(Protocol):
@@ -43,11 +57,15 @@ def extract_latents(
     store lacks and for latents that are not finite.
     """
 
-    def encode(chosen: slice) -> dict[str, np.ndarray]:
-        return {"z": _encode(model, store, image_ids[chosen], batch_size)}
+    def encode_part(chosen: slice) -> dict[str, np.ndarray]:
+        ids = image_ids[chosen]
+        batches = (ids[first : first + batch_size] for first in range(0, len(ids), batch_size))
+        none = np.empty((0, model.latent_dim), dtype=np.float32)  # where there are no images
+        z = [encode(model, pixels, batch_size) for _, pixels in read_ahead(store.read, batches)]
+        return {"z": np.concatenate([none, *z])}
 
     gathered = in_parts(
-        encode,
+        encode_part,
         len(image_ids),
         size=PART,
         content=[model.sha256, store_version, batch_size, list(image_ids)],
@@ -60,16 +78,3 @@ def extract_latents(
     if not np.isfinite(gathered["z"]).all():
         raise DataError("latents: z is not finite for some radiographs; pretraining diverged, run it again")
     return Latents(np.asarray(image_ids, dtype=np.str_), gathered["z"], model.sha256)
-
-
-@torch.inference_mode()
-def _encode(model: DiffusionAutoencoder, store: Images, image_ids: Sequence[str], batch_size: int) -> np.ndarray:
-    """z [N, d], float32."""
-    z = np.empty((len(image_ids), model.latent_dim), dtype=np.float32)
-    batches = (image_ids[first : first + batch_size] for first in range(0, len(image_ids), batch_size))
-    first = 0
-    for _, gray in read_ahead(lambda batch: torch.from_numpy(to_model_range(store.read(batch))), batches):
-        codes = model.encode(model.prepare(gray.to(model.device)))
-        z[first : first + len(codes)] = codes.float().cpu().numpy()
-        first += len(codes)
-    return z

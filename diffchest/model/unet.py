@@ -1,7 +1,5 @@
 """The U-Net that denoises a radiograph, told the timestep and the semantic latent z in every block."""
 
-from typing import Any
-
 from torch import Tensor, cat, nn
 
 from diffchest.model.blocks import Attention, ResidualBlock, group_norm, timestep_embedding, zero
@@ -16,50 +14,15 @@ class UNet(nn.Module):
 
     def __init__(self, params: ModelParams, *, in_channels: int, out_channels: int, size: int) -> None:
         super().__init__()
-        base, depth = params.base_channels, params.residual_blocks
-        block: dict[str, Any] = {
-            "time_dim": params.time_dim,
-            "latent_dim": params.latent_dim,
-            "dropout": params.dropout,
-            "groups": params.norm_groups,
-        }
-        attention = {"heads": params.attention_heads, "groups": params.norm_groups}
+        base, time_dim = params.base_channels, params.time_dim
         self.base_channels = base
-        self.time = nn.Sequential(
-            nn.Linear(base, params.time_dim), nn.SiLU(), nn.Linear(params.time_dim, params.time_dim)
-        )
-
-        width, skips = base, [base]
-        self.down = nn.ModuleList([nn.ModuleList([nn.Conv2d(in_channels, base, 3, padding=1)])])
-        last = len(params.channel_multipliers) - 1
-        for level, multiplier in enumerate(params.channel_multipliers):
-            for _ in range(depth):
-                step = nn.ModuleList([ResidualBlock(width, base * multiplier, **block)])
-                width = base * multiplier
-                if size in params.attention_resolutions:
-                    step.append(Attention(width, **attention))
-                self.down.append(step)
-                skips.append(width)
-            if level < last:
-                self.down.append(nn.ModuleList([ResidualBlock(width, width, how="down", **block)]))
-                skips.append(width)
-                size //= 2
-
+        self.time = nn.Sequential(nn.Linear(base, time_dim), nn.SiLU(), nn.Linear(time_dim, time_dim))
+        self.down, skips, size = _down(params, in_channels, size)
+        width = skips[-1]
         self.middle = nn.ModuleList(
-            [ResidualBlock(width, width, **block), Attention(width, **attention), ResidualBlock(width, width, **block)]
+            [_block(params, width, width), _attention(params, width), _block(params, width, width)]
         )
-
-        self.up = nn.ModuleList()
-        for level, multiplier in reversed(list(enumerate(params.channel_multipliers))):
-            for index in range(depth + 1):
-                step = nn.ModuleList([ResidualBlock(width + skips.pop(), base * multiplier, **block)])
-                width = base * multiplier
-                if size in params.attention_resolutions:
-                    step.append(Attention(width, **attention))
-                if level and index == depth:
-                    step.append(ResidualBlock(width, width, how="up", **block))
-                    size *= 2
-                self.up.append(step)
+        self.up, width = _up(params, skips, size)
         self.norm = group_norm(width, params.norm_groups)
         self.conv = zero(nn.Conv2d(width, out_channels, 3, padding=1))
 
@@ -75,6 +38,57 @@ class UNet(nn.Module):
         for step in self.up:
             h = _apply(step, cat([h, skips.pop()], dim=1), time, z)
         return self.conv(nn.functional.silu(self.norm(h)))
+
+
+def _down(params: ModelParams, in_channels: int, size: int) -> tuple[nn.ModuleList, list[int], int]:
+    """The steps from feature maps of side `size` to the smallest; the channels after each, and the side at the end."""
+    width = params.base_channels
+    steps, widths = [nn.ModuleList([nn.Conv2d(in_channels, width, 3, padding=1)])], [width]
+    for level, multiplier in enumerate(params.channel_multipliers):
+        if level:
+            steps.append(nn.ModuleList([_block(params, width, width, how="down")]))
+            widths.append(width)
+            size //= 2
+        for _ in range(params.residual_blocks):
+            step = nn.ModuleList([_block(params, width, params.base_channels * multiplier)])
+            width = params.base_channels * multiplier
+            if size in params.attention_resolutions:
+                step.append(_attention(params, width))
+            steps.append(step)
+            widths.append(width)
+    return nn.ModuleList(steps), widths, size
+
+
+def _up(params: ModelParams, skips: list[int], size: int) -> tuple[nn.ModuleList, int]:
+    """The steps back from side `size`, each of which takes the channels of one of `skips`; the channels at the end."""
+    width, skips, steps = skips[-1], skips.copy(), []
+    for level, multiplier in reversed(list(enumerate(params.channel_multipliers))):
+        for index in range(params.residual_blocks + 1):
+            step = nn.ModuleList([_block(params, width + skips.pop(), params.base_channels * multiplier)])
+            width = params.base_channels * multiplier
+            if size in params.attention_resolutions:
+                step.append(_attention(params, width))
+            if level and index == params.residual_blocks:
+                step.append(_block(params, width, width, how="up"))
+                size *= 2
+            steps.append(step)
+    return nn.ModuleList(steps), width
+
+
+def _block(params: ModelParams, channels: int, out_channels: int, *, how: str = "") -> ResidualBlock:
+    return ResidualBlock(
+        channels,
+        out_channels,
+        time_dim=params.time_dim,
+        latent_dim=params.latent_dim,
+        dropout=params.dropout,
+        groups=params.norm_groups,
+        how=how,
+    )
+
+
+def _attention(params: ModelParams, width: int) -> Attention:
+    return Attention(width, heads=params.attention_heads, groups=params.norm_groups)
 
 
 def _apply(layers: nn.Module, h: Tensor, time: Tensor, z: Tensor) -> Tensor:

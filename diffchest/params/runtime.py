@@ -18,11 +18,11 @@ class RuntimeParams(Section):
     device: str
     workers: PositiveInt
     threads: PositiveInt | None
-    backend: Literal["loky", "dask", "ray"]
+    backend: Literal["loky", "dask"]
     scheduler: str | None
 
     @model_validator(mode="after")
     def _scheduler_of_a_cluster(self) -> "RuntimeParams":
         if self.scheduler and self.backend == "loky":
-            raise ValueError("`scheduler` is a cluster's address; set `backend` to dask or ray, or `scheduler` to null")
+            raise ValueError("`scheduler` is a cluster's address; set `backend` to dask, or `scheduler` to null")
         return self

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image as PillowImage
 
 from diffchest.compute.workers import spread
+from diffchest.files.whole import whole
 from diffchest.phantom.canvas import Image
 from diffchest.phantom.render import draw
 from diffchest.progress import progress
@@ -55,13 +56,10 @@ def write_zips(root: Path, pictures: Iterable[Picture], *, size: int, seed: int,
     chunks = [ordered[start : start + CHUNK] for start in range(0, len(ordered), CHUNK)]
     drawn = spread(functools.partial(_draw_chunk, size=size, seed=seed), chunks, workers=workers)
     contents = progress(chain.from_iterable(drawn), total=len(ordered), desc=f"draw {root.name}")
-    root.mkdir(parents=True, exist_ok=True)
     for name, members in groupby(zip(ordered, contents, strict=True), key=lambda item: item[0].archive):
-        part = root / f"{name}.tmp"
-        with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
+        with whole(root / name) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:
             for picture, content in members:
                 archive.writestr(zipfile.ZipInfo(picture.member), content)
-        part.replace(root / name)
     return len(ordered)
 
 

@@ -5,6 +5,7 @@ import zipfile
 from pathlib import Path
 
 from diffchest.files.wheels import DOWNLOADS, Wheel, fetch_wheel
+from diffchest.files.whole import whole
 
 PADCHEST_TABLE = "PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv.gz"
 CHEXPERT_TABLE = "chexpert_train.csv.gz"
@@ -22,13 +23,12 @@ FOLDER = "torchxrayvision/data"
 def fetch_tables(target: Path, *, downloads: Path = DOWNLOADS, wheel: Wheel = WHEEL) -> list[Path]:
     """Extract `TABLES` into `target` from the wheel in `downloads`; see `fetch_wheel` for what it raises."""
     path = fetch_wheel(wheel, downloads)
-    target.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path) as archive:
         return [_extract(archive, name, target) for name in TABLES]
 
 
 def _extract(archive: zipfile.ZipFile, name: str, target: Path) -> Path:
-    part = target / f"{name}.tmp"
-    with archive.open(f"{FOLDER}/{name}") as source, part.open("wb") as file:
+    path = target / name
+    with archive.open(f"{FOLDER}/{name}") as source, whole(path) as partial, partial.open("wb") as file:
         shutil.copyfileobj(source, file)
-    return part.replace(target / name)
+    return path

@@ -1,7 +1,7 @@
-"""Which radiographs pretraining sees, in which order, and the patients held out from it."""
+"""Which radiographs pretraining sees, and the patients held out from it."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -11,11 +11,11 @@ from torch import Tensor
 
 from diffchest.errors import DataError
 from diffchest.images.squares import to_model_range
-from diffchest.params.pretraining import HeldOutParams, PretrainParams
+from diffchest.params.pretraining import HeldOutParams
+from diffchest.pretraining.order import VALIDATION_STREAM
 
 IN_MEMORY_BYTES = 2_000_000_000
 FINGERPRINT_IMAGES = 4096  # images hashed at a time
-VALIDATION_STREAM, ORDER_STREAM, IMAGE_STREAM, DROPOUT_STREAM, PICTURE_STREAM = range(5)
 
 
 class Store(Protocol):
@@ -59,45 +59,6 @@ class Images:
         return digest.hexdigest()
 
 
-class Order:
-    """The endless sequence of positions 0 .. size-1, epoch after epoch, each in its own random order.
-
-    What comes n-th depends on `seed` and n alone, so a resumed run goes on with the same images.
-    """
-
-    def __init__(self, size: int, seed: int) -> None:
-        self.size, self.seed = size, seed
-        self._epoch, self._order = -1, np.empty(0, dtype=np.int64)
-
-    def take(self, shown: range) -> np.ndarray:
-        """Return the positions of the images shown as number `shown`."""
-        return np.array([self._at(n) for n in shown])
-
-    def _at(self, n: int) -> int:
-        epoch, index = divmod(n, self.size)
-        if epoch != self._epoch:
-            rng = np.random.default_rng([self.seed, ORDER_STREAM, epoch])
-            self._epoch, self._order = epoch, rng.permutation(self.size)
-        return int(self._order[index])
-
-
-def batches(first: int, knobs: PretrainParams) -> Iterator[range]:
-    """Yield the numbers of the images shown in each step, from image `first` to the end of the run."""
-    for start in range(first, knobs.images_shown, knobs.batch_size):
-        yield range(start, min(start + knobs.batch_size, knobs.images_shown))
-
-
-def micro_batches(batch: range, size: int | None, rank: int, processes: int) -> list[range]:
-    """Return the parts of `batch` that process `rank` of `processes` takes through the network, one at a time.
-
-    Parts of `size` images are dealt out in turn, so that the parts, and all that is drawn for them, are the same for
-    any number of processes; None: one part each.
-    """
-    size = size or -(-len(batch) // processes)
-    parts = [batch[start : start + size] for start in range(0, len(batch), size)]
-    return parts[rank::processes]
-
-
 def held_out_patients(patients: Sequence[str], fraction: float, seed: int) -> set[str]:
     """Draw round(fraction * n) of the distinct `patients`, at least one if `fraction` > 0."""
     distinct = np.unique(np.asarray(patients, dtype=np.str_))
@@ -106,20 +67,20 @@ def held_out_patients(patients: Sequence[str], fraction: float, seed: int) -> se
     return set(rng.permutation(distinct)[:count].tolist())
 
 
-def pretraining_images(manifest: pd.DataFrame, store: Store, params: PretrainParams) -> tuple[Images, Images]:
+def pretraining_images(manifest: pd.DataFrame, store: Store, settings: HeldOutParams) -> tuple[Images, Images]:
     """Return the training images and those of the held-out patients (`pretrain.validation_fraction`).
 
     Raises `DataError` if the roles `pretrain.roles` have too few patients.
     """
-    rows = manifest[manifest["role"].isin(params.roles)].sort_values("image_id")
+    rows = manifest[manifest["role"].isin(settings.roles)].sort_values("image_id")
     held_out = rows["patient_id"].isin(
-        held_out_patients(rows["patient_id"].tolist(), params.validation_fraction, params.seed)
+        held_out_patients(rows["patient_id"].tolist(), settings.validation_fraction, settings.seed)
     )
     if held_out.all():
         found = manifest["role"].value_counts().to_dict()
         raise DataError(
             f"pretrain: no radiograph to train on: {rows['patient_id'].nunique()} patient(s) have a role in "
-            f"pretrain.roles {params.roles} (the manifest has {found}); add a role or radiographs"
+            f"pretrain.roles {settings.roles} (the manifest has {found}); add a role or radiographs"
         )
     return (
         Images(store, rows.loc[~held_out, "image_id"].tolist()),
@@ -127,13 +88,8 @@ def pretraining_images(manifest: pd.DataFrame, store: Store, params: PretrainPar
     )
 
 
-def held_out_images(manifest: pd.DataFrame, params: HeldOutParams, *, number: int) -> list[str]:
+def held_out_images(manifest: pd.DataFrame, settings: HeldOutParams, *, number: int) -> list[str]:
     """Return the first image of each of up to `number` patients held out from pretraining."""
-    rows = manifest[manifest["role"].isin(params.roles)].sort_values("image_id")
-    patients = held_out_patients(rows["patient_id"].tolist(), params.validation_fraction, params.seed)
+    rows = manifest[manifest["role"].isin(settings.roles)].sort_values("image_id")
+    patients = held_out_patients(rows["patient_id"].tolist(), settings.validation_fraction, settings.seed)
     return rows[rows["patient_id"].isin(patients)].drop_duplicates("patient_id")["image_id"].tolist()[:number]
-
-
-def stream_seed(seed: int, stream: int, position: int) -> int:
-    """Return the torch seed of one image or step: a function of the run's seed and its place in the run."""
-    return int(np.random.SeedSequence([seed, stream, position]).generate_state(1, np.uint64)[0])

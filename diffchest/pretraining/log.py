@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,19 +9,19 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
+from diffchest.files.whole import whole
+
 
 def write_log(folder: Path, history: Sequence[dict[str, float]], pictures: dict[int, Tensor]) -> None:
     """Write `log.jsonl`, a line per checkpoint, and the newest `pictures_<images>.png`.
 
     A picture has a radiograph a row: original, reconstruction, and a sample of the same z.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    log = folder / "log.jsonl"
-    partial = log.with_suffix(".partial")
     finite = ({name: value if math.isfinite(value) else None for name, value in row.items()} for row in history)
-    partial.write_text("".join(json.dumps(row) + "\n" for row in finite))
-    os.replace(partial, log)
+    with whole(folder / "log.jsonl") as partial:
+        partial.write_text("".join(json.dumps(row) + "\n" for row in finite))
     if pictures:
         shown = max(pictures)
         rows = np.concatenate(list(pictures[shown].numpy().swapaxes(0, 1)), axis=1)  # [3, K * H, W]
-        Image.fromarray(np.concatenate(list(rows), axis=1)).save(folder / f"pictures_{shown:012d}.png")
+        with whole(folder / f"pictures_{shown:012d}.png") as partial:
+            Image.fromarray(np.concatenate(list(rows), axis=1)).save(partial)

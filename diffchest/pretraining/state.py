@@ -19,12 +19,12 @@ class TrainingState:
     made of a few radiographs there, uint8 [3, K, H, W], by images shown.
     """
 
-    def __init__(self, model: DiffusionAutoencoder, knobs: PretrainParams) -> None:
+    def __init__(self, model: DiffusionAutoencoder, settings: PretrainParams) -> None:
         device = model.device
-        self.model, self.knobs = model, knobs
+        self.model, self.settings = model, settings
         self.ema = copy.deepcopy(model).eval().requires_grad_(False)
         self.optimizer = torch.optim.Adam(model.parameters(), fused=device.type in ("cpu", "cuda"))
-        self.scaler = torch.amp.GradScaler(device.type, enabled=knobs.precision == "fp16")
+        self.scaler = torch.amp.GradScaler(device.type, enabled=settings.precision == "fp16")
         self.shown, self.step = 0, 0
         self.history: list[dict[str, float]] = []
         self.pictures: dict[int, torch.Tensor] = {}
@@ -36,21 +36,31 @@ class TrainingState:
     def update(self, images: int) -> None:
         """Take one step down the gradient, accumulated from a scaled loss over `images`, and average the weights."""
         self.scaler.unscale_(self.optimizer)
-        torch.nn.utils.clip_grad_norm_(self._weights, self.knobs.grad_clip)
+        torch.nn.utils.clip_grad_norm_(self._weights, self.settings.grad_clip)
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.knobs, self.shown + images)
+            group["lr"] = learning_rate(self.settings, self.shown + images)
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)
         self.step += 1
         self.shown += images
-        get_ema_multi_avg_fn(ema_decay(self.knobs, self.step))(self._averages, self._weights, self.step)
+        get_ema_multi_avg_fn(ema_decay(self.settings, self.step))(self._averages, self._weights, self.step)
         self.loss_images += images
 
     def record(self, row: dict[str, float]) -> None:
         """Add a row to the history and start the next interval."""
         self.history.append({"images": self.shown, **row})
         self.loss_sum, self.loss_images = torch.zeros_like(self.loss_sum), 0
+
+    @property
+    def last_row(self) -> float:
+        """How many images had been shown at the last row of the history, 0 where it has none."""
+        return self.history[-1]["images"] if self.history else 0
+
+    def drop_judgements(self) -> None:
+        """Keep of the history what it says of the training images alone, and no pictures."""
+        self.history = [{name: row[name] for name in ("images", "train_loss")} for row in self.history]
+        self.pictures = {}
 
     def keep_pictures(self, pictures: torch.Tensor) -> None:
         """Add what the average model made at this point; of many, every second is dropped."""
@@ -90,11 +100,11 @@ class TrainingState:
         self.loss_images = state["loss_images"]
 
 
-def learning_rate(knobs: PretrainParams, shown: int) -> float:
+def learning_rate(settings: PretrainParams, shown: int) -> float:
     """Return the rate at `shown` images: linear warm-up, then constant."""
-    return knobs.learning_rate * min(1.0, shown / max(knobs.warmup_images, 1))
+    return settings.learning_rate * min(1.0, shown / max(settings.warmup_images, 1))
 
 
-def ema_decay(knobs: PretrainParams, step: int) -> float:
+def ema_decay(settings: PretrainParams, step: int) -> float:
     """Return the decay of the weight average at `step`: less at first, so that a short run forgets its start."""
-    return min(knobs.ema_decay, (1 + step) / (10 + step))
+    return min(settings.ema_decay, (1 + step) / (10 + step))

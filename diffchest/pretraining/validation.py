@@ -10,7 +10,8 @@ from diffchest.diffusion.objective import denoising_errors
 from diffchest.images.squares import from_model_range
 from diffchest.model.autoencoder import DiffusionAutoencoder
 from diffchest.params.pretraining import PretrainParams
-from diffchest.pretraining.images import PICTURE_STREAM, VALIDATION_STREAM, Images, stream_seed
+from diffchest.pretraining.images import Images
+from diffchest.pretraining.order import PICTURE_STREAM, VALIDATION_STREAM, stream_seed
 
 BINS = 10  # of timesteps
 MOST = 2048  # images: a stopped run must not wait long for its checkpoint
@@ -20,7 +21,7 @@ DDIM_STEPS = 20
 
 @torch.inference_mode()
 def validation_losses(
-    model: DiffusionAutoencoder, images: Images, knobs: PretrainParams, processes: Processes
+    model: DiffusionAutoencoder, images: Images, settings: PretrainParams, processes: Processes
 ) -> dict[str, float]:
     """Return the mean denoising error over held-out patients, in all and in each tenth of the timesteps, NaN for none.
 
@@ -30,9 +31,9 @@ def validation_losses(
     timesteps, count = model.schedule.timesteps, min(MOST, len(images))
     every = torch.arange(count) * 617 % timesteps  # 617: coprime to 1000, far from its divisors
     errors = torch.zeros(count, dtype=torch.float64)
-    for first in range(processes.rank * knobs.batch_size, count, processes.count * knobs.batch_size):
-        positions = torch.arange(first, min(first + knobs.batch_size, count))
-        generator = torch.Generator().manual_seed(stream_seed(knobs.seed, VALIDATION_STREAM, first))
+    for first in range(processes.rank * settings.batch_size, count, processes.count * settings.batch_size):
+        positions = torch.arange(first, min(first + settings.batch_size, count))
+        generator = torch.Generator().manual_seed(stream_seed(settings.seed, VALIDATION_STREAM, first))
         x = model.prepare(images.batch(positions.numpy() * len(images) // count).to(model.device))
         noise = torch.randn(x.shape, generator=generator).to(model.device)
         t = every[positions].to(model.device)
@@ -48,13 +49,13 @@ def validation_losses(
 
 
 @torch.inference_mode()
-def progress_pictures(model: DiffusionAutoencoder, images: Images, knobs: PretrainParams) -> Tensor:
+def progress_pictures(model: DiffusionAutoencoder, images: Images, settings: PretrainParams) -> Tensor:
     """Return uint8 [3, K, H, W] of the first K radiographs: original, reconstruction, and a sample of the same z.
 
     The sample starts from noise instead of the radiograph's own x_T: what z alone fixes stays, the rest is drawn.
     """
     x = images.batch(np.arange(min(PICTURES, len(images))))
-    generator = torch.Generator().manual_seed(stream_seed(knobs.seed, PICTURE_STREAM, 0))
+    generator = torch.Generator().manual_seed(stream_seed(settings.seed, PICTURE_STREAM, 0))
     x = model.prepare(x)
     noise = torch.randn(x.shape, generator=generator).to(model.device)
     x = x.to(model.device)

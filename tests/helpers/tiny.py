@@ -71,11 +71,14 @@ def fake_manifest(store: FakeStore) -> pd.DataFrame:
     return pd.DataFrame({"image_id": ids, "patient_id": [f"fake/{patient}" for patient in patients], "role": role})
 
 
-def run(folder: Path, params: Params, processes: Processes = ALONE):
+def run(folder: Path, params: Params, processes: Processes = ALONE, *, store: FakeStore | None = None):
     """Pretrain on the fake radiographs, checkpoints in `folder`."""
-    store = FakeStore()
+    store = store or FakeStore()
     train, validation = pretraining_images(fake_manifest(store), store, params.pretrain)
-    return pretrain(params, train, validation, runs=folder / "runs", device=torch.device("cpu"), processes=processes)
+    return pretrain(
+        train, validation, model=params.model, diffusion=params.diffusion, settings=params.pretrain,
+        image_size=params.images.size, runs=folder / "runs", device=torch.device("cpu"), processes=processes,
+    )  # fmt: skip
 
 
 def launch(module: str, *arguments: str, processes: int = 1) -> subprocess.Popen:
@@ -88,7 +91,7 @@ def launch(module: str, *arguments: str, processes: int = 1) -> subprocess.Popen
 
 def finished(process: subprocess.Popen) -> str:
     """What a launched process printed, once it has ended well."""
-    output, message = process.communicate(timeout=200)
+    output, message = process.communicate(timeout=600)
     assert process.returncode == 0, message
     return output
 

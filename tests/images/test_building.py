@@ -16,7 +16,6 @@ from multiprocessing import get_context
 import lmdb
 import numpy as np
 import pytest
-from joblib import parallel_config
 
 from diffchest.compute import workers
 from diffchest.compute.workers import cluster, spread
@@ -141,12 +140,15 @@ building.build_store(rows, building.Path({str(tmp_path / "w.lmdb")!r}), size={SI
     assert (tmp_path / "images.lmdb").read_bytes() == (whole / "images.lmdb").read_bytes()
 
 
-def test_what_could_not_be_read_is_tried_again(rows, tmp_path):
+def test_what_could_not_be_read_is_tried_again(rows, tmp_path, capsys):
     """A disk that was away: the images it holds are stored by the next run, and the file is as if it had been there."""
     rejected = build_store(rows, tmp_path / "w.lmdb", size=SIZE, codec="raw", workers=1)
     assert [entry.image_id for entry in rejected] == ["d/003.png", "d/006.png"]
+    assert build_store(rows, tmp_path / "w.lmdb", size=SIZE, codec="raw", workers=1) == rejected
+    assert not capsys.readouterr().err
     (tmp_path / "root" / "006.png").write_bytes(png(pixels(6)))
     assert [entry.image_id for entry in build(rows, tmp_path)] == ["d/003.png"]
+    assert "can be read now; begun anew" in capsys.readouterr().err
     np.testing.assert_array_equal(ImageStore(tmp_path / "images.lmdb").read(["d/006.png"])[0], pixels(6))
     whole = tmp_path / "whole"
     whole.mkdir()
@@ -195,6 +197,20 @@ def test_a_second_build_in_the_same_folder_is_refused(tmp_path):
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+@pytest.fixture
+def disks(monkeypatch):
+    """The working file on another disk than `images.lmdb`."""
+    replace = os.replace
+
+    def replaced(source, target):
+        if source.name == "w.lmdb":
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", replaced)
+
+
+@pytest.mark.usefixtures("disks")
 def test_a_disk_that_is_full_when_the_store_is_published_is_said(rows, tmp_path, monkeypatch):
     def full(source, target):
         target.write_bytes(b"half")
@@ -202,7 +218,7 @@ def test_a_disk_that_is_full_when_the_store_is_published_is_said(rows, tmp_path,
 
     build_store(rows, tmp_path / "w.lmdb", size=SIZE, codec="raw", workers=1)
     with monkeypatch.context() as patch:
-        patch.setattr(shutil, "move", full)
+        patch.setattr(shutil, "copyfile", full)
         with pytest.raises(DataError, match=r"images\.lmdb: cannot be written .*is the disk full"):
             publish(tmp_path / "w.lmdb", tmp_path / "images.lmdb")
     assert not list(tmp_path.glob("images.lmdb*"))
@@ -234,7 +250,7 @@ def test_the_record_says_what_the_pixels_are(rows, tmp_path):
     assert {len(record["params_sha256"]), len(record["rows_sha256"])} == {64}
 
 
-def test_a_full_disk_stops_the_build_and_loses_nothing(rows, tmp_path):
+def test_a_full_disk_stops_the_build_and_loses_nothing(rows, tmp_path, monkeypatch):
     """The limit on file size stands for the disk: writing fails in the middle, the next build carries on."""
     code = f"""
 import resource, signal
@@ -248,6 +264,7 @@ building.build_store(rows, building.Path({str(tmp_path / "w.lmdb")!r}), size={SI
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "w.lmdb: cannot be written" in result.stderr
     assert "is the disk full? Make room and run `dvc repro` again" in result.stderr
+    monkeypatch.setattr(building, "COMMIT", 8)
     whole = tmp_path / "whole"
     whole.mkdir()
     assert build(rows, tmp_path) == build(rows, whole)
@@ -345,29 +362,10 @@ def deadly(rows, **options):
     return prepare_batch(rows, **options)
 
 
-def test_joblib_is_given_a_few_jobs_at_a_time_and_gives_every_result_in_order():
-    with parallel_config("threading", n_jobs=2):
-        assert list(workers.by_joblib(str, iter(range(50)))) == [str(number) for number in range(50)]
-
-
-def test_ray_gives_the_same_bytes(rows, tmp_path, monkeypatch):
-    pytest.importorskip("ray", reason="the optional extra `ray` is not installed")
-    monkeypatch.setattr(building, "BATCH", 3)
-    monkeypatch.setattr(building, "POOL_FROM", 10)
-    folders = [tmp_path / name for name in ("here", "there")]
-    for folder in folders:
-        folder.mkdir()
-    expected = build(rows, folders[0])
-    with cluster("ray"):
-        assert build(rows, folders[1], workers=2) == expected
-    first, second = ((folder / "images.lmdb").read_bytes() for folder in folders)
-    assert first == second
-
-
 def test_a_backend_that_is_not_installed_is_named(monkeypatch):
-    monkeypatch.setitem(sys.modules, "ray", None)
-    expected = r"runtime\.backend: ray needs a package .* `pip install -e '\.\[ray\]'`"
-    with pytest.raises(DataError, match=expected), cluster("ray"):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    expected = r"runtime\.backend: dask needs a package .* `pip install -e '\.\[dask\]'`"
+    with pytest.raises(DataError, match=expected), cluster("dask"):
         pass
 
 

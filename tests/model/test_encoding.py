@@ -8,7 +8,7 @@ from diffchest.errors import DataError
 from diffchest.images.squares import to_model_range
 from diffchest.model import encoding as latents_module
 from diffchest.model.autoencoder import DiffusionAutoencoder
-from diffchest.model.encoding import extract_latents
+from diffchest.model.encoding import encode, extract_latents
 from tests.helpers.tiny import FakeStore, tiny_params
 
 
@@ -29,6 +29,27 @@ def test_every_image_has_the_latent_of_its_own_pixels(model, tmp_path):
     with torch.inference_mode():
         alone = model.encode(torch.from_numpy(to_model_range(store.read(["fake/003"]))))
     np.testing.assert_allclose(latents.select(["fake/003"]), alone.numpy(), atol=1e-6)
+
+
+def test_encoding_in_memory_and_from_a_store_are_the_same_bits(model, tmp_path):
+    """Batches of 4: what the network makes of them one by one, and what is written for all."""
+    store = FakeStore(images=10)
+    ids = sorted(store.pixels)
+    z = encode(model, store.read(ids), 4)
+    assert z.dtype == np.float32
+    with torch.inference_mode():
+        batches = [model.encode(torch.from_numpy(to_model_range(store.read(ids[at : at + 4])))) for at in (0, 4, 8)]
+    np.testing.assert_array_equal(z, torch.cat(batches).numpy())
+    latents = extract_latents(model, store, ids, batch_size=4, runs=tmp_path / "runs")
+    assert latents is not None
+    np.testing.assert_array_equal(latents.z, z)
+
+
+def test_no_images_have_no_latents(model, tmp_path):
+    assert encode(model, np.empty((0, 16, 16), np.uint8), 4).shape == (0, model.latent_dim)
+    latents = extract_latents(model, FakeStore(images=3), [], batch_size=4, runs=tmp_path / "runs")
+    assert latents is not None
+    assert latents.z.shape == (0, model.latent_dim)
 
 
 def test_file_round_trip_is_deterministic(tmp_path):

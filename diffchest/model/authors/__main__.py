@@ -13,6 +13,7 @@ import numpy as np
 
 from diffchest import paths
 from diffchest.errors import DataError
+from diffchest.files.whole import whole
 from diffchest.model.authors.head import load_authors_head
 from diffchest.model.authors.network import load_authors
 from diffchest.model.autoencoder import load_autoencoder, save_autoencoder
@@ -44,7 +45,8 @@ def main() -> None:
         files += f" and {options.out / paths.HEAD.name} ({len(head.findings)} findings)"
     if options.out.resolve() == paths.MODELS.resolve():
         nothing = np.empty((0, 3, 0, model.image_size, model.image_size), dtype=np.uint8)
-        np.savez_compressed(paths.PRETRAIN_PICTURES, images_shown=[], pictures=nothing)  # of no training here
+        with whole(paths.PRETRAIN_PICTURES) as partial:
+            np.savez_compressed(partial, images_shown=[], pictures=nothing)  # of no training here
     parameters = sum(parameter.numel() for parameter in model.parameters())
     summary("authors", f"{parameters:,} parameters, {model.image_size} px, d = {model.latent_dim} -> {files}")
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from diffchest.files.tables import write_table
+from diffchest.files.whole import whole
 from diffchest.params.phantom import Confounding
 from diffchest.phantom.confounding import deal_support_devices
 from diffchest.phantom.layouts.chexpert_labels import LABELS, shown_findings
@@ -46,10 +47,8 @@ def write_chexpert(
     Support Devices. The test set is `test.csv`, `groundtruth.csv` (a row per study: the majority of five readers) and
     `radiologists/bc*.csv`.
     """
-    root.mkdir(parents=True, exist_ok=True)
-    part = root / "train.csv.tmp"
-    part.write_bytes(gzip.decompress(table.read_bytes()))
-    part.replace(root / "train.csv")
+    with whole(root / "train.csv") as partial:
+        partial.write_bytes(gzip.decompress(table.read_bytes()))
     rows = pd.read_csv(root / "train.csv")
     frontal = rows[rows["Frontal/Lateral"] == "Frontal"]
     patient = frontal["Path"].str.extract(r"(patient\d+)", expand=False)
@@ -60,7 +59,8 @@ def write_chexpert(
             studies = drawn["Path"].str.extract(r"(patient\d+/study\d+)", expand=False)
             drawn["Support Devices"] = deal_support_devices(drawn["Support Devices"], studies, confounding, seed=seed)
         rows.loc[train.index, "Support Devices"] = train["Support Devices"]
-        rows.to_csv(root / "train.csv", index=False)
+        with whole(root / "train.csv") as partial:
+            rows.to_csv(partial, index=False)
     write_test_set(root, test, seed=seed)
     chosen = pd.concat([train, test])
     return write_zips(root, pictures(chosen, confounding, seed=seed), size=size, seed=seed, workers=workers)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from diffchest.files.whole import whole
 from diffchest.params.phantom import Confounding
 from diffchest.phantom.confounding import deal_treatments
 from diffchest.phantom.layouts.selection import by_patient
@@ -43,18 +44,16 @@ def write_padchest(
     The table is a copy of `table`; with another `confounding` than natural, the radiographs that are drawn have in its
     column Labels what they are drawn with.
     """
-    root.mkdir(parents=True, exist_ok=True)
-    part = root / f"{table.name}.tmp"
     rows = pd.read_csv(table, usecols=list(COLUMNS), dtype={"PatientID": str, "ImageDir": str})
     chosen = choose(rows, labelled=labelled, pretrain=pretrain, seed=seed)
-    if confounding == "natural":
-        shutil.copyfile(table, part)
-    else:
-        chosen = deal_out(chosen, confounding, seed=seed)
-        whole = pd.read_csv(table, dtype=str, keep_default_na=False)
-        whole.loc[chosen.index, "Labels"] = chosen["Labels"].fillna("")
-        whole.to_csv(part, index=False, compression={"method": "gzip", "mtime": 0, "compresslevel": 6})
-    part.replace(root / table.name)
+    with whole(root / table.name) as partial:
+        if confounding == "natural":
+            shutil.copyfile(table, partial)
+        else:
+            chosen = deal_out(chosen, confounding, seed=seed)
+            every = pd.read_csv(table, dtype=str, keep_default_na=False)
+            every.loc[chosen.index, "Labels"] = chosen["Labels"].fillna("")
+            every.to_csv(partial, index=False, compression={"method": "gzip", "mtime": 0, "compresslevel": 6})
     return write_zips(root, pictures(chosen), size=size, seed=seed, workers=workers)
 
 

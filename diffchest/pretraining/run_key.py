@@ -1,0 +1,60 @@
+"""What a run of pretraining is called: a hash of what determines its weights. No run takes another's for its own.
+
+Weights after n images follow from the parameters below, the training images and the code that trains. How far a run
+goes, how often it saves and whether it is compiled say nothing of them (compiling rounds differently, as another
+device does); nor does who is held out, once it is said which images are trained on.
+"""
+
+import ast
+import hashlib
+import inspect
+import json
+import textwrap
+from typing import Any
+
+from diffchest.diffusion.objective import denoising_errors, target
+from diffchest.diffusion.schedule import Schedule, linear_schedule
+from diffchest.images.squares import to_model_range
+from diffchest.model import blocks, encoder, unet
+from diffchest.model.autoencoder import DiffusionAutoencoder, position_encoding
+from diffchest.params.network import DiffusionParams, ModelParams
+from diffchest.params.pretraining import PretrainParams
+from diffchest.pretraining import order, steps, validation
+from diffchest.pretraining.images import Images
+from diffchest.pretraining.state import TrainingState, ema_decay, learning_rate
+
+NOT_DETERMINING = {"images_shown", "checkpoint_every", "compile", "roles", "validation_fraction"}  # keys of `pretrain`
+NETWORK = (blocks, encoder, unet, DiffusionAutoencoder, position_encoding)
+LOSS = (Schedule, linear_schedule, target, denoising_errors, steps)
+OPTIMISER = (TrainingState.__init__, TrainingState.update, learning_rate, ema_decay)
+CODE = (*NETWORK, *LOSS, *OPTIMISER, order, to_model_range)
+
+
+def run_key(
+    train: Images, *, model: ModelParams, diffusion: DiffusionParams, settings: PretrainParams, image_size: int
+) -> str:
+    """Hash what determines the weights after any number of images: parameters, training images, and code."""
+    sections = [model.model_dump(), diffusion.model_dump(), settings.model_dump(exclude=NOT_DETERMINING), image_size]
+    return _hashed([sections, train.fingerprint(), [meaning(part) for part in CODE]])
+
+
+def held_out_key(held_out: Images) -> str:
+    """Hash what determines the losses of held-out patients besides the weights: their images, and the code."""
+    return _hashed([held_out.fingerprint(), meaning(validation)])
+
+
+def meaning(part: Any) -> str:
+    """The code of a module, class or function without comments, docstrings and imports.
+
+    Where something is imported from is not what it means: modules may be moved and renamed.
+    """
+    tree = ast.parse(textwrap.dedent(inspect.getsource(part)))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+            documented = ast.get_docstring(node) is not None
+            node.body = [line for line in node.body[documented:] if not isinstance(line, ast.Import | ast.ImportFrom)]
+    return ast.unparse(tree)
+
+
+def _hashed(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,0 +1,90 @@
+"""One step of training: what is drawn for an image, its error, and the gradient of a batch over all processes."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.parallel import DistributedDataParallel
+
+from diffchest.compute.processes import Processes
+from diffchest.diffusion.objective import SelfConditioned, denoising_errors
+from diffchest.model.autoencoder import DiffusionAutoencoder
+from diffchest.params.pretraining import PretrainParams
+from diffchest.pretraining.order import DROPOUT_STREAM, IMAGE_STREAM, stream_seed
+from diffchest.pretraining.state import TrainingState
+
+AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
+MicroBatches = list[tuple[range, Tensor]]
+
+
+@dataclass(frozen=True)
+class Network:
+    """The model as it is trained: its pass, and where gradients are not yet averaged over processes."""
+
+    forward: SelfConditioned
+    no_sync: Callable[[], AbstractContextManager[Any]]
+
+
+def trained_network(model: DiffusionAutoencoder, settings: PretrainParams, processes: Processes) -> Network:
+    """Return the model, its gradients averaged over processes where there are several, compiled if asked."""
+    forward, no_sync = model, nullcontext
+    if processes.count > 1:
+        devices = [model.device] if model.device.type == "cuda" else None
+        forward = DistributedDataParallel(model, device_ids=devices, gradient_as_bucket_view=True)
+        no_sync = forward.no_sync
+    return Network(torch.compile(forward) if settings.compile else forward, no_sync)
+
+
+def accumulate_gradient(
+    network: Network, state: TrainingState, batch: range, parts: MicroBatches, processes: Processes
+) -> Tensor:
+    """Add up the gradient of the mean error of `batch`, of which this process takes `parts`; return their errors' sum.
+
+    A process without a part takes one image for nothing, since the others wait for its gradient.
+    """
+    model, settings = state.model, state.settings
+    weight = processes.count / len(batch)  # processes average their gradients
+    if not parts:
+        parts, weight = [(batch[:1], torch.zeros(1, 1, model.image_size, model.image_size))], 0.0
+    total = torch.zeros((), device=model.device)
+    for number, (shown, gray) in enumerate(parts):
+        last = number == len(parts) - 1
+        with nullcontext() if last else network.no_sync():
+            errors = training_errors(network, model, gray, shown, settings)
+            state.scaler.scale(errors.sum() * weight).backward()
+        total += errors.detach().sum() * (weight > 0)
+    return total
+
+
+def training_errors(
+    network: Network, model: DiffusionAutoencoder, gray: Tensor, shown: range, settings: PretrainParams
+) -> Tensor:
+    """Return the denoising error [N] of each image `gray` [N, 1, H, W] at a uniform timestep (DiffChest eq. 2).
+
+    Timestep, noise and flip of an image follow from its number among `shown`; dropout from the first number.
+    """
+    x = model.prepare(gray.to(model.device, non_blocking=True))
+    t, noise, flipped = draws(settings, shown, x, model.schedule.timesteps)
+    x = torch.where(flipped, x.flip(3), x)
+    torch.manual_seed(stream_seed(settings.seed, DROPOUT_STREAM, shown.start))
+    with torch.autocast(x.device.type, dtype=AUTOCAST.get(settings.precision), enabled=settings.precision in AUTOCAST):
+        return denoising_errors(network.forward, x, t, noise, schedule=model.schedule, prediction=model.prediction)
+
+
+def draws(settings: PretrainParams, shown: range, x: Tensor, timesteps: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Draw timestep [N], noise like `x` [N, C, H, W] and flip [N, 1, 1, 1] (boolean) of the images number `shown`."""
+    noise = torch.empty_like(x)
+    chances = np.empty((len(shown), 2))
+    generator = torch.Generator(x.device)
+    for row, number in enumerate(shown):
+        seed = stream_seed(settings.seed, IMAGE_STREAM, number)
+        generator.manual_seed(seed)
+        noise[row].normal_(generator=generator)
+        chances[row] = np.random.default_rng(seed).random(2)
+    t = torch.from_numpy((chances[:, 0] * timesteps).astype(np.int64))
+    flipped = torch.from_numpy(chances[:, 1] < settings.horizontal_flip).view(-1, 1, 1, 1)
+    return t.to(x.device), noise, flipped.to(x.device)
