@@ -3,15 +3,13 @@
 import ast
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-from ruamel.yaml import YAML
 
 from diffchest.dependencies import CODE, code_of, params_of, script_of
+from tests.helpers.repository import ROOT, outputs, pipeline_stages
 
-ROOT = Path(__file__).resolve().parent.parent
-STAGES = {name: stage.get("do", stage) for name, stage in YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"].items()}
+STAGES = pipeline_stages()
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -42,8 +40,7 @@ def test_stage_has_a_description_and_no_runtime_parameter(stage):
 
 def test_credentialed_data_is_never_pushed():
     for name, stage in STAGES.items():
-        for out in stage["outs"]:
-            path, options = (out, {}) if isinstance(out, str) else next(iter(out.items()))
+        for path, options in outputs(stage).items():
             derived = path.startswith(("data/", "models/")) and name not in ("check_params", "tables", "phantom")
             assert not derived or path.endswith("_flow.csv") or options == {"push": False}, f"{name}: {path}"
             assert not path.startswith("reports/") or options.get("cache") is False, f"{name}: {path} is not committed"

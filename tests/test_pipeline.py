@@ -17,9 +17,9 @@ from ruamel.yaml import YAML
 
 from diffchest.contracts.latents import Latents
 from diffchest.profiles import apply_profile
+from tests.helpers.repository import ROOT
 from tests.helpers.tiny_clip import random_clip, save_clip
 
-ROOT = Path(__file__).resolve().parent.parent
 AFTER_THE_SCORES = {"evaluate", "compare", "subgroups", "calibration", "figures", "report"}
 AFTER_THE_HEAD = {"fit_head", "explain", "confounders", "reliance", *AFTER_THE_SCORES}
 

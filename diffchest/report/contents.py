@@ -158,17 +158,10 @@ SECTIONS = [
     ),
 ]
 
-STAGES = [
-    "tables",
-    "phantom",
-    "ingest",
-    "split",
-    "build_lmdb",
+STAGES = [  # those that write metrics
     "pretrain",
     "evaluate_pretraining",
-    "extract_latents",
     "fit_head",
-    "baseline",
     "evaluate",
     "compare",
     "subgroups",

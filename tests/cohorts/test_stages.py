@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 
 from diffchest.contracts.image_store import ImageStore
 from tests.helpers.cohort_roots import png
-from tests.helpers.tiny import ROOT
+from tests.helpers.repository import ROOT
 
 ROWS = 40
 

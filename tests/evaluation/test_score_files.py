@@ -12,8 +12,8 @@ from sklearn.metrics import roc_auc_score
 from diffchest.errors import DataError
 from diffchest.evaluation.score_files import evaluate_files, read_labelled
 from diffchest.params.whole import load_params
+from tests.helpers.repository import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 N = 300
 
 

@@ -18,8 +18,7 @@ from diffchest.model.autoencoder import save_autoencoder
 from diffchest.params.whole import Params, load_params
 from diffchest.pretraining.images import pretraining_images
 from diffchest.pretraining.loop import pretrain
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.helpers.repository import ROOT
 
 
 def tiny_params(*, pretrain: dict | None = None, diffusion: dict | None = None, size: int = 16, **model) -> Params:

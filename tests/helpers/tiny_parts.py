@@ -19,7 +19,8 @@ from diffchest.model.autoencoder import DiffusionAutoencoder
 from diffchest.model.encoding import extract_latents
 from diffchest.params.whole import load_params
 from diffchest.probe.fit import fit_head
-from tests.helpers.tiny import ROOT, FakeStore, tiny_params
+from tests.helpers.repository import ROOT
+from tests.helpers.tiny import FakeStore, tiny_params
 
 FINDINGS = ["effusion", "goiter", "pacemaker"]
 

@@ -1,15 +1,11 @@
 import json
 import re
-import subprocess
 from html.parser import HTMLParser
 
 import pytest
 
 from diffchest import paths
-from diffchest.errors import DataError
-from diffchest.files.tables import write_metrics
 from diffchest.params.whole import Params
-from diffchest.report import reproduce
 from diffchest.report.build import build_report, collect_metrics, format_cell, key_numbers
 from diffchest.report.contents import SECTIONS, ReportParams
 from tests.helpers.report_inputs import write_inputs
@@ -46,21 +42,6 @@ def reports(root, tmp_path_factory):
         paths.DATA.mkdir()
         write_inputs(Params.load(root / "params.yaml"), images=30)
     return folder
-
-
-@pytest.fixture
-def committed(reports, tmp_path, monkeypatch):
-    """A git repository with a committed report, as working directory."""
-    monkeypatch.chdir(tmp_path)
-    for source in reports.glob("reports/tables/*.csv"):
-        target = tmp_path / source.relative_to(reports)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(source.read_bytes())
-    write_metrics(paths.METRICS, collect_metrics(reports / paths.STAGE_METRICS))
-    identity = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
-    for command in (["init", "-q"], ["add", "-A"], [*identity, "commit", "-q", "-m", "report"]):
-        subprocess.run(["git", *command], check=True)
-    return tmp_path
 
 
 def page(params, reports, monkeypatch):
@@ -114,11 +95,6 @@ def test_page_has_every_section_and_escapes_names(params, reports, monkeypatch):
         table.write_text(before)
 
 
-def test_every_figure_of_the_params_has_a_place_in_the_report(params):
-    placed = [figure.name for section in SECTIONS for figure in section.figures]
-    assert sorted(placed) == sorted(params.figures)
-
-
 def test_metrics_are_nested_by_stage_in_pipeline_order(params, reports, monkeypatch):
     monkeypatch.chdir(reports)
     metrics = collect_metrics()
@@ -145,44 +121,3 @@ def test_key_numbers_leave_out_what_is_not_there(params):
 )
 def test_cells_read_well(cell, text):
     assert format_cell(cell) == text
-
-
-def run_reproduce(monkeypatch, capsys, *arguments):
-    monkeypatch.setattr("sys.argv", ["reproduce", *arguments])
-    with pytest.raises(SystemExit) as stop:
-        reproduce.main()
-    return stop.value.code, capsys.readouterr().out
-
-
-def test_an_unchanged_report_reproduces(committed, monkeypatch, capsys):
-    code, out = run_reproduce(monkeypatch, capsys)
-    assert code == 0
-    assert "same     reports/tables/study_flow.csv" in out
-
-
-def test_a_changed_label_table_does_not_reproduce(committed, monkeypatch, capsys):
-    table = paths.table("study_flow")
-    table.write_text(table.read_text().replace("26432", "26431"))
-    code, out = run_reproduce(monkeypatch, capsys)
-    assert code == 1
-    assert "DIFFERS  reports/tables/study_flow.csv" in out
-
-
-@pytest.mark.parametrize(("change", "code"), [(0.019, 0), (-0.03, 1)])
-def test_macro_auc_may_differ_by_its_tolerance(committed, monkeypatch, capsys, change, code):
-    metrics = json.loads(paths.METRICS.read_text())
-    metrics["evaluate"]["diffchest"]["macro_auc"] += change
-    paths.METRICS.write_text(json.dumps(metrics))
-    found, out = run_reproduce(monkeypatch, capsys, "--reference", "HEAD")
-    assert found == code
-    assert ("DIFFERS  evaluate.diffchest.macro_auc" in out) == bool(code)
-
-
-def test_a_missing_or_new_metric_does_not_reproduce():
-    checks = list(reproduce.compare_metrics({"a": {"x": 1.0}, "n": None}, {"a": {"y": 1.0}, "n": None}))
-    assert [(check.name, check.passed) for check in checks] == [("a.x", False), ("a.y", False), ("n", True)]
-
-
-def test_unknown_revision_is_an_error(committed):
-    with pytest.raises(DataError, match="no such revision"):
-        reproduce.committed_file("nonsense", "reports/metrics.json")
