@@ -8,7 +8,7 @@ from diffchest.paths import PHANTOM, PUBLIC_TABLES
 from diffchest.phantom.layouts.chexpert import write_chexpert
 from diffchest.phantom.layouts.mimic_cxr import write_mimic_cxr
 from diffchest.phantom.layouts.padchest import write_padchest
-from diffchest.phantom.public_tables import CHEXPERT_TABLE, PADCHEST_TABLE
+from diffchest.phantom.public_labels import CHEXPERT_TABLE, PADCHEST_TABLE
 from diffchest.progress import run, summary
 
 NOT_DRAWN = "No phantoms are drawn: phantom.datasets is empty in params.yaml.\n"

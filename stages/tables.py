@@ -5,7 +5,7 @@ from typing import Annotated
 from diffchest.params.base import Key, StageParams
 from diffchest.params.phantom import PhantomDataset
 from diffchest.paths import PUBLIC_TABLES
-from diffchest.phantom.public_tables import fetch_tables
+from diffchest.phantom.public_labels import fetch_tables
 from diffchest.progress import run, summary
 
 NOT_NEEDED = "No phantoms are drawn (phantom.datasets is empty in params.yaml), so no public table is needed.\n"

@@ -4,6 +4,7 @@ A pneumothorax head that reads the chest drain still has a high AUC over all rad
 a drain; it loses that AUC among the radiographs without one (Oakden-Rayner et al. 2020).
 """
 
+import warnings
 from collections.abc import Mapping
 
 import numpy as np
@@ -112,17 +113,11 @@ def _with_drop(
     samples = overall.samples - without.samples
     low, high = percentile_interval(samples, bootstrap.confidence)
     drop = overall.auc - without.auc
-    with np.errstate(invalid="ignore", divide="ignore"):
-        p_value = np.where(drop == 0, 1.0, 2 * norm.sf(np.abs(drop) / _spread(samples)))
+    with np.errstate(invalid="ignore", divide="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of a pair without a defined redraw
+        p_value = np.where(drop == 0, 1.0, 2 * norm.sf(np.abs(drop) / np.nanstd(samples, axis=0, ddof=1)))
     undefined = np.isnan(samples).sum(axis=0) * ~np.isnan(drop)
     return table.assign(drop=drop, drop_low=low, drop_high=high, undefined_redraws=undefined, p_value=p_value)
-
-
-def _spread(samples: np.ndarray) -> np.ndarray:
-    """Standard deviation [pairs] of the redraws that are defined; NaN where none is."""
-    redraws = (~np.isnan(samples)).sum(axis=0)
-    mean = np.nansum(samples, axis=0) / redraws
-    return np.sqrt(np.nansum((samples - mean) ** 2, axis=0) / (redraws - 1))
 
 
 def _check_known(pairs: pd.DataFrame, test: TestSet, scores: pd.DataFrame) -> None:

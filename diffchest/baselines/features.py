@@ -7,7 +7,7 @@ from zipfile import BadZipFile
 import numpy as np
 import pandas as pd
 
-from diffchest.contracts.scores import check_numbers, check_unique, read_rows
+from diffchest.contracts.scores import check_numbers, check_unique, read_image_table
 from diffchest.errors import DataError
 
 
@@ -18,7 +18,7 @@ def read_features(path: Path) -> pd.DataFrame:
     d columns. Raises `DataError` for a missing or damaged file, arrays that do not belong together, an image with two
     rows, and a feature that is NaN or infinite.
     """
-    frame = _read_arrays(path) if path.suffix.lower() == ".npz" else read_rows(path)
+    frame = _read_arrays(path) if path.suffix.lower() == ".npz" else read_image_table(path)
     check_unique(frame.index, source=path)
     check_numbers(frame, source=path)
     with np.errstate(over="ignore"):

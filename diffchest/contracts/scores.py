@@ -34,7 +34,7 @@ def read_scores(
     columns that are none of `findings`. Raises `DataError` for a missing file, duplicated image ids, too few that
     match, no column that does, or a score that is NaN or infinite.
     """
-    frame = read_rows(path)
+    frame = read_image_table(path)
     if findings is not None:
         frame = _select(frame, findings, source=path)
     matched, unscored, extra = match_images(frame.index, image_ids, source=path, least=min_scored)
@@ -64,7 +64,7 @@ def _select(frame: pd.DataFrame, findings: Collection[str], *, source: Path) -> 
     return kept
 
 
-def read_rows(path: Path) -> pd.DataFrame:
+def read_image_table(path: Path) -> pd.DataFrame:
     """A CSV or Parquet table with one row per image, indexed by its `image_id`, without a column `model`.
 
     Raises `DataError` for a missing file, one that is no table, no `image_id`, and an image with two rows.

@@ -24,7 +24,7 @@ def load_published(name: str) -> pd.DataFrame:
     return table
 
 
-def audit() -> pd.DataFrame:
+def recomputed_claims() -> pd.DataFrame:
     """Set the numbers in the paper's text beside the same numbers recomputed from its own tables.
 
     Returns claim, text, recomputed: `text` is the paper's figure, NaN where it gives none. Tables are rounded to three

@@ -14,7 +14,7 @@ from diffchest.audit.reliance import COLUMNS, pairs_to_test, reliance_metrics, r
 from diffchest.errors import DataError
 from diffchest.evaluation.test_set import TestSet
 from diffchest.params.evaluation import BootstrapParams
-from diffchest.phantom.public_tables import DOWNLOADS, PADCHEST_TABLE, WHEEL, fetch_tables
+from diffchest.phantom.public_labels import DOWNLOADS, PADCHEST_TABLE, WHEEL, fetch_tables
 
 BOOTSTRAP = BootstrapParams(unit="patient", resamples=300, confidence=0.95, seed=0)
 N = 1600

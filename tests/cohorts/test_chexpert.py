@@ -21,7 +21,7 @@ from diffchest.cohorts.chexpert import (
 from diffchest.cohorts.ingest import read_cohort
 from diffchest.errors import DataError
 from diffchest.params.cohorts import ChexpertCohort
-from diffchest.phantom.public_tables import CHEXPERT_TABLE
+from diffchest.phantom.public_labels import CHEXPERT_TABLE
 from tests.helpers.cohort_roots import (
     PHOTO,
     steps,

@@ -16,7 +16,7 @@ from diffchest.cohorts.nih import FINDINGS, _age, _names, read_nih
 from diffchest.cohorts.splits import assign_roles
 from diffchest.errors import DataError
 from diffchest.params.cohorts import NihCohort
-from diffchest.phantom.public_tables import NIH_TABLE
+from diffchest.phantom.public_labels import NIH_TABLE
 from tests.helpers.cohort_roots import GRAY, nih_row, steps, take_real_table, write_nih
 
 ROWS = [

@@ -14,7 +14,7 @@ from diffchest.cohorts.listed import listed_names
 from diffchest.cohorts.padchest import _labels, read_padchest
 from diffchest.errors import DataError
 from diffchest.params.cohorts import PadchestCohort
-from diffchest.phantom.public_tables import PADCHEST_TABLE
+from diffchest.phantom.public_labels import PADCHEST_TABLE
 from tests.helpers.cohort_roots import GRAY, padchest_row, steps, take_real_table, write_padchest
 
 

@@ -1,4 +1,4 @@
-"""The audit of the published tables against the numbers established from them by hand."""
+"""What the published tables say of the paper's text, against the numbers established from them by hand."""
 
 import itertools
 from importlib.resources import files
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from statsmodels.stats.inter_rater import fleiss_kappa as reference_kappa
 
-from diffchest.evaluation.published import READERS, TABLES, _kappa_is_possible, audit, load_published
+from diffchest.evaluation.published import READERS, TABLES, _kappa_is_possible, load_published, recomputed_claims
 
 TEXT_AND_RECOMPUTED = {
     "mean AUC of DiffChest": (0.791, 0.791),
@@ -29,8 +29,8 @@ TEXT_AND_RECOMPUTED = {
 
 
 @pytest.mark.parametrize("words", TEXT_AND_RECOMPUTED)
-def test_audit_gives_the_established_numbers(words):
-    rows = audit().set_index("claim")
+def test_claims_have_the_established_numbers(words):
+    rows = recomputed_claims().set_index("claim")
     exact = rows.loc[[words]] if words in rows.index else rows[rows.index.str.contains(words, regex=False)]
     text, recomputed = TEXT_AND_RECOMPUTED[words]
     assert len(exact) == 1
@@ -38,8 +38,8 @@ def test_audit_gives_the_established_numbers(words):
     assert exact["text"].isna().iloc[0] if text is None else exact["text"].iloc[0] == pytest.approx(text)
 
 
-def test_audit_has_no_claim_that_is_not_checked_here():
-    assert len(audit()) == len(TEXT_AND_RECOMPUTED)
+def test_there_is_no_claim_that_is_not_checked_here():
+    assert len(recomputed_claims()) == len(TEXT_AND_RECOMPUTED)
 
 
 @pytest.mark.parametrize("name", ["table_1", "table_2"])

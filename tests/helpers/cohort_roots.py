@@ -14,7 +14,7 @@ from diffchest.cohorts.chexpert import FINDINGS
 from diffchest.cohorts.cohort import Cohort
 from diffchest.files.wheels import DOWNLOADS
 from diffchest.paths import PUBLIC_TABLES
-from diffchest.phantom.public_tables import FOLDER, WHEEL
+from diffchest.phantom.public_labels import FOLDER, WHEEL
 
 PADCHEST_TABLE = "PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv.gz"
 

