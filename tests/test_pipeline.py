@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from ruamel.yaml import YAML
 
 from diffchest.contracts.latents import Latents
+from diffchest.figures.registry import FIGURES
 from diffchest.profiles import apply_profile
-from tests.helpers.repository import ROOT
+from tests.helpers.repository import ROOT, pipeline_stages
 from tests.helpers.tiny_clip import random_clip, save_clip
 
 AFTER_THE_SCORES = {"evaluate", "compare", "subgroups", "calibration", "figures", "report"}
@@ -74,9 +74,8 @@ def reproduced(clone):
 
 def test_repro_runs_every_stage_and_writes_every_report(reproduced):
     clone, ran = reproduced
-    assert ran == set(YAML(typ="safe").load(clone / "dvc.yaml")["stages"])
-    figures = YAML(typ="safe").load(clone / "params.yaml")["figures"]["names"]
-    assert {path.stem for path in (clone / "reports" / "figures").glob("*.png")} == set(figures)
+    assert ran == set(pipeline_stages())
+    assert {path.stem for path in (clone / "reports" / "figures").glob("*.png")} == set(FIGURES)
     html = (clone / "reports" / "index.html").read_text()
     assert "phantom" in html.split("</title>")[0].lower()
     metrics = json.loads((clone / "reports" / "metrics.json").read_text())

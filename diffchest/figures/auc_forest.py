@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from diffchest import paths
 from diffchest.figures.inputs import read_rows
 from diffchest.figures.settings import FigureParams
-from diffchest.figures.style import BLUE, GREY, INK, LIGHT, ORANGE, new_figure, wrapped
+from diffchest.figures.style import BLUE, GREY, INK, ORANGE, forest_axes, new_figure, wrapped
 
 MODEL = "diffchest"
 ROW = 4.6  # mm
@@ -45,12 +45,7 @@ def _draw_panel(axes: Axes, ours: pd.DataFrame, theirs: pd.DataFrame, params: Fi
         axes.scatter(table["auc"], position, color=colour, marker=marker, s=7 if marker == "D" else 10, zorder=3)
     counted = zip(ours["finding"], ours["positives"], strict=True)
     names = [f"{wrapped(finding, 44, 1)}  ({count:,})" for finding, count in counted]
-    axes.set_yticks(range(len(ours)), names, fontsize=5.8)
+    forest_axes(axes, names, rows=height, fontsize=5.8)
     if params.on_phantoms:
         for label, drawn in zip(axes.get_yticklabels(), ours["drawn"], strict=True):
             label.set_color(INK if drawn else GREY)
-    axes.set_ylim(height - 0.4, -0.6)
-    axes.axvline(0.5, color=GREY, lw=0.7, ls=":")
-    axes.grid(axis="x", color=LIGHT, lw=0.4)
-    axes.set_axisbelow(True)
-    axes.tick_params(axis="y", length=0)

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from diffchest import paths
 from diffchest.figures.inputs import read_rows
 from diffchest.figures.settings import FigureParams
-from diffchest.figures.style import BLUE, GREY, INK, LIGHT, RED, NothingToDrawError, new_figure, wrapped
+from diffchest.figures.style import BLUE, INK, RED, NothingToDrawError, forest_axes, new_figure, wrapped
 
 ROWS = 20  # pairs of each panel
 ROW = 7.0  # mm
@@ -62,9 +62,4 @@ def _draw_panel(axes: Axes, rows: pd.DataFrame, height: int, *, rate: float) -> 
         mark = " **" if row["collapses"] else " *" if row["drop"] > 0 and row["p_bh"] < rate else ""
         counted = f"({row['with_positives']:,}, {row['without_positives']:,})"
         names.append(f"{wrapped(row['target'], 46, 1)}{mark}\n{wrapped(row['confounder'], 46, 1)} {counted}")
-    axes.set_yticks(range(len(rows)), names, fontsize=5.5, linespacing=0.95)
-    axes.set_ylim(height - 0.4, -0.6)
-    axes.axvline(0.5, color=GREY, lw=0.7, ls=":")
-    axes.grid(axis="x", color=LIGHT, lw=0.4)
-    axes.set_axisbelow(True)
-    axes.tick_params(axis="y", length=0)
+    forest_axes(axes, names, rows=height, fontsize=5.5, linespacing=0.95)

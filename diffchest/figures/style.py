@@ -70,11 +70,21 @@ def new_figure(title: str, params: FigureParams, *, height: float) -> Figure:
     return figure
 
 
-def notice(title: str, params: FigureParams, reason: str) -> Figure:
+def empty_figure(title: str, params: FigureParams, reason: str) -> Figure:
     """A figure that says why there is nothing to draw."""
     figure = new_figure(title, params, height=40)
     figure.text(0.5, 0.45, wrapped(reason, 90), ha="center", va="center", color=GREY, fontsize=8)
     return figure
+
+
+def forest_axes(axes: Axes, names: list[str], *, rows: int, **font: Any) -> None:
+    """Set up the axes of a forest plot of AUCs: one name a row from above, room for `rows`, a line at chance."""
+    axes.set_yticks(range(len(names)), names, **font)
+    axes.set_ylim(rows - 0.4, -0.6)
+    axes.axvline(0.5, color=GREY, lw=0.7, ls=":")
+    axes.grid(axis="x", color=LIGHT, lw=0.4)
+    axes.set_axisbelow(True)
+    axes.tick_params(axis="y", length=0)
 
 
 def footnote(figure: Figure, text: str) -> None:

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from diffchest import paths
 from diffchest.figures.inputs import read_rows
 from diffchest.figures.settings import FigureParams
-from diffchest.figures.style import CYCLE, GREY, LIGHT, new_figure, wrapped
+from diffchest.figures.style import CYCLE, forest_axes, new_figure, wrapped
 
 MODEL = "diffchest"
 ROWS = 10  # findings of each attribute
@@ -51,12 +51,7 @@ def _draw_panel(axes: Axes, gaps: pd.DataFrame, table: pd.DataFrame) -> None:
         counts = table[table["finding"] == finding].set_index("group")["positives"].reindex(groups)
         shown = ", ".join("–" if pd.isna(count) else f"{count:,.0f}" for count in counts)
         names.append(f"{wrapped(finding, 24, 2)}{' *' if p < ALPHA else ''}\n({shown})")
-    axes.set_yticks(range(len(gaps)), names, fontsize=5.3, linespacing=0.95)
-    axes.set_ylim(ROWS - 0.4, -0.6)
-    axes.axvline(0.5, color=GREY, lw=0.7, ls=":")
-    axes.grid(axis="x", color=LIGHT, lw=0.4)
-    axes.set_axisbelow(True)
-    axes.tick_params(axis="y", length=0)
+    forest_axes(axes, names, rows=ROWS, fontsize=5.3, linespacing=0.95)
     axes.legend(
         loc="lower left",
         bbox_to_anchor=(-0.02, 0.985),

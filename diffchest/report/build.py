@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from diffchest import paths
-from diffchest.report.contents import SECTIONS, STAGES, Item, ReportParams, Section, simulated
+from diffchest.report.contents import SECTIONS, STAGES, Item, ReportParams, Section, figures_of, simulated
 
 SHOWN_ROWS = 12  # a longer table is folded
 MOST_ROWS = 400  # of a longer one only the first rows are in the page
@@ -61,10 +61,9 @@ def build_report(params: ReportParams, metrics: Mapping[str, Any]) -> str:
 
 
 def _contents(section: Section, params: ReportParams) -> tuple[list[Item], list[Table]]:
-    figures = [figure for figure in section.figures if figure.name in params.figures]
     items = [replace(item, name=item.name.format(reference=params.reference)) for item in section.tables]
     tables = [table for item in items if (table := read_table(item)) is not None]
-    return figures, tables
+    return figures_of(section, params), tables
 
 
 def read_table(item: Item) -> Table | None:

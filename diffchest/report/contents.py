@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from diffchest.params.base import Key
 from diffchest.params.baselines import ComparedModels
 from diffchest.params.evaluation import EvaluatedDataset
+from diffchest.params.figures import FigureNames
 
 
 @dataclass(frozen=True)
@@ -177,8 +178,17 @@ STAGES = [  # those that write metrics
 class ReportParams(EvaluatedDataset, ComparedModels):
     """What the report reads of params.yaml."""
 
-    figures: Annotated[list[str], Key("figures.names")]
+    figures: Annotated[FigureNames, Key("figures.names")]
     efficiency_dataset: Annotated[str | None, Key("data_efficiency.dataset")]
+
+
+def figures_of(section: Section, params: ReportParams) -> list[Item]:
+    """The figures of a section that are drawn, without those that only say why there is nothing to draw."""
+    nothing = set() if params.on_phantoms else {"phantom_gallery"}
+    if params.efficiency_dataset is None:
+        nothing.add("data_efficiency")
+    drawn = (item for item in section.figures if params.figures == "all" or item.name in params.figures)
+    return [item for item in drawn if item.name not in nothing]
 
 
 def simulated(params: ReportParams, metrics: Mapping[str, Any]) -> dict[str, str]:

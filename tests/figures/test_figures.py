@@ -1,4 +1,6 @@
 import io
+from importlib import import_module
+from pkgutil import iter_modules
 
 import numpy as np
 import pandas as pd
@@ -7,14 +9,15 @@ from matplotlib.figure import Figure
 from PIL import Image
 from sklearn.decomposition import PCA
 
-from diffchest import paths
+from diffchest import figures, paths
 from diffchest.errors import DataError
 from diffchest.figures import auc_forest, confounder_matrix, phantom_gallery, study_flow
 from diffchest.figures.latent_space import principal_plane
-from diffchest.figures.registry import FIGURES, check_names, save_figure
+from diffchest.figures.registry import FIGURES, chosen, save_figure
 from diffchest.figures.settings import FigureParams
 from diffchest.figures.style import DIVERGING, NothingToDrawError, signed_difference
 from diffchest.params.whole import Params
+from diffchest.report.contents import SECTIONS
 from tests.helpers.report_inputs import DECODING_FLOW, FLOW, write_inputs
 
 
@@ -42,9 +45,15 @@ def on_real_data(params):
     return params.model_copy(update={"phantoms": []})
 
 
-def test_params_name_only_figures_that_exist(params):
-    check_names(params.figures.names)
-    assert set(params.figures.names) == set(FIGURES)
+def test_every_module_that_draws_is_registered_under_its_name_and_has_a_place_in_the_report():
+    modules = {name: import_module(f"diffchest.figures.{name}") for _, name, _ in iter_modules(figures.__path__)}
+    assert {name: module.draw for name, module in modules.items() if hasattr(module, "draw")} == FIGURES
+    assert {item.name for section in SECTIONS for item in section.figures} == set(FIGURES)
+
+
+def test_all_figures_are_drawn_or_those_of_a_list():
+    assert chosen("all") == list(FIGURES)
+    assert chosen(["teaser", "auc_forest"]) == ["teaser", "auc_forest"]
 
 
 @pytest.mark.parametrize("name", sorted(FIGURES))
@@ -63,8 +72,8 @@ def test_figure_of_real_radiographs_names_the_dataset(name, dataset, params, rep
 
 def test_figures_of_readers_say_when_they_are_simulated(params, reports, monkeypatch, tmp_path):
     monkeypatch.chdir(reports)
-    for chosen, simulated in ((params, True), (on_real_data(params), False)):
-        drawn = texts(FIGURES["data_efficiency"](chosen))
+    for given, simulated in ((params, True), (on_real_data(params), False)):
+        drawn = texts(FIGURES["data_efficiency"](given))
         assert ("simulated reader bc4" in drawn, "radiologist bc4" in drawn) == (simulated, not simulated)
         assert "AUC · readers above, below" in drawn
     assert "simulated readers" in FIGURES["reader_agreement"](params).get_suptitle()
@@ -161,7 +170,7 @@ def test_missing_file_names_the_stage_to_run(params, tmp_path, monkeypatch):
 
 def test_unknown_figure_names_the_nearest():
     with pytest.raises(DataError, match="'study_flaw'; did you mean 'study_flow'"):
-        check_names(["study_flaw"])
+        chosen(["auc_forest", "study_flaw"])
 
 
 def test_gallery_spreads_no_real_radiograph(params):
