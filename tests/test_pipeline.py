@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ from diffchest.figures.registry import FIGURES
 from diffchest.profiles import apply_profile
 from tests.helpers.repository import ROOT, pipeline_stages
 from tests.helpers.tiny_clip import random_clip, save_clip
+from tests.helpers.waiting import wait_for
 
 AFTER_THE_SCORES = {"evaluate", "compare", "subgroups", "calibration", "figures", "report"}
 AFTER_THE_HEAD = {"fit_head", "explain", "confounders", "reliance", *AFTER_THE_SCORES}
@@ -160,7 +160,7 @@ def test_pretraining_killed_under_dvc_carries_on(reproduced):
     text = re.sub(r"images_shown: \d+", "images_shown: 6400", text)
     params.write_text(text)
     network = clone / "models" / "diffchest.safetensors"
-    known = set((clone / "runs" / "pretrain").glob("*"))
+    known = set((clone / "runs" / "pretrain").glob("*/*.pt"))
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     process = subprocess.Popen(
         ["dvc", "repro", "pretrain"],
@@ -169,13 +169,7 @@ def test_pretraining_killed_under_dvc_carries_on(reproduced):
         stdout=subprocess.DEVNULL,
         start_new_session=True,
     )
-    deadline = time.monotonic() + 120
-    while not [
-        file for run in (clone / "runs" / "pretrain").glob("*") if run not in known for file in run.glob("*.pt")
-    ]:
-        assert process.poll() is None, "the run ended before it was killed"
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_for(lambda: set((clone / "runs" / "pretrain").glob("*/*.pt")) - known, process)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     assert not network.exists()

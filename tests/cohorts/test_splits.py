@@ -23,7 +23,7 @@ def test_sizes_are_the_papers():
     assert roles.value_counts().to_dict() == {"finetune": 16_967, "test": 7_272}
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     st.sets(st.text(min_size=1, max_size=8), min_size=1, max_size=60).map(sorted),
     st.integers(1, 99),

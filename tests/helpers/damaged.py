@@ -9,6 +9,7 @@ import io
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -22,10 +23,11 @@ from pydicom import uid
 from diffchest.errors import DataError
 from diffchest.images.decoding import decode, quiet_decoders
 from tests.helpers.dicom_files import dicom
+from tests.helpers.waiting import HANG
 
 ORIGINALS = 50  # images of a folder
 MEMORY = 4 * 2**30  # bytes of address space of the child
-PATIENCE = 10  # seconds for one file
+PATIENCE = 10  # seconds of the processor for one file, however busy the machine is
 FORMS = ("jpeg", "png", "png-16", "explicit", "rle", "jpeg-2000", "jpeg-lossless", "jpeg-baseline", "deflated")
 SYNTAXES = {
     "explicit": uid.ExplicitVRLittleEndian,
@@ -95,7 +97,9 @@ def examine(count: int, folder: Path | None = None) -> Outcome:
         ]
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         root = Path(__file__).resolve().parents[2]
-        child = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
+        child = subprocess.run(
+            command, cwd=root, env=environment, capture_output=True, text=True, check=False, timeout=HANG
+        )
         results = [json.loads(line) for line in child.stdout.splitlines() if line.endswith('"')]
         decoded += results.count("decoded")
         rejected.update(result for result in results if result != "decoded")
@@ -110,9 +114,10 @@ def examine(count: int, folder: Path | None = None) -> Outcome:
 def decode_all(first: int, last: int, folder: Path | None) -> None:
     """Print one result a file, at once, so that the last one tells which file ended the process."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    faulthandler.register(signal.SIGPROF, chain=True)  # says where, then ends the process
     for number in range(first, last):
         data = damaged(number, folder)
-        faulthandler.dump_traceback_later(PATIENCE, exit=True)
+        signal.setitimer(signal.ITIMER_PROF, PATIENCE)
         try:
             with quiet_decoders():
                 pixels = decode(data)
@@ -120,7 +125,7 @@ def decode_all(first: int, last: int, folder: Path | None) -> None:
             print(json.dumps(str(error)), flush=True)
             continue
         finally:
-            faulthandler.cancel_dump_traceback_later()
+            signal.setitimer(signal.ITIMER_PROF, 0)
         assert pixels.dtype in (np.uint8, np.float32), pixels.dtype
         assert pixels.ndim == 2, pixels.shape
         assert pixels.min() >= 0, number

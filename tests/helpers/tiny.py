@@ -19,6 +19,7 @@ from diffchest.params.whole import Params, load_params
 from diffchest.pretraining.images import pretraining_images
 from diffchest.pretraining.loop import pretrain
 from tests.helpers.repository import ROOT
+from tests.helpers.waiting import HANG
 
 
 def tiny_params(*, pretrain: dict | None = None, diffusion: dict | None = None, size: int = 16, **model) -> Params:
@@ -90,7 +91,7 @@ def launch(module: str, *arguments: str, processes: int = 1) -> subprocess.Popen
 
 def finished(process: subprocess.Popen) -> str:
     """What a launched process printed, once it has ended well."""
-    output, message = process.communicate(timeout=600)
+    output, message = process.communicate(timeout=HANG)
     assert process.returncode == 0, message
     return output
 

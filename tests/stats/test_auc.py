@@ -129,7 +129,7 @@ def test_permutation_p_is_that_of_scipy():
     assert ours.p_value[0] == pytest.approx(theirs.pvalue, abs=4 * np.sqrt(0.25 / 2000))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 2**32 - 1))
 def test_each_swap_changes_the_difference_by_its_contribution(seed):
     y, a, b = two_models(15, seed=seed, ties=True)
