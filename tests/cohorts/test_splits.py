@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from diffchest.cohorts.intake import Intake
 from diffchest.cohorts.splits import assign_roles, check_one_role, positives_table, split_patients
-from diffchest.contracts.study_flow import Flow, role_flow
 from diffchest.errors import DataError
+from tests.helpers.manifests import images
 
 PATIENTS = [f"padchest/{number}" for number in range(24_239)]
 
@@ -62,10 +62,6 @@ def test_seeds_differ():
     assert first != second
 
 
-def images(**columns):
-    return pd.DataFrame({"origin": "table.csv", "source": "x", **columns})
-
-
 def test_every_image_of_a_patient_has_its_role():
     cohort = images(patient_id=[f"a/{number % 10}" for number in range(40)], role=["probe"] * 30 + ["pretrain"] * 10)
     cohort.loc[30:, "patient_id"] = "a/other"
@@ -82,22 +78,6 @@ def test_a_patient_with_two_roles_stops_with_the_id():
     with pytest.raises(DataError, match=r"7 of .*table\.csv"):
         check_one_role(images(patient_id=["a/7", "b/7"], role=["pretrain", "finetune"]))
     check_one_role(images(patient_id=["a/7", "b/7"], role=["pretrain", "finetune"], origin=["one.csv", "other.csv"]))
-
-
-def test_flow_counts_images_and_patients():
-    cohort = images(patient_id=["a/1", "a/1", "a/2", ""], role=["finetune", "finetune", "test", "test"])
-    flow = Flow()
-    kept = flow.keep(cohort, cohort["patient_id"] != "a/2", kept="kept", dropped="dropped")
-    assert len(kept) == 3
-    assert flow.table().to_numpy().tolist() == [["excluded: dropped", 1, 1], ["kept", 3, 1]]
-    roles = role_flow(cohort.iloc[:3].assign(source=["x", "", "x"])).to_numpy().tolist()
-    assert roles == [
-        ["finetune, listed", 2, 1],
-        ["test, listed", 1, 1],
-        ["excluded: image not present", 1, 1],
-        ["finetune", 1, 1],
-        ["test", 1, 1],
-    ]
 
 
 def test_positives_by_role():

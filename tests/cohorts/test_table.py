@@ -1,17 +1,12 @@
 """Own radiographs: any table, images in a folder or a zip, labels as columns or as one list."""
 
-import contextlib
 import zipfile
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from diffchest.cohorts.ingest import read_cohort
-from diffchest.cohorts.listed import listed_names
-from diffchest.contracts.labels import BLANKS, CODES, parse_codes
 from diffchest.errors import DataError
 from diffchest.findings.disease_free import disease_free
 from diffchest.params.cohorts import TableCohort
@@ -208,42 +203,11 @@ def test_names_no_file_system_takes_are_absent(tmp_path, frame):
     assert rejected["reason"].tolist() == ["image is not in the root"] * 2
 
 
-@given(st.text(max_size=40))
-def test_any_label_cell_is_read_or_refused(cell):
-    """Whatever a cell holds, parsing gives one of the four codes or an error that shows the cell."""
-    column = pd.Series([cell], name="x")
-    if cell.strip().lower() in (*CODES, *BLANKS):
-        assert parse_codes(column, where="t.csv")[0] in (0.0, 1.0, -1.0) or cell.strip().lower() in BLANKS
-    else:
-        with pytest.raises(DataError, match=r"t\.csv: column 'x', row 2"):
-            parse_codes(column, where="t.csv")
-
-
-@given(st.lists(st.text(alphabet=st.characters(blacklist_categories=["Cs"]), max_size=12), max_size=6))
-def test_a_list_cell_gives_its_stripped_names(names):
-    expected = [name.strip() for name in names if name.strip()]
-    assert listed_names(repr(names), where="t.csv") == expected
-
-
-@given(st.text(max_size=60))
-def test_any_list_cell_is_read_or_refused(cell):
-    with contextlib.suppress(DataError):
-        assert all(name == name.strip() != "" for name in listed_names(cell, where="t.csv"))
-
-
 def test_lists_in_a_parquet_table_are_lists(tmp_path, frame):
     frame["report"] = [["Mass", "Edema"], None, ["Mass"]]
     labels = own(tmp_path, frame, "index.parquet", labels=[], findings="report").labels
     assert list(labels.columns) == ["Edema", "Mass"]
     np.testing.assert_array_equal(labels, np.float32([[np.nan, np.nan], [1, 1], [0, 1]]))
-
-
-@pytest.mark.parametrize(
-    "cell", ["['Mass' 'Edema']", "['Mass', None]", "['Mass', ['Edema']]", "[Mass, Edema]", "['a' \"b\"]"]
-)
-def test_a_list_that_python_would_read_as_something_else_is_refused(cell):
-    with pytest.raises(DataError, match=r"t\.csv: expected a list of names like"):
-        listed_names(cell, where="t.csv")
 
 
 def test_an_image_has_one_id_however_its_path_is_written(tmp_path, frame):

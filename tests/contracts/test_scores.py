@@ -4,10 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from diffchest.contracts.scores import read_scores, write_scores
+from diffchest.contracts.scores import match_images, read_scores, write_scores
 from diffchest.errors import DataError
+from diffchest.evaluation.test_set import TestSet
 
 IDS = [f"set/{number}" for number in range(5)]
+MANY = [f"set/{number}" for number in range(200)]
 
 
 @pytest.fixture
@@ -70,3 +72,55 @@ def test_text_in_place_of_a_score_is_named(tmp_path):
     table.write_text("image_id,effusion\n001,high\n")
     with pytest.raises(DataError, match=r"scores\.csv: column 'effusion' holds 'high'; expected numbers"):
         read_scores(table, ["001"])
+
+
+@pytest.fixture(scope="module")
+def test_set():
+    y = np.random.default_rng(0).random((len(MANY), 2)) < 0.4
+    labels = pd.DataFrame(y * 1.0, columns=["edema", "mass"], index=pd.Index(MANY, name="image_id"))
+    return TestSet.choose(labels, np.arange(len(MANY)) // 2, positives_above=20)
+
+
+@pytest.fixture(scope="module")
+def scores(test_set):
+    """Of two models: one of all images, one of 150 in another order."""
+    rng = np.random.default_rng(1)
+    ours, theirs = (1 / (1 + np.exp(-test_set.labels - rng.normal(size=(len(MANY), 2)))) for _ in range(2))
+    return ours, theirs.iloc[rng.permutation(len(MANY))[:150]]
+
+
+def test_unscored_images_are_counted_and_too_few_scores_refused(tmp_path, scores, capsys):
+    path = tmp_path / "theirs.csv"
+    scores[1].to_csv(path)
+    assert read_scores(path, MANY, min_scored=0.75).index.tolist() == [name for name in MANY if name in scores[1].index]
+    assert "theirs.csv: no scores for 50 of 200 test images, such as 'set/" in capsys.readouterr().err
+    message = r"theirs\.csv: no row for 50 of 200 images.* expected 80% .* lower evaluation\.min_scored"
+    with pytest.raises(DataError, match=message):
+        read_scores(path, MANY, min_scored=0.8)
+    with pytest.raises(DataError, match=r"no row for 2 of 2 images, such as 'x', 'y', the file has 150 others"):
+        match_images(scores[1].index, ["y", "x"], source=path, least=0.0)
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv"])
+def test_a_damaged_table_is_named(tmp_path, suffix):
+    path = tmp_path / f"scores.{suffix}"
+    path.write_bytes(b"")
+    with pytest.raises(DataError, match=rf"scores\.{suffix}: not a whole \.{suffix} table"):
+        read_scores(path, MANY)
+
+
+def test_columns_that_are_no_finding_are_left_out_whatever_they_hold(tmp_path, capsys):
+    path = tmp_path / "theirs.csv"
+    pd.DataFrame({"image_id": MANY, "edema": 0.5, "patient": "x", "age": np.nan}).to_csv(path, index=False)
+    assert read_scores(path, MANY, findings=["edema", "mass"]).columns.tolist() == ["edema"]
+    assert "2 columns that are no finding of the labels, such as 'patient'" in capsys.readouterr().err
+    with pytest.raises(
+        DataError, match=r"theirs\.csv: none of its columns, .* is a finding of the labels, such as \['Edema'"
+    ):
+        read_scores(path, MANY, findings=["Edema"])
+
+
+def test_scores_keep_their_precision(tmp_path):
+    close = 1 - 10.0 ** -np.arange(5, 15)
+    write_scores(tmp_path / "a.parquet", close[:, None], model="a", image_ids=MANY[:10], findings=["edema"])
+    assert read_scores(tmp_path / "a.parquet", MANY[:10])["edema"].nunique() == 10

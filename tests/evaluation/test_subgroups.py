@@ -17,10 +17,10 @@ from diffchest.evaluation.subgroups import (
     subgroup_tables,
 )
 from diffchest.evaluation.test_set import TestSet
-from diffchest.params.evaluation import BootstrapParams, SubgroupsParams
+from diffchest.params.evaluation import BootstrapParams
+from tests.helpers.evaluation import GROUPS
 
 BOOTSTRAP = BootstrapParams(unit="patient", resamples=400, confidence=0.95, seed=0)
-PARAMS = SubgroupsParams(attributes=["sex", "age", "view"], age_bands=[40, 60], positives_above=10)
 N = 900
 
 
@@ -43,13 +43,13 @@ def tables(manifest) -> tuple[TestSet, pd.DataFrame, pd.DataFrame, pd.DataFrame]
     women = (manifest["sex"] == "F").to_numpy()
     scores.loc[women, "unfair"] = rng.normal(size=women.sum())
     test = TestSet(labels, np.arange(N) // 2)
-    return test, scores, *subgroup_tables(test, scores, manifest, model="m", params=PARAMS, bootstrap=BOOTSTRAP)
+    return test, scores, *subgroup_tables(test, scores, manifest, model="m", params=GROUPS, bootstrap=BOOTSTRAP)
 
 
 def test_every_group_has_the_auc_of_its_own_rows(tables, manifest):
     test, scores, table, _ = tables
     assert list(table.columns) == GROUP_COLUMNS
-    groups = {name: group_of(manifest, name, PARAMS.age_bands)[0] for name in PARAMS.attributes}
+    groups = {name: group_of(manifest, name, GROUPS.age_bands)[0] for name in GROUPS.attributes}
     assert set(table["group"]) == {"M", "F", "<40", "40-59", ">=60", "PA", "AP"}
     for row in table.to_dict("records"):
         own = (groups[row["attribute"]] == row["group"]) & test.labels[row["finding"]].notna()
@@ -134,7 +134,7 @@ def test_no_p_where_one_radiograph_decides():
     scores = pd.DataFrame({"effusion": y + np.arange(400) * 1e-4})
     scores.loc[0, "effusion"] = -1.0
     about = pd.DataFrame({"sex": np.where(np.arange(400) < 80, "F", "M")})
-    params = PARAMS.model_copy(update={"attributes": ["sex"]})
+    params = GROUPS.model_copy(update={"attributes": ["sex"]})
     test = TestSet(pd.DataFrame({"effusion": y}), np.arange(400))
     table, gaps = subgroup_tables(test, scores, about, model="m", params=params, bootstrap=BOOTSTRAP)
     assert gaps.loc[gaps["measure"] == "auc", "p_value"].isna().all()
@@ -155,7 +155,7 @@ def test_equal_groups_seldom_differ_significantly(separation, small, images):
     scores = separation * y + rng.normal(size=y.shape) + (images > 1) * rng.normal(size=(number, 300))[patient]
     names = [str(finding) for finding in range(300)]
     about = pd.DataFrame({"view": np.where(rng.random(1200) < small, "a", np.where(rng.random(1200) < 0.5, "b", "c"))})
-    params = PARAMS.model_copy(update={"attributes": ["view"]})
+    params = GROUPS.model_copy(update={"attributes": ["view"]})
     test, scored = TestSet(pd.DataFrame(y, columns=names), patient), pd.DataFrame(scores, columns=names)
     _, gaps = subgroup_tables(test, scored, about, model="m", params=params, bootstrap=BOOTSTRAP)
     for measure, p in gaps.groupby("measure")["p_value"]:
@@ -181,7 +181,7 @@ def test_constant_scores_miss_all_but_their_share_and_normal_is_never_missed():
     test = TestSet(pd.DataFrame({"effusion": y, "No Finding": 1 - y}), np.arange(240))
     scores = pd.DataFrame(0.5, index=range(240), columns=["effusion", "No Finding"])
     about = pd.DataFrame({"sex": np.where(np.arange(240) % 8 < 4, "F", "M")})
-    params = PARAMS.model_copy(update={"attributes": ["sex"]})
+    params = GROUPS.model_copy(update={"attributes": ["sex"]})
     table, gaps = subgroup_tables(test, scores, about, model="m", params=params, bootstrap=BOOTSTRAP)
     rows = table.set_index(["finding", "group"])
     assert rows.loc["effusion", "missed"].tolist() == pytest.approx([0.75, 0.75])  # one in four is called, by chance
@@ -197,7 +197,7 @@ def test_no_positive_missed_still_has_an_interval(tables):
     about = pd.DataFrame({"sex": np.where(np.arange(120) < 40, "F", "M")})
     scores = pd.DataFrame({"effusion": y})
     scores.loc[[100, 102], "effusion"] = -1.0
-    params = PARAMS.model_copy(update={"attributes": ["sex"]})
+    params = GROUPS.model_copy(update={"attributes": ["sex"]})
     table, gaps = subgroup_tables(test, scores, about, model="m", params=params, bootstrap=BOOTSTRAP)
     rows = table.set_index("group")
     assert rows.loc["F", "missed"] == 0

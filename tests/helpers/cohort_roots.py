@@ -12,7 +12,9 @@ from PIL import Image
 
 from diffchest.cohorts.chexpert import FINDINGS
 from diffchest.cohorts.cohort import Cohort
+from diffchest.cohorts.ingest import read_cohort
 from diffchest.files.wheels import DOWNLOADS
+from diffchest.params.cohorts import PadchestCohort
 from diffchest.paths import PUBLIC_TABLES
 from diffchest.phantom.public_labels import FOLDER, WHEEL
 
@@ -167,3 +169,7 @@ def write_nih(root: Path, rows: list[dict[str, str]], *, table: str = "Data_Entr
     pd.DataFrame(rows).to_csv(root / table, index=False)
     write_photos(root / "images", [row["Image Index"] for row in rows if row["Image Index"]], GRAY)
     return root
+
+
+def padchest(root, images="all"):
+    return read_cohort("padchest", PadchestCohort(format="padchest", root=str(root), images=images))

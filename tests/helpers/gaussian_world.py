@@ -64,3 +64,20 @@ class GaussianWorld:
             return 0.5 * np.linalg.slogdet(ratio)[1]
         prior, posterior = np.eye(4) + snr * np.diag(self.variance), np.eye(4) + snr * self.posterior
         return 0.5 * (np.linalg.slogdet(prior)[1] - np.linalg.slogdet(posterior)[1])
+
+
+class Gaussian:
+    """The optimal denoiser of pixels ~ N(mean, variance), in closed form."""
+
+    def __init__(self, prediction, mean=0.1, variance=0.01):
+        self.prediction, self.mean, self.variance = prediction, mean, variance
+
+    def predict(self, x_t, t, z):
+        signal, sigma = SCHEDULE.signal_and_noise(t)
+        gain = signal * self.variance / (signal**2 * self.variance + sigma**2)
+        x0 = self.mean + gain * (x_t - signal * self.mean)
+        epsilon = to_epsilon(x0, x_t, signal, sigma)
+        return target(x0, epsilon, signal, sigma, self.prediction)
+
+    def __call__(self, x, x_t, t):
+        return self.predict(x_t, t, None)

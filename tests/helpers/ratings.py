@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from diffchest.params.readers import SimulatedReadersParams
 from diffchest.readers.ratings import RATING_COLUMNS
 
 IDS = [f"cohort/{number:03d}" for number in range(300)]
@@ -22,3 +23,10 @@ def three_readers() -> pd.DataFrame:
             for reader in "abc":
                 rows.append((reader, image_id, diagnosis, kind, confounder, int(truth != (rng.random() < 0.2))))
     return pd.DataFrame(rows, columns=RATING_COLUMNS)
+
+
+QUESTIONS = pd.DataFrame({"diagnosis": ["valve", "effusion"], "kind": "treatment", "confounder": ["wires", "tube"]})
+
+
+def simulated_readers(sensitivity=1.0, specificity=1.0, readers=3) -> SimulatedReadersParams:
+    return SimulatedReadersParams(readers=readers, sensitivity=sensitivity, specificity=specificity)

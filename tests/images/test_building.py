@@ -3,14 +3,10 @@
 import errno
 import json
 import os
-import pickle
 import shutil
 import signal
 import subprocess
 import sys
-import zipfile
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 
 import lmdb
 import numpy as np
@@ -23,37 +19,15 @@ from diffchest.errors import DataError
 from diffchest.images import building
 from diffchest.images.building import StoreRow, build_store, fingerprint, publish
 from tests.helpers.cohort_roots import png
+from tests.helpers.stores import SIZE, build, pixels, store_rows
 from tests.helpers.waiting import HANG
 
 prepare_batch = building._prepare_batch
-SIZE = 16
-
-
-def pixels(number):
-    return np.full((SIZE, SIZE), number % 251, dtype=np.uint8)
 
 
 @pytest.fixture
 def rows(tmp_path):
-    """Forty images in a zip and a folder; the fourth is no image, the seventh is not there."""
-    root = tmp_path / "root"
-    root.mkdir()
-    names = [f"{number:03d}.png" for number in range(40)]
-    with zipfile.ZipFile(root / "a.zip", "w") as archive:
-        for number, name in enumerate(names):
-            data = b"no image" if number == 3 else png(pixels(number))
-            if number % 2:
-                archive.writestr(name, data)
-            elif number != 6:
-                (root / name).write_bytes(data)
-    sources = [f"a.zip::{name}" if number % 2 else name for number, name in enumerate(names)]
-    return [StoreRow(f"d/{name}", str(root), source, 0, False) for name, source in zip(names, sources, strict=True)]
-
-
-def build(rows, folder, codec="raw", workers=1):
-    rejected = build_store(rows, folder / "w.lmdb", size=SIZE, codec=codec, workers=workers)
-    publish(folder / "w.lmdb", folder / "images.lmdb")
-    return rejected
+    return store_rows(tmp_path / "root")
 
 
 @pytest.mark.parametrize("codec", ["raw", "png"])
@@ -223,20 +197,6 @@ def test_a_disk_that_is_full_when_the_store_is_published_is_said(rows, tmp_path,
     assert len(ImageStore(tmp_path / "images.lmdb")) == 38
 
 
-def test_a_file_that_is_cut_short_is_refused(rows, tmp_path):
-    build(rows, tmp_path)
-    path = tmp_path / "images.lmdb"
-    whole = path.read_bytes()
-    for length in (0, 1000, 5000, len(whole) - 4096):
-        path.write_bytes(whole[:length])
-        with pytest.raises(DataError, match="run `dvc repro -f -s build_lmdb`"):
-            ImageStore(path)
-    path.write_bytes(whole)
-    assert len(ImageStore(path)) == 38
-    with pytest.raises(DataError, match="no image store there"):
-        ImageStore(tmp_path / "none.lmdb")
-
-
 def test_the_record_says_what_the_pixels_are(rows, tmp_path):
     build(rows, tmp_path, "png")
     options = {"subdir": False, "readonly": True, "lock": False}
@@ -339,14 +299,6 @@ def test_a_dask_cluster_gives_the_same_bytes(rows, tmp_path, dask_cluster):
     assert first == second
 
 
-def test_a_cluster_that_is_not_there_is_named(monkeypatch):
-    monkeypatch.setattr(workers, "WAIT", 1)
-    pytest.importorskip("distributed", reason="the optional extra `dask` is not installed")
-    expected = r"runtime\.scheduler: no dask worker at tcp://127\.0\.0\.1:9"
-    with pytest.raises(DataError, match=expected), cluster("dask", "tcp://127.0.0.1:9"):
-        pass
-
-
 def test_an_image_that_ends_workers_of_a_cluster_is_rejected_alone(rows, tmp_path, monkeypatch, dask_cluster):
     monkeypatch.setattr(building, "_prepare_batch", deadly)
     with dask_cluster:
@@ -362,38 +314,8 @@ def deadly(rows, **options):
     return prepare_batch(rows, **options)
 
 
-def test_a_backend_that_is_not_installed_is_named(monkeypatch):
-    monkeypatch.setitem(sys.modules, "distributed", None)
-    expected = r"runtime\.backend: dask needs a package .* `pip install -e '\.\[dask\]'`"
-    with pytest.raises(DataError, match=expected), cluster("dask"):
-        pass
-
-
 def process_id(number):
     return os.getpid()
-
-
-def first_pixel(store):
-    return int(store.read(["d/009.png"])[0, 0, 0])
-
-
-@pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_stores_travel_to_other_processes(rows, tmp_path, method):
-    build(rows, tmp_path)
-    store, second = ImageStore(tmp_path / "images.lmdb"), ImageStore(tmp_path / "images.lmdb")
-    assert first_pixel(store) == first_pixel(second) == 9
-    with ProcessPoolExecutor(1, mp_context=get_context(method)) as pool:
-        assert pool.submit(first_pixel, store).result(timeout=HANG) == 9
-    assert first_pixel(pickle.loads(pickle.dumps(store))) == 9
-
-
-def test_a_replaced_store_is_read_anew(rows, tmp_path):
-    build(rows, tmp_path)
-    store = ImageStore(tmp_path / "images.lmdb")
-    build(rows[10:], tmp_path)
-    assert len(ImageStore(tmp_path / "images.lmdb")) == 30
-    with pytest.raises(DataError, match="no image"):
-        store.read(["d/001.png"])
 
 
 def test_the_working_folder_changes_with_everything_the_bytes_come_from(rows, tmp_path):

@@ -8,22 +8,8 @@ from safetensors.torch import save_file
 
 from diffchest.errors import DataError
 from diffchest.model.authors.network import load_authors
-from diffchest.model.autoencoder import DiffusionAutoencoder, load_autoencoder, position_encoding, save_autoencoder
-from diffchest.model.blocks import Attention, ResidualBlock, timestep_embedding
-from tests.helpers.tiny import tiny_params
-
-
-def build(**changes):
-    params = tiny_params(**changes)
-    torch.manual_seed(0)
-    return DiffusionAutoencoder(params.model, params.diffusion, params.images.size).eval()
-
-
-def randomised(model):
-    """Zero-initialised layers would hide what goes into them."""
-    for parameter in model.parameters():
-        torch.nn.init.normal_(parameter, std=0.2)
-    return model
+from diffchest.model.autoencoder import load_autoencoder, position_encoding, save_autoencoder
+from tests.helpers.networks import build, randomised
 
 
 @pytest.mark.parametrize(
@@ -44,24 +30,6 @@ def test_shapes_and_untrained_prediction_is_zero(changes):
     prediction = model.predict(x, torch.tensor([0, 50, 99]), z)
     assert prediction.shape == x.shape
     assert not prediction.any()
-
-
-def test_encoder_of_two_convolutions():
-    encoder = tiny_params().model.encoder.model_copy(update={"block": "residual"})
-    assert sum(p.numel() for p in build(encoder=encoder).encoder.parameters()) > sum(
-        p.numel() for p in build().encoder.parameters()
-    )
-
-
-@torch.inference_mode()
-def test_only_the_flattened_encoder_sees_where_a_feature_is():
-    params = tiny_params(position_frequencies=0).model
-    features = torch.rand(1, 16, 4, 4)
-    moved = features.flip(3)  # the same features in other places; GroupNorm cannot tell
-    for pool, sees in (("average", False), ("flatten", True)):
-        encoder = build(encoder=params.encoder.model_copy(update={"pool": pool})).encoder
-        encoder.down, encoder.middle = torch.nn.Identity(), torch.nn.Identity()
-        assert torch.allclose(encoder(features), encoder(moved), atol=1e-6) != sees
 
 
 def test_each_image_is_denoised_on_its_own_time_and_latent():
@@ -88,35 +56,6 @@ def test_position_channels_tell_all_places_apart():
     assert torch.allclose(waves[3, 4], torch.full((16,), math.cos(math.pi * 4.5 / 16)))  # along a row, nothing changes
     assert build(position_frequencies=0).unet.down[0][0].in_channels == 4
     assert build(position_frequencies=3).encoder.down[0][0].in_channels == 16
-
-
-@torch.inference_mode()
-def test_adagn_is_the_papers_formula():
-    block = randomised(ResidualBlock(4, 4, time_dim=3, latent_dim=2, groups=2))
-    x, time, z = torch.randn(2, 4, 5, 5), torch.randn(2, 3), torch.randn(2, 2)
-    silu = torch.nn.functional.silu
-    h = block.norm_2(block.conv_1(silu(block.norm_1(x))))
-    scale, shift = (part[:, :, None, None] for part in block.time(time).chunk(2, dim=1))
-    h = (1 + block.semantic(z)[:, :, None, None]) * ((1 + scale) * h + shift)
-    assert torch.allclose(block(x, time, z), x + block.conv_2(silu(h)), atol=1e-5)
-
-
-@torch.inference_mode()
-def test_attention_is_torchs_multihead_attention():
-    ours = randomised(Attention(8, heads=2, groups=4))
-    theirs = torch.nn.MultiheadAttention(8, 2, batch_first=True)
-    theirs.in_proj_weight.copy_(ours.qkv.weight)
-    theirs.in_proj_bias.copy_(ours.qkv.bias)
-    theirs.out_proj.load_state_dict(ours.project.state_dict())
-    x = torch.randn(2, 8, 3, 3)
-    tokens = ours.norm(x).flatten(2).transpose(1, 2)
-    expected = x + theirs(tokens, tokens, tokens)[0].transpose(1, 2).reshape(x.shape)
-    assert torch.allclose(ours(x), expected, atol=1e-5)
-
-
-def test_timestep_embedding_starts_at_cosines_of_zero():
-    assert timestep_embedding(torch.tensor([0]), 6).tolist() == [[1, 1, 1, 0, 0, 0]]
-    assert timestep_embedding(torch.tensor([2]), 6)[0, 0].item() == pytest.approx(-0.41614684)
 
 
 def test_a_file_alone_rebuilds_the_model(tmp_path):

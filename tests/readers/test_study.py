@@ -15,9 +15,8 @@ from diffchest import paths
 from diffchest.contracts.labels import write_labels
 from diffchest.contracts.manifest import write_manifest
 from diffchest.errors import DataError
-from diffchest.params.readers import SimulatedReadersParams
 from diffchest.readers.ratings import RATING_COLUMNS
-from diffchest.readers.sampling import sample_radiographs, simulate_ratings, strongest_confounders
+from diffchest.readers.sampling import sample_radiographs, simulate_ratings
 from diffchest.readers.study import (
     DISCORDANT_COLUMNS,
     TABLE_COLUMNS,
@@ -28,96 +27,13 @@ from diffchest.readers.study import (
     study_metrics,
     study_tables,
 )
-from tests.helpers.ratings import IDS, three_readers
+from tests.helpers.ratings import IDS, QUESTIONS, simulated_readers, three_readers
 from tests.helpers.repository import pipeline_stages
-
-QUESTIONS = pd.DataFrame({"diagnosis": ["valve", "effusion"], "kind": "treatment", "confounder": ["wires", "tube"]})
-
-
-@pytest.fixture
-def labels() -> pd.DataFrame:
-    values = np.random.default_rng(0).random((len(IDS), 4)) < [0.4, 0.5, 0.5, 0.3]
-    return pd.DataFrame(values.astype(np.float32), index=IDS, columns=["valve", "effusion", "wires", "tube"])
-
-
-@pytest.fixture
-def manifest() -> pd.DataFrame:
-    return pd.DataFrame({"image_id": IDS, "patient_id": [f"cohort/p{number // 2}" for number in range(300)]})
 
 
 @pytest.fixture
 def ratings() -> pd.DataFrame:
     return three_readers()
-
-
-def settings(sensitivity=1.0, specificity=1.0, readers=3) -> SimulatedReadersParams:
-    return SimulatedReadersParams(readers=readers, sensitivity=sensitivity, specificity=specificity)
-
-
-def test_sample_takes_positives_of_different_patients(manifest, labels):
-    sample = sample_radiographs(manifest, labels, ["valve", "effusion"], number=30, seed=3)
-    patient = manifest.set_index("image_id")["patient_id"]
-    for diagnosis, rows in sample.groupby("diagnosis"):
-        assert len(rows) == 30
-        assert (labels.loc[rows["image_id"], diagnosis] == 1).all()
-        assert patient.loc[rows["image_id"]].is_unique
-
-
-def test_sample_takes_everyone_when_there_are_too_few(manifest, labels):
-    sample = sample_radiographs(manifest, labels, ["valve"], number=10_000, seed=3)
-    positive = manifest.loc[(labels["valve"] == 1).to_numpy(), "patient_id"]
-    assert len(sample) == positive.nunique()
-
-
-def test_sample_depends_on_neither_row_order_nor_other_diagnoses(manifest, labels):
-    order = np.random.default_rng(2).permutation(len(manifest))
-    both = sample_radiographs(manifest, labels, ["effusion", "valve"], number=30, seed=3)
-    alone = sample_radiographs(manifest.iloc[order], labels.iloc[order], ["valve"], number=30, seed=3)
-    assert alone["image_id"].tolist() == both.loc[both["diagnosis"] == "valve", "image_id"].tolist()
-    assert (
-        alone["image_id"].tolist()
-        != sample_radiographs(manifest, labels, ["valve"], number=30, seed=4)["image_id"].tolist()
-    )
-
-
-def test_strongest_confounder_of_each_kind():
-    planted = pd.DataFrame(
-        [
-            ("valve", "wires", 0.9),
-            ("valve", "pacer", 0.4),
-            ("valve", "heart", 0.3),
-            ("heart", "pacer", 0.2),
-            ("heart", "tube", 0.2),
-        ],
-        columns=["target", "confounder", "p_b_given_a"],
-    )
-    kinds = {"wires": "treatment", "pacer": "treatment", "tube": "treatment", "heart": "physiology"}
-    assert strongest_confounders(planted, kinds).to_numpy().tolist() == [
-        ["heart", "treatment", "pacer"],
-        ["valve", "treatment", "wires"],
-        ["valve", "physiology", "heart"],
-    ]
-
-
-def test_perfect_readers_repeat_the_labels(manifest, labels):
-    template = sample_radiographs(manifest, labels, ["valve", "effusion"], number=30, seed=0)
-    ratings = simulate_ratings(template, QUESTIONS, labels, settings(), seed=0)
-    assert len(ratings) == 3 * len(template)
-    for (diagnosis, confounder), rows in ratings.groupby(["diagnosis", "confounder"]):
-        assert (rows["present"].to_numpy() == labels.loc[rows["image_id"], confounder].to_numpy()).all(), diagnosis
-    table = reader_table(ratings, "treatment", resamples=20, seed=0)
-    assert (table[["fleiss_kappa", "agreement"]] == 1).all(axis=None)
-
-
-def test_simulated_readers_have_the_sensitivity_and_specificity_asked_for(labels):
-    template = pd.DataFrame({"diagnosis": "valve", "image_id": IDS})
-    ratings = simulate_ratings(template, QUESTIONS.iloc[:1], labels, settings(0.8, 0.9, readers=40), seed=5)
-    truth = labels.loc[ratings["image_id"], "wires"].to_numpy() == 1
-    assert ratings["present"][truth].mean() == pytest.approx(0.8, abs=0.02)
-    assert ratings["present"][~truth].mean() == pytest.approx(0.1, abs=0.02)
-    wide = ratings.pivot(index="image_id", columns="reader", values="present").loc[labels.index[labels["wires"] == 1]]
-    off_diagonal = np.corrcoef(wide.to_numpy().T)[~np.eye(40, dtype=bool)]
-    assert off_diagonal.mean() == pytest.approx(0.0, abs=0.02)  # readers err independently
 
 
 def test_table_against_statsmodels_and_counting(ratings):
@@ -176,7 +92,7 @@ def test_discordant_cases_are_those_that_a_loop_over_the_ratings_finds(ratings):
 def test_tables_say_who_rated(manifest, labels, ratings):
     assert set(reader_table(ratings, "treatment", resamples=10, seed=0)["readers"]) == {"a; b; c"}
     template = sample_radiographs(manifest, labels, ["valve"], number=30, seed=0)
-    simulated = simulate_ratings(template, QUESTIONS[:1], labels, settings(0.8, 0.8, readers=2), seed=0)
+    simulated = simulate_ratings(template, QUESTIONS[:1], labels, simulated_readers(0.8, 0.8, readers=2), seed=0)
     tables = study_tables(simulated, resamples=10, seed=0)
     for name in ("reader_table_1", "reader_pairwise", "reader_discordant"):
         rows = tables[name].to_csv(index=False).splitlines()[1:]

@@ -1,0 +1,28 @@
+"""Tests lie where what they test lies: `tests/<room>/test_<module>.py` tests `diffchest/<room>/<module>.py`."""
+
+import pytest
+
+from tests.helpers.repository import ROOT
+
+TESTS = ROOT / "tests"
+ACROSS = {  # tests of several modules, and why they are no single module's
+    "figures/test_figures.py": "what all figures have in common",
+    "images/test_damaged.py": "thousands of damaged files, through every decoder",
+    "model/authors/test_command.py": "`python -m diffchest.model.authors`",
+    "model/test_parity.py": "network, schedule and sampling against vectors of the authors' code",
+    "params/test_params.py": "the whole of params.yaml, its sections and the profiles",
+    "phantom/test_layouts.py": "the three native layouts have the same promises",
+    "stats/test_error_rates.py": "coverage and level of intervals and tests, in simulated studies",
+    "stats/test_input.py": "what every function of the room refuses",
+}
+ROOMS = sorted(path.relative_to(TESTS).as_posix() for path in TESTS.glob("*/**/test_*.py"))
+
+
+@pytest.mark.parametrize("test", [name for name in ROOMS if name not in ACROSS])
+def test_a_test_module_has_the_place_and_name_of_what_it_tests(test):
+    module = ROOT / "diffchest" / test.replace("test_", "", 1)
+    assert module.is_file(), f"tests/{test}: no such module diffchest/{module.relative_to(ROOT / 'diffchest')}"
+
+
+def test_no_exception_is_for_nothing():
+    assert set(ACROSS) <= set(ROOMS)
