@@ -21,7 +21,12 @@ from tests.helpers.tiny_clip import random_clip, save_clip
 
 ROOT = Path(__file__).resolve().parent.parent
 AFTER_THE_SCORES = {"evaluate", "compare", "subgroups", "calibration", "figures", "report"}
-AFTER_THE_HEAD = {"fit_head", "explain", "confounders", "reliance", *AFTER_THE_SCORES}
+DRAWN = {"draw_explanations", "draw_audit"}
+AFTER_THE_HEAD = {
+    *("fit_head", "explain", "reader_sheets", "confounders", "reliance"),
+    *DRAWN,
+    *AFTER_THE_SCORES,
+}
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pipeline")]
 

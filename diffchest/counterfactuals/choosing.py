@@ -1,4 +1,4 @@
-"""Counterfactuals of radiographs as the explain stage keeps them: pictures, and what the head says of them."""
+"""Which test radiographs are moved towards which findings, and which of them the figures show."""
 
 import difflib
 from collections.abc import Sequence

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from diffchest.audit.responses import respond
+from diffchest.compute.parts import Parts
 from diffchest.compute.processes import launched
 from diffchest.counterfactuals import pictures as counterfactual
 from diffchest.counterfactuals.explainer import Explainer
@@ -57,24 +58,21 @@ def main(folder: Path) -> None:
             return solver.decode(*arguments, **options)
 
         counterfactual.SOLVERS[explain.solver] = solver._replace(decode=decode_slowly)
-        where = {"runs": folder / "runs", "processes": processes}
-        options = {"covariance": np.eye(model.latent_dim), **where}
-        encoded = extract_latents(model, store, ids, batch_size=4, **where)
-        explainer = Explainer(model, head, FINDINGS, settings=explain, **options)
-        explained, reconstruction = explainer.explain(ids, pixels, FINDINGS[:2]), explainer.reconstruct(pixels)
+        parts = Parts(folder / "runs", processes)
+        encoded = extract_latents(model, store, ids, batch_size=4, parts=parts)
+        explainer = Explainer(model, head, np.eye(model.latent_dim), explain, parts)
+        explained, reconstructed = explainer.explain(ids, pixels, FINDINGS[:2]), explainer.reconstruct(ids, pixels)
         responded = respond(
-            model, head, pixels, targets=FINDINGS[:2], findings=FINDINGS, settings=audit,
-            finetune=z, solver=explain.solver, **where,
+            model, head, ids, pixels, targets=FINDINGS[:2], settings=audit, finetune=z, solver=explain.solver,
+            parts=parts,
         )  # fmt: skip
         (folder / f"batches_{processes.rank}").write_text(str(len(batches)))
-    results = (encoded, explained, reconstruction, responded)
+    results = (encoded, explained, reconstructed, responded)
     assert all((result is not None) == processes.first for result in results)
-    if encoded and explained and reconstruction is not None and responded:
-        responses, still, moved = responded
-        audited = {f"audit_{name}": value for name, value in vars(responses).items()}
-        drawn = {"z": encoded.z, "reconstructed": reconstruction, "still": still, "pictures": moved}
-        arrays = vars(explained) | audited | drawn
-        np.savez(folder / "arrays.npz", **arrays)
+    if encoded and explained and reconstructed and responded:
+        audited = {f"audit_{name}": value for name, value in responded.arrays().items()}
+        drawn = {"z": encoded.z, "reconstructed": reconstructed.reconstruction}
+        np.savez(folder / "arrays.npz", **explained.arrays() | audited | drawn)
 
 
 if __name__ == "__main__":
