@@ -10,11 +10,10 @@ from diffchest.contracts.head import Head, evaluated_findings
 from diffchest.contracts.image_store import ImageStore
 from diffchest.contracts.latents import Latents
 from diffchest.contracts.manifest import read_manifest
-from diffchest.counterfactuals.choosing import check_image_ids, choose_radiographs, choose_shown
+from diffchest.counterfactuals.choosing import check_image_ids, choose
 from diffchest.counterfactuals.explainer import Explainer
 from diffchest.counterfactuals.moves import latent_covariance
 from diffchest.counterfactuals.pictures import check_same_model
-from diffchest.findings.disease_free import choose_one_per_patient
 from diffchest.findings.vocabulary import visible_findings
 from diffchest.model.autoencoder import load_autoencoder
 from diffchest.params.counterfactuals import ExplainParams
@@ -41,23 +40,19 @@ def main() -> None:
     targets = head.choose_fitted(settings.targets, key="explain.targets")
     findings = evaluated_findings(dataset.labels("test"), head, positives_above=params.positives_above)
     visible = visible_findings(findings, on_phantoms=params.on_phantoms)
-    # who may have a disease is not disease-free, and who may not have the finding cannot be moved away from it
-    cautious = dataset.labels("test", uncertain="ones" if settings.towards == "presence" else "zeros")
-    groups = choose_radiographs(dataset.rows("test"), cautious, targets, settings)
-    shown = settings.image_ids or choose_shown(groups, settings.patients, seed=settings.seed)
-    sample = choose_one_per_patient(dataset.rows("test"), number=settings.reconstructions, seed=settings.seed)
-    store = ImageStore(paths.IMAGES)
+    chosen, store = choose(dataset, targets, settings), ImageStore(paths.IMAGES)
     with launched() as processes:
         parts = Parts(paths.RUNS / "draw_explanations", processes)
         covariance = latent_covariance(latents.select(dataset.image_ids("finetune")), head)
         explainer = Explainer(model, head, covariance, settings, parts)
+        first = chosen.shown[:1]
         drawn = {
-            paths.SHOWN: explainer.explain(shown, store.read(shown), targets),
-            paths.EVERY_FINDING: explainer.explain(shown[:1], store.read(shown[:1]), visible),
-            paths.STEP_SWEEP: explainer.sweep(shown[0], store.read(shown[:1])[0], targets),
-            paths.RECONSTRUCTIONS: explainer.reconstruct(sample, store.read(sample)),
+            paths.SHOWN: explainer.explain(chosen.shown, store.read(chosen.shown), targets),
+            paths.EVERY_FINDING: explainer.explain(first, store.read(first), visible),
+            paths.STEP_SWEEP: explainer.sweep(first[0], store.read(first)[0], targets),
+            paths.RECONSTRUCTIONS: explainer.reconstruct(chosen.reconstructed, store.read(chosen.reconstructed)),
         }
-        measured = [explainer.explain(ids, store.read(ids), names) for names, ids in groups]
+        measured = [explainer.explain(ids, store.read(ids), names) for names, ids in chosen.measured]
     if not processes.first:
         return
 
@@ -66,11 +61,8 @@ def main() -> None:
             kept.save(path)
     Explained.save_all(paths.MEASURED, [explained for explained in measured if explained is not None])
     parts.discard_others()
-    summary(
-        "draw_explanations",
-        f"{len({image_id for _, ids in groups for image_id in ids})} radiographs, {len(targets)} findings"
-        + "".join(f"; no head for {target}" for target in settings.targets if target not in targets),
-    )
+    left_out = "".join(f"; no head for {target}" for target in settings.targets if target not in targets)
+    summary("draw_explanations", f"{len(targets)} findings, {len(chosen.shown)} radiographs for the figures{left_out}")
 
 
 if __name__ == "__main__":

@@ -17,10 +17,10 @@ from diffchest.counterfactuals.quality import (
     counterfactual_table,
     quality_metrics,
     quality_table,
+    reconstruction_table,
     tell_saturated,
     worst,
 )
-from diffchest.counterfactuals.similarity import similarity
 from diffchest.files.tables import write_metrics, write_table
 from diffchest.params.base import Key
 from diffchest.params.evaluation import BootstrapParams, EvaluatedFindings
@@ -37,22 +37,20 @@ def main() -> None:
     """Write the table of all counterfactuals, the worst of them, their quality and the means of it."""
     params = Params.load()
     dataset, head = Dataset.read(params.dataset), Head.load(paths.HEAD)
-    measured, reconstructions = Explained.load_all(paths.MEASURED), Reconstructions.load(paths.RECONSTRUCTIONS)
+    measured = Explained.load_all(paths.MEASURED)
     patients = read_manifest(paths.STORED_MANIFEST).set_index("image_id")["patient_id"]
 
     findings = evaluated_findings(dataset.labels("test"), head, positives_above=params.positives_above)
     finetune = Latents.load(paths.LATENTS).select(dataset.image_ids("finetune"))
     spread = logit_spread(head, latent_covariance(finetune, head))
-    tables = [counterfactual_table(explained, findings, spread) for explained in measured]
-    table = pd.concat(tables, ignore_index=True)
+    table = pd.concat([counterfactual_table(explained, findings, spread) for explained in measured], ignore_index=True)
     write_table(paths.table("counterfactuals"), table)
     worst(measured).save(paths.FAILURES)
     quality = quality_table(table, patients, MEASURES, params.bootstrap)
     write_table(paths.table("counterfactual_quality"), quality)
     tell_saturated(quality)
 
-    errors = similarity(reconstructions.original, reconstructions.reconstruction)
-    errors.insert(0, "image_id", reconstructions.image_id)
+    errors = reconstruction_table(Reconstructions.load(paths.RECONSTRUCTIONS))
     write_table(paths.table("reconstruction"), errors)
     of_errors = quality_table(errors.assign(target=""), patients, RECONSTRUCTION, params.bootstrap)
     metrics = {"reconstruction": quality_metrics(of_errors), "counterfactuals": quality_metrics(quality)}

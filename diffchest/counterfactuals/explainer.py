@@ -12,10 +12,9 @@ from diffchest.counterfactuals import moves
 from diffchest.counterfactuals.moves import edit_latents
 from diffchest.counterfactuals.pictures import encode_latents, round_trip
 from diffchest.model.autoencoder import DiffusionAutoencoder
-from diffchest.params.counterfactuals import ExplainParams
+from diffchest.params.counterfactuals import ExplainParams, MoveParams
 
 SWEEP = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)  # steps of a sweep, in steps of the counterfactual
-MOVE = ("towards", "edit", "step", "to_probability")  # the settings that determine the moved latents
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ class Explainer:
         return None if drawn is None else Reconstructions(list(image_ids), pixels, drawn["pictures"][:, 0])
 
     def _round_trip(self, pixels: np.ndarray, latents: np.ndarray, content: list) -> Arrays | None:
-        move = self.settings.model_dump(include=set(MOVE))
+        move = self.settings.model_dump(include=set(MoveParams.model_fields))
         return round_trip(
             self.model,
             pixels,

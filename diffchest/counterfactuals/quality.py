@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from diffchest.contracts.explained import MACRO, Explained, Failures
+from diffchest.contracts.explained import MACRO, Explained, Failures, Reconstructions
 from diffchest.counterfactuals.similarity import newly_clipped, similarity
 from diffchest.params.evaluation import BootstrapParams
 from diffchest.progress import notice
@@ -120,6 +120,13 @@ def _success(explained: Explained) -> dict[str, np.ndarray]:
         "validity": np.where(np.isnan(reached), np.nan, reached >= REACHED),
         "flipped": np.where(could_flip, flipped, np.nan),
     }
+
+
+def reconstruction_table(reconstructions: Reconstructions) -> pd.DataFrame:
+    """One row per radiograph: image_id, and how much its reconstruction differs, see `similarity`."""
+    table = similarity(reconstructions.original, reconstructions.reconstruction)
+    table.insert(0, "image_id", reconstructions.image_id)
+    return table
 
 
 def quality_table(

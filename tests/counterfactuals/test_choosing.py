@@ -3,7 +3,10 @@
 import pandas as pd
 import pytest
 
-from diffchest.counterfactuals.choosing import check_image_ids, choose_radiographs, choose_shown
+from diffchest import paths
+from diffchest.contracts.dataset import Dataset
+from diffchest.contracts.labels import write_labels
+from diffchest.counterfactuals.choosing import check_image_ids, choose, choose_radiographs, choose_shown
 from diffchest.errors import DataError
 from tests.helpers.toy_autoencoder import toy_explain
 
@@ -42,3 +45,19 @@ def test_unknown_image_id_is_an_error():
     check_image_ids(["padchest/2.png"], manifest)
     with pytest.raises(DataError, match=r"'padchest/3.png' is not in the manifest; near ids: padchest/"):
         check_image_ids(["padchest/3.png"], manifest)
+
+
+@pytest.mark.parametrize(
+    ("towards", "measured"),
+    [("presence", [(["goiter"], ["c"])]), ("absence", [(["goiter"], ["a"])])],
+)
+def test_who_may_have_a_finding_is_neither_free_of_it_nor_moved_away_from_it(towards, measured, tmp_path, monkeypatch):
+    """b's goiter is uncertain; the cohort counts such labels as absent."""
+    monkeypatch.chdir(tmp_path)
+    labels = pd.DataFrame({"goiter": [1.0, -1.0, 0.0]}, index=list("abc"), dtype="float32")
+    write_labels(paths.labels("set"), labels, blank_is_negative=False, uncertain="zeros")
+    rows = pd.DataFrame({"image_id": list("abc"), "patient_id": list("abc"), "role": "test"})
+    chosen = choose(Dataset("set", rows), ["goiter"], toy_explain(radiographs=5, reconstructions=2, towards=towards))
+    assert chosen.measured == measured
+    assert chosen.shown == measured[0][1]
+    assert len(chosen.reconstructed) == 2
