@@ -20,11 +20,9 @@ from diffchest.profiles import apply_profile
 from tests.helpers.tiny_clip import random_clip, save_clip
 
 ROOT = Path(__file__).resolve().parent.parent
-AFTER_THE_SCORES = {"evaluate", "compare", "subgroups", "calibration", "figures", "report"}
-DRAWN = {"draw_explanations", "draw_audit"}
+AFTER_THE_SCORES = {"check_params", "evaluate", "compare", "subgroups", "calibration", "figures", "report"}
 AFTER_THE_HEAD = {
-    *("fit_head", "explain", "reader_sheets", "confounders", "reliance"),
-    *DRAWN,
+    *("fit_head", "draw_explanations", "explain", "reader_sheets", "draw_audit", "confounders", "reliance"),
     *AFTER_THE_SCORES,
 }
 
