@@ -12,7 +12,7 @@ from diffchest.counterfactuals.moves import edit_latents, latent_covariance
 from diffchest.counterfactuals.pictures import encode_latents
 from diffchest.findings.disease_free import choose_one_per_patient
 from diffchest.model.autoencoder import load_autoencoder
-from diffchest.params.whole import load_params
+from diffchest.params.whole import Params
 
 RADIOGRAPHS = 16
 
@@ -21,7 +21,7 @@ class Setting:
     """The default model, its head, held-out radiographs and where to move them."""
 
     def __init__(self, device: str) -> None:
-        self.params = load_params()
+        self.params = Params.load()
         self.model, self.head = load_autoencoder(paths.AUTOENCODER, torch.device(device)), Head.load(paths.HEAD)
         dataset = Dataset.read(self.params.evaluation.dataset)
         # another seed than that of the stages, so not the radiographs they explain

@@ -18,7 +18,7 @@ from ruamel.yaml import YAML
 
 from diffchest.files.whole import whole
 from diffchest.params.base import PARAMS_FILE, ParamsError
-from diffchest.params.whole import parse_params
+from diffchest.params.whole import Params
 
 PROFILES = Path("profiles")
 
@@ -49,7 +49,7 @@ def apply_profile(profile: Path, params: Path = PARAMS_FILE) -> None:
     merge(merged, yaml.load(profile) or {})
     text = io.StringIO()
     yaml.dump(merged, text)
-    parse_params(YAML(typ="safe").load(text.getvalue()), source=f"{params} with {profile}")
+    Params.parse(YAML(typ="safe").load(text.getvalue()), source=f"{params} with {profile}")
     with whole(params) as partial:
         partial.write_text(text.getvalue())
 

@@ -1,9 +1,8 @@
 """Encode every stored radiograph into its semantic latent z."""
 
-import shutil
-
 from diffchest import paths
 from diffchest.compute.device import set_up
+from diffchest.compute.parts import Parts
 from diffchest.compute.processes import launched
 from diffchest.contracts.image_store import ImageStore
 from diffchest.contracts.manifest import read_manifest
@@ -27,20 +26,20 @@ def main() -> None:
     params = Params.load()
     model = load_autoencoder(paths.AUTOENCODER, set_up(params.runtime))
     image_ids = read_manifest(paths.STORED_MANIFEST)["image_id"].tolist()
-    runs, store = paths.RUNS / "extract_latents", ImageStore(paths.IMAGES)
+    store = ImageStore(paths.IMAGES)
     with launched() as processes:
+        parts = Parts(paths.RUNS / "extract_latents", processes)
         latents = extract_latents(
             model,
             store,
             image_ids,
             batch_size=params.latents.batch_size,
-            runs=runs,
+            parts=parts,
             store_version=str(paths.IMAGES.stat().st_mtime_ns),
-            processes=processes,
         )
     if latents is not None:
         latents.save(paths.LATENTS)
-        shutil.rmtree(runs)
+        parts.discard()
         summary("extract_latents", f"{len(image_ids):,} radiographs, d = {model.latent_dim}")
 
 

@@ -1,51 +1,58 @@
 """Does each confounder matter: AUC of a finding with and without it; the paper's readers beside the labels."""
 
+from typing import Annotated
+
 import pandas as pd
 
 from diffchest import paths
 from diffchest.audit.published_pairs import label_witness
 from diffchest.audit.reliance import pairs_to_test, reliance_metrics, reliance_table
-from diffchest.contracts.labels import load_labels
-from diffchest.contracts.manifest import read_manifest
+from diffchest.contracts.dataset import Dataset
 from diffchest.contracts.scores import read_scores
 from diffchest.evaluation.test_set import read_test_set
 from diffchest.files.tables import write_metrics, write_table
 from diffchest.findings.vocabulary import KIND
-from diffchest.params.whole import load_params
+from diffchest.params.audit import FalseDiscoveryRate, PlantedParams
+from diffchest.params.base import Key
+from diffchest.params.evaluation import BootstrapParams, EvaluatedFindings
 from diffchest.progress import run, summary
+
+
+class Params(EvaluatedFindings):
+    """What `reliance` reads of params.yaml."""
+
+    bootstrap: Annotated[BootstrapParams, Key("evaluation.bootstrap")]
+    in_each_group: Annotated[int, Key("evaluation.subgroups.positives_above")]
+    planted: Annotated[PlantedParams, Key("confounders.planted")]
+    false_discovery_rate: Annotated[FalseDiscoveryRate, Key("confounders.false_discovery_rate")]
 
 
 def main() -> None:
     """Write the AUCs of every pair, their summary, and the published pairs beside the labels."""
-    params = load_params()
-    evaluation, settings = params.evaluation, params.confounders
+    params = Params.load()
     rows, test, _ = read_test_set(params)
     pairs = pairs_to_test(
         pd.read_csv(paths.table("confounders")),
         pd.read_csv(paths.table("label_cooccurrence")),
         kinds=KIND,
-        **settings.planted.model_dump(),
+        **params.planted.model_dump(),
     )
     table = reliance_table(
         pairs,
         test,
         read_scores(paths.scores("diffchest"), rows["image_id"].tolist()),
-        positives_above=evaluation.subgroups.positives_above,
-        bootstrap=evaluation.bootstrap,
-        alpha=settings.false_discovery_rate,
+        positives_above=params.in_each_group,
+        bootstrap=params.bootstrap,
+        alpha=params.false_discovery_rate,
     )
     write_table(paths.table("reliance"), table)
-    metrics = reliance_metrics(table, alpha=settings.false_discovery_rate)
+    metrics = reliance_metrics(table, alpha=params.false_discovery_rate)
     write_metrics(paths.stage_metrics("reliance"), metrics)
 
-    manifest = read_manifest(paths.STORED_MANIFEST)
-    probed = manifest[(manifest["dataset"] == evaluation.dataset) & manifest["role"].isin(["finetune", "test"])]
-    uncertain = params.cohorts[evaluation.dataset].uncertain
-    labels = load_labels(paths.labels(evaluation.dataset), probed["image_id"].tolist(), uncertain)
-    write_table(
-        paths.table("published_cooccurrence"),
-        label_witness(labels, probed["patient_id"].to_numpy(), evaluation.bootstrap),
-    )
+    dataset = Dataset.read(params.dataset)
+    patients = dataset.rows("finetune", "test")["patient_id"].to_numpy()
+    witness = label_witness(dataset.labels("finetune", "test"), patients, params.bootstrap)
+    write_table(paths.table("published_cooccurrence"), witness)
     text = ", ".join(
         f"{name.replace('_', ' ')} {entry['collapses']} of {entry['tested']}" for name, entry in metrics.items()
     )

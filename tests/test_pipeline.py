@@ -20,8 +20,11 @@ from tests.helpers.repository import ROOT, pipeline_stages
 from tests.helpers.tiny_clip import random_clip, save_clip
 from tests.helpers.waiting import wait_for
 
-AFTER_THE_SCORES = {"evaluate", "compare", "subgroups", "calibration", "figures", "report"}
-AFTER_THE_HEAD = {"fit_head", "explain", "confounders", "reliance", *AFTER_THE_SCORES}
+AFTER_THE_SCORES = {"check_params", "evaluate", "compare", "subgroups", "calibration", "figures", "report"}
+AFTER_THE_HEAD = {
+    *("fit_head", "draw_explanations", "explain", "reader_sheets", "draw_audit", "confounders", "reliance"),
+    *AFTER_THE_SCORES,
+}
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pipeline")]
 

@@ -31,7 +31,7 @@ from diffchest.contracts.image_store import ImageStore
 from diffchest.images.building import StoreRow, build_store
 from diffchest.model.autoencoder import DiffusionAutoencoder
 from diffchest.params.base import PARAMS_FILE
-from diffchest.params.whole import Params, parse_params
+from diffchest.params.whole import Params
 from diffchest.pretraining import images as pretrain_data
 from diffchest.pretraining.images import Images
 from diffchest.pretraining.order import Order, batches, micro_batches
@@ -123,7 +123,7 @@ def parameters(network: str) -> Params:
     raw = yaml.load(PARAMS_FILE)
     changes = {"default": {}, "small": SMALL}
     merge(raw, changes[network] if network in changes else yaml.load(PROFILES / f"{network}.yaml"))
-    return parse_params(raw, source=network)
+    return Params.parse(raw, source=network)
 
 
 def measure_steps(

@@ -25,7 +25,7 @@ from scipy.stats import spearmanr
 from benchmarks.measuring import markdown, provenance
 from diffchest import paths
 from diffchest.findings.vocabulary import KIND
-from diffchest.params.whole import parse_params
+from diffchest.params.whole import Params
 from diffchest.stats.ratio import bootstrap_ratio
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,7 +45,7 @@ def prepare(work: Path, dose: str, seed: int, settings: list[str], cores: int) -
         for part in sections:
             section = section[part]
         section[name] = yaml.load(text)
-    params = parse_params(raw, source=f"{work}/params.yaml")
+    params = Params.parse(raw, source=f"{work}/params.yaml")
     given_before = work / "params.yaml"
     if given_before.exists() and (work / AUDIT).exists() and yaml.load(given_before) != raw:
         sys.exit(f"{work}: its audit was made with other parameters; delete the folder, or give another --work")

@@ -18,7 +18,6 @@ from torch import Tensor
 
 from benchmarks.default_model import Setting
 from benchmarks.measuring import markdown, provenance
-from diffchest.counterfactuals.moves import fitted_targets
 from diffchest.counterfactuals.similarity import similarity
 from diffchest.diffusion.ddim import Denoiser, carry, estimate_x0
 from diffchest.diffusion.dpm_solver import dpm_timesteps
@@ -60,7 +59,7 @@ def curve(setting: Setting) -> list[list[str]]:
     model, schedule = setting.model, setting.model.schedule
     x = model.prepare(torch.from_numpy(to_model_range(setting.pixels)).to(model.device))
     z = torch.from_numpy(setting.z).to(model.device)
-    targets = setting.moved(fitted_targets(setting.head, setting.params.explain.targets))
+    targets = setting.moved(setting.head.choose_fitted(setting.params.explain.targets, key="explain.targets"))
     edited = torch.from_numpy(targets[np.arange(len(x)), np.arange(len(x)) % targets.shape[1]]).to(model.device)
 
     def pictures(decoded: Tensor) -> np.ndarray:

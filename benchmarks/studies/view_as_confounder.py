@@ -24,17 +24,19 @@ from benchmarks.measuring import markdown, provenance
 from diffchest import paths
 from diffchest.audit.pairs import audit
 from diffchest.audit.reliance import reliance_table
-from diffchest.audit.responses import Responses, respond
+from diffchest.audit.responses import respond
+from diffchest.compute.parts import Parts
 from diffchest.contracts.dataset import Dataset
 from diffchest.contracts.head import Head
 from diffchest.contracts.image_store import ImageStore
 from diffchest.contracts.latents import Latents
+from diffchest.contracts.responses import Responses
 from diffchest.contracts.scores import read_scores
 from diffchest.evaluation.test_set import read_test_set
 from diffchest.findings.cooccurrence import count_pairs
 from diffchest.findings.disease_free import choose_one_per_patient, disease_free, normal_finding
 from diffchest.model.autoencoder import load_autoencoder
-from diffchest.params.whole import load_params
+from diffchest.params.whole import Params
 from diffchest.probe.fit import fit_head
 
 AP, PA = "AP view", "PA view"
@@ -46,7 +48,7 @@ class Setting:
     """The run's model and heads, a head for PA that mirrors the one for AP, and the labels."""
 
     def __init__(self) -> None:
-        self.params = load_params()
+        self.params = Params.load()
         self.model, head, latents = (
             load_autoencoder(paths.AUTOENCODER),
             Head.load(paths.HEAD),
@@ -67,27 +69,27 @@ class Setting:
         """One test radiograph of each of `number` patients among the rows `chosen`."""
         return choose_one_per_patient(self.test[chosen], number=number, seed=self.params.confounders.seed)
 
-    def respond(self, image_ids: list[str], names: list[str], head: Head, step: float | None = None):
+    def respond(self, image_ids: list[str], names: list[str], head: Head, step: float | None = None) -> Responses:
         """The audit's logits of `names`, moved towards the NIH findings and the view, and its pictures."""
         settings = self.params.confounders
         with tempfile.TemporaryDirectory() as runs:
-            drawn = respond(
+            responses = respond(
                 self.model,
                 head,
+                image_ids,
                 self.store.read(image_ids),
                 targets=[*self.findings, AP if AP in names else PA],
-                findings=names,
                 finetune=self.z,
                 solver=self.params.explain.solver,
                 settings=settings.model_copy(update={"step": step or settings.step}),
-                runs=Path(runs),
+                parts=Parts(Path(runs)),
             )
-        assert drawn is not None
-        return drawn
+        assert responses is not None
+        return responses.of(names)
 
     def rows_of(self, name: str, responses: Responses, head: Head, column: np.ndarray) -> pd.DataFrame:
         """The audit's pairs finding -> `name`, with rank, P(B|A) and lift; `column`: its fine-tuning labels."""
-        table = audit(responses, head, self.z, self.params.confounders)
+        table = audit(responses, head, responses.findings, self.z, self.params.confounders)
         table["rank"] = table.groupby("target")["probability_rise"].rank(ascending=False).astype(int)
         counts = count_pairs(self.finetune_labels[self.findings].assign(**{name: column}))
         rows = table[(table["confounder"] == name) & table["target"].isin(self.findings)]
@@ -153,7 +155,7 @@ def starts(setting: Setting) -> None:
     names = [*setting.findings, AP]
     for case, (chosen, most, step) in cases.items():
         image_ids = setting.images(chosen, most)
-        responses, _, _ = setting.respond(image_ids, names, setting.head, step)
+        responses = setting.respond(image_ids, names, setting.head, step)
         rows = setting.rows_of(AP, responses, setting.head, setting.finetune_labels[AP].to_numpy())
         first = rows.loc[rows["effect"].idxmax()]
         flagged = ", ".join(rows["target"][rows["flagged"]]) or "none"
@@ -174,18 +176,12 @@ def chance(setting: Setting) -> None:
     head = joined(setting.head, fitted)
     everything = [*setting.findings, AP, *names]
     image_ids = setting.images(setting.healthy & ~setting.is_ap, setting.params.confounders.images)
-    responses, _, _ = setting.respond(image_ids, everything, head)
+    responses = setting.respond(image_ids, everything, head)
     targets, lines = len(setting.findings), []
     columns = {AP: setting.finetune_labels[AP].to_numpy()} | dict(zip(names, dealt.T, strict=True))
     for name, column in columns.items():
-        kept = [*range(targets), everything.index(name)]
-        part = Responses(
-            setting.findings,
-            [everything[index] for index in kept],
-            responses.reconstruction[:, kept],
-            responses.moved[:, :targets][:, :, kept],
-            responses.random[:, :, kept],
-        )
+        moved = {"targets": setting.findings, "logits_after": responses.logits_after[:, :targets]}
+        part = dataclasses.replace(responses, **moved).of([*setting.findings, name])
         rows = setting.rows_of(name, part, head, column)
         lines.append((agreement(rows), rows["effect"].max(), rows["probability_rise"].max(), rows["flagged"].sum()))
     table = pd.DataFrame(lines, columns=["Spearman", "largest effect", "largest rise", "flagged"], index=list(columns))
@@ -198,7 +194,7 @@ def opposite(setting: Setting) -> None:
     """Print the audit with PA view in the place of AP view."""
     names = [*setting.findings, PA]
     image_ids = setting.images(setting.healthy & setting.is_ap, setting.params.confounders.images)
-    responses, _, _ = setting.respond(image_ids, names, setting.head)
+    responses = setting.respond(image_ids, names, setting.head)
     rows = setting.rows_of(PA, responses, setting.head, 1 - setting.finetune_labels[AP].to_numpy())
     columns = ["target", "p_b_given_a", "lift", "effect", "low", "high", "probability", "rank", "flagged"]
     show(rows[columns].sort_values("lift", ascending=False))
@@ -208,7 +204,8 @@ def pictures(setting: Setting) -> None:
     """Print how alike the pictures change towards edema and AP view, and how AP and PA radiographs differ."""
     free = setting.healthy & ~setting.is_ap
     image_ids = setting.images(free, setting.params.confounders.images)
-    _, still, moved = setting.respond(image_ids, [*setting.findings, AP], setting.head)
+    responses = setting.respond(image_ids, [*setting.findings, AP], setting.head)
+    still, moved = responses.reconstruction, responses.counterfactual
     change = moved.mean(axis=0) - still.mean(axis=0)
     real = setting.store.read(setting.test["image_id"].tolist()).astype(np.float64)
     maps = {

@@ -1,9 +1,30 @@
-"""The confounder audit: which other findings appear in a radiograph that is moved towards a finding.
+"""Judging the confounder audit: effects of moving towards a finding on the others, tested, ranked and flagged.
 
-A disease-free radiograph is moved towards target A and decoded; the *picture* is encoded again, and the change of every
-other finding's logit, against the re-encoded reconstruction, says what the classifier associates with A.
+Columns of a table of pairs, one row per target A and other finding B, strongest first within A:
+
+* effect, low, high: mean change of B's logit and its 95 % t interval over patients, in standard deviations of that
+  logit among the fine-tuning radiographs
+* mutual_effect: the mean of A's effect on B and B's on A; `effect` where B is not a target
+* prevalence: the fraction of radiographs that would have B if each were moved as far towards A, see `_prevalence`;
+  prevalence_rise, what pairs are ranked by, and prevalence_lift: difference from and ratio to that without a move
+* probability, probability_rise: the head's mean probability of B in the moved pictures themselves, and how much that is
+  above the reconstructions
+* direct_effect: what A's own change implies through the angle of the two weight vectors alone,
+  (change of A) (w_A . w_B) / |w_A|^2; `excess` = effect - direct_effect is what only the picture shows
+* random_effect: the mean over random moves; random_limit: the largest mean change, up or down, under any of them
+* head_correlation: cosine of the two weight vectors
+* p_value: the larger p of two paired one-sided t tests over patients: that B's logit rises more than under random
+  moves, and that its excess does; p_adjusted: Benjamini-Hochberg over all pairs
+* flagged: see `flagged`
+
+Why the ranking is not `probability_rise`: it asks whether B appears in one disease-free radiograph. A finding that the
+head separates widely (pleural effusion: logits of -8 or +2) may be twice as frequent with A, and its mean logit still
+moves too little to show in any one picture; one that the head separates badly shows at once. Why mutual: to occur
+together has no direction, while what a picture adds to an effect by chance, such as a line that the encoder takes for
+another, it seldom adds both ways.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,78 +32,78 @@ import pandas as pd
 from scipy import stats
 from scipy.special import expit
 
-from diffchest.audit.responses import Responses
 from diffchest.contracts.head import Head
-from diffchest.counterfactuals.moves import target_rows
-from diffchest.params.audit import ConfoundersParams
+from diffchest.contracts.responses import Responses
+from diffchest.errors import DataError
+from diffchest.params.audit import AuditRuleParams
 from diffchest.stats import adjust
 
 
-def audit(responses: Responses, head: Head, finetune: np.ndarray, settings: ConfoundersParams) -> pd.DataFrame:
-    """Effect of moving towards each target A on every other finding B, tested over patients.
+def audit(
+    responses: Responses, head: Head, findings: Sequence[str], finetune: np.ndarray, rule: AuditRuleParams
+) -> pd.DataFrame:
+    """Effect of moving towards each target A on every other of `findings` B, tested over patients and flagged.
 
-    finetune: latents of the fine-tuning radiographs, unnormalised [N, d]. One row per pair, strongest first within A:
-
-    * effect, low, high: mean change of B's logit and its 95 % t interval over patients, in standard deviations of that
-      logit among the fine-tuning radiographs
-    * mutual_effect: the mean of A's effect on B and B's on A; `effect` where B is not a target
-    * prevalence: the fraction of radiographs that would have B if each were moved as far towards A, see `_prevalence`;
-      prevalence_rise, what pairs are ranked by, and prevalence_lift: difference from and ratio to that without a move
-    * probability, probability_rise: the head's mean probability of B in the moved pictures themselves, and how much
-      that is above the reconstructions
-    * direct_effect: what A's own change implies through the angle of the two weight vectors alone,
-      (change of A) (w_A . w_B) / |w_A|^2; `excess` = effect - direct_effect is what only the picture shows
-    * random_effect: the mean over random moves; random_limit: the largest mean change, up or down, under any of them
-    * head_correlation: cosine of the two weight vectors
-    * p_value: the larger p of two paired one-sided t tests over patients: that B's logit rises more than under random
-      moves, and that its excess does; p_adjusted: Benjamini-Hochberg over all pairs
-    * flagged: p_adjusted <= `false_discovery_rate`, effect > random_limit, and `prevalence` is at least
-      `flagged.prevalence`, and at least `flagged.lift` times what it is without a move
-
-    Why the ranking is not `probability_rise`: it asks whether B appears in one disease-free radiograph. A finding that
-    the head separates widely (pleural effusion: logits of -8 or +2) may be twice as frequent with A, and its mean logit
-    still moves too little to show in any one picture; one that the head separates badly shows at once. Why mutual: to
-    occur together has no direction, while what a picture adds to an effect by chance, such as a line that the encoder
-    takes for another, it seldom adds both ways.
+    finetune: latents of the fine-tuning radiographs, unnormalised [N, d]. Returns target, confounder and the columns
+    that the module says. Raises `DataError` for responses of other findings.
     """
-    rows = target_rows(head, responses.findings)
+    own = _positions(responses.targets, findings)
+    responses, rows = responses.of(findings), head.rows(findings)
     logits = head.logits(finetune)[:, rows].astype(np.float64)
     mean, spread = logits.mean(axis=0), logits.std(axis=0)
     weight = head.weight[rows].astype(np.float64)
-    still = responses.reconstruction
-    change = (responses.moved - still[:, None]) / spread
-    random = (responses.random - still[:, None]) / spread
-    mutual = _mutual(change.mean(axis=0), [responses.findings.index(target) for target in responses.targets])
+    still = responses.logits_before
+    change = (responses.logits_after - still[:, None]) / spread
+    random = (responses.logits_random - still[:, None]) / spread
+    mutual = _mutual(change.mean(axis=0), own)
     usual, prevalence = _prevalence(mean, spread), _prevalence(mean + mutual * spread, spread)
     blocks = []
     for row, target in enumerate(responses.targets):
-        own = responses.findings.index(target)
-        block = pd.DataFrame({"target": target, "confounder": responses.findings})
+        block = pd.DataFrame({"target": target, "confounder": list(findings)})
         block = block.assign(
-            **_effects(change[:, row], random, own=own, weight=weight, spread=spread),
+            **_effects(change[:, row], random, own=own[row], weight=weight, spread=spread),
             mutual_effect=mutual[row],
             prevalence=prevalence[row],
             prevalence_rise=prevalence[row] - usual,
             prevalence_lift=prevalence[row] / usual,
-            probability=expit(responses.moved[:, row]).mean(axis=0),
-            probability_rise=(expit(responses.moved[:, row]) - expit(still)).mean(axis=0),
+            probability=expit(responses.logits_after[:, row]).mean(axis=0),
+            probability_rise=(expit(responses.logits_after[:, row]) - expit(still)).mean(axis=0),
         )
-        blocks.append(block.drop(index=own).sort_values("prevalence_rise", ascending=False, kind="stable"))
+        blocks.append(block.drop(index=own[row]).sort_values("prevalence_rise", ascending=False, kind="stable"))
     table = pd.concat(blocks, ignore_index=True)
     table["p_adjusted"] = adjust(table["p_value"].to_numpy(), method="bh")
-    table["flagged"] = (
-        (table["p_adjusted"] <= settings.false_discovery_rate)
+    return table.assign(flagged=flagged(table, rule))
+
+
+def flagged(table: pd.DataFrame, rule: AuditRuleParams) -> pd.Series:
+    """The audit's flag rule: which pairs are called confounders.
+
+    B rises beyond chance (p_adjusted <= `false_discovery_rate`) and more than under any random move, and the fraction
+    of radiographs with B that this implies is at least `flagged.prevalence`, and at least `flagged.lift` times what it
+    is without a move.
+    """
+    return (
+        (table["p_adjusted"] <= rule.false_discovery_rate)
         & (table["effect"] > table["random_limit"])
-        & (table["prevalence"] >= settings.flagged.prevalence)
-        & (table["prevalence_lift"] >= settings.flagged.lift)
+        & (table["prevalence"] >= rule.flagged.prevalence)
+        & (table["prevalence_lift"] >= rule.flagged.lift)
     )
-    return table
+
+
+def _positions(targets: Sequence[str], findings: Sequence[str]) -> list[int]:
+    for target in targets:
+        if target not in findings:
+            raise DataError(
+                f"the audit was drawn towards {target!r}, which is not among the {len(findings)} evaluated findings; "
+                f"run `dvc repro {Responses.STAGE}`"
+            )
+    return [list(findings).index(target) for target in targets]
 
 
 def _effects(
     change: np.ndarray, random: np.ndarray, *, own: int, weight: np.ndarray, spread: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Columns of `audit` for one target, finding number `own`.
+    """Columns of the table for one target, finding number `own`.
 
     change [P, F] under its move and random [P, R, F] under random moves, in standard deviations `spread` [F] of each
     finding's logit; weight [F, d] of the findings.
@@ -130,9 +151,3 @@ def _prevalence(mean: np.ndarray, spread: np.ndarray) -> np.ndarray:
     """
     attenuation = 16 * np.sqrt(3) / (15 * np.pi)
     return expit(mean / np.sqrt(1 + (attenuation * spread) ** 2))
-
-
-def effect_matrix(table: pd.DataFrame) -> pd.DataFrame:
-    """The effects alone, as a long matrix sorted by name: target, finding, effect."""
-    matrix = table[["target", "confounder", "effect"]].rename(columns={"confounder": "finding"})
-    return matrix.sort_values(["target", "finding"], ignore_index=True)

@@ -19,7 +19,7 @@ COLUMNS = [
 ]
 
 
-def label_witness(labels: pd.DataFrame, patients: np.ndarray, params: BootstrapParams) -> pd.DataFrame:
+def label_witness(labels: pd.DataFrame, patients: np.ndarray, bootstrap: BootstrapParams) -> pd.DataFrame:
     """One row (`COLUMNS`) per pair of `NAMED` whose two names are both columns of `labels`.
 
     labels [N, findings]: 1, 0, NaN, of all radiographs that physicians labelled (PadChest as distributed: 26,432
@@ -27,7 +27,7 @@ def label_witness(labels: pd.DataFrame, patients: np.ndarray, params: BootstrapP
 
     * radiographs_read, confounder_present, ratio_percent: as printed, of three readers
     * diagnosis_labelled, both_labelled, p_b_given_a, lift: counted in the labels; low, high: percentile interval of
-      P(B|A) over redraws of patients, as `params` says
+      P(B|A) over redraws as `bootstrap` says
     """
     rows = []
     for name, diagnosis, confounder in NAMED:
@@ -39,10 +39,7 @@ def label_witness(labels: pd.DataFrame, patients: np.ndarray, params: BootstrapP
         ratio = bootstrap_ratio(
             (a & labels[confounder].eq(1)).to_numpy(dtype=np.float64)[:, None],
             a.to_numpy(dtype=np.float64)[:, None],
-            groups=patients if params.unit == "patient" else None,
-            resamples=params.resamples,
-            confidence=params.confidence,
-            seed=params.seed,
+            **bootstrap.redraws(patients),
         )
         read = printed[["radiographs", "confounder_present", "ratio_percent"]]
         counted = counts[["positives_a", "both", "p_b_given_a"]]

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import average_precision_score
 
-PAIR = ["target", "confounder"]
+from diffchest.findings.cooccurrence import PAIR, go_together
 
 
 def with_witness(
@@ -15,12 +15,11 @@ def with_witness(
     """Add what the labels say about each pair of the audit.
 
     counts: target, confounder, p_b_given_a, lift of the pretraining and fine-tuning radiographs; kinds: treatment or
-    physiology by finding, "" where unknown. `agrees_with_labels`: P(B|A) and lift both reach the given bounds.
+    physiology by finding, "" where unknown. `agrees_with_labels`: see `go_together`.
     """
     joined = table.merge(counts[[*PAIR, "p_b_given_a", "lift"]], on=PAIR, how="left", validate="one_to_one")
     joined.insert(2, "kind", joined["confounder"].map(kinds).fillna(""))
-    joined["agrees_with_labels"] = (joined["lift"] >= lift) & (joined["p_b_given_a"] >= cooccurrence)
-    return joined
+    return joined.assign(agrees_with_labels=go_together(joined, lift=lift, cooccurrence=cooccurrence))
 
 
 def with_planted(table: pd.DataFrame, planted: pd.DataFrame) -> pd.DataFrame:

@@ -14,11 +14,11 @@ from scipy.stats import norm
 from diffchest import paths
 from diffchest.errors import DataError
 from diffchest.evaluation.test_set import TestSet
+from diffchest.findings.cooccurrence import PAIR, go_together
 from diffchest.params.evaluation import BootstrapParams
 from diffchest.stats import adjust
 from diffchest.stats.bootstrap import BootstrapResult, percentile_interval
 
-PAIR = ["target", "confounder"]
 SOURCES = ("audit", "labels", "not audited")
 GROUPS = ("", "with_", "without_")
 MEASURES = ("n", "positives", "auc", "low", "high")
@@ -37,7 +37,7 @@ def pairs_to_test(
     audit: target, confounder, flagged; counts: as `cooccurrence.count_pairs` gives them. `source` is
 
     * audit: flagged
-    * labels: not flagged, but B has at least that lift and P(B|A)
+    * labels: not flagged, but the labels say that they go together
     * not audited: the same of a target that was not audited. On phantoms these are findings that no picture shows,
       which a head can know only through others: they must lose AUC, or the test sees nothing
     """
@@ -48,7 +48,7 @@ def pairs_to_test(
         for column in sorted(set(columns).difference(table.columns)):
             raise DataError(f"{paths.table(name)}: no column {column!r}; run `dvc repro confounders` again")
     flagged = audit[PAIR][audit["flagged"].astype(bool)]
-    witnessed = counts[PAIR][(counts["lift"] >= lift) & (counts["p_b_given_a"] >= cooccurrence)]
+    witnessed = counts[PAIR][go_together(counts, lift=lift, cooccurrence=cooccurrence)]
     pairs = pd.concat([flagged, witnessed]).drop_duplicates(ignore_index=True)
     audited = pairs["target"].isin(audit["target"])
     pairs["kind"] = pairs["confounder"].map(kinds).fillna("")

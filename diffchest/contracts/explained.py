@@ -1,65 +1,99 @@
-"""Counterfactuals of radiographs as the explain stage keeps them: pictures, and what the head says of them."""
+"""Counterfactuals of radiographs as they are drawn and kept: pictures, and what the head says of them."""
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.special import expit
 
-from diffchest.files.whole import whole
+from diffchest.contracts.array_file import ArrayFile, columns_of
 
-NAMES = ("image_id", "targets")  # of what is kept: text, not arrays
-
-
-class Kept:
-    """A dataclass of arrays, and of the names `NAMES`, that the figures read from a file."""
-
-    def save(self, path: Path) -> None:
-        """Write all fields as one `.npz`; equal content gives equal bytes."""
-        text: dict[str, Any] = {name: np.array(getattr(self, name), dtype=str) for name in NAMES}
-        with whole(path) as partial:
-            np.savez_compressed(partial, **vars(self) | text)
+MACRO = "(mean of the targets)"  # the target of such rows in counterfactual_quality.csv
 
 
-@dataclass(frozen=True)
-class Explanation(Kept):
-    """Counterfactuals of P radiographs towards T targets; pictures are uint8, logits the head's for the target.
+@dataclass(frozen=True, eq=False)
+class Explained(ArrayFile):
+    """Counterfactuals of P radiographs towards T targets; pictures are uint8, F findings those that the head has.
 
     * original, reconstruction [P, H, W]; counterfactual [P, T, H, W]; x_T float16 [P, H, W] (the first channel)
-    * step [P, T]: how far z was moved; logit_z [P, T]: of the radiograph itself; logit_wanted [P, T]: of the moved z
-    * logit_before, logit_after [P, T]: of the re-encoded reconstruction and counterfactual
-    * own_change, off_target [P, T]: between these two pictures, in standard deviations of each logit among the
-      fine-tuning radiographs: the change of the target's, and the mean absolute change of the other findings'
+    * step [P, T]: how far z was moved
+    * logits_z [P, F]: of the radiograph itself; logits_wanted [P, T, F]: of the moved z
+    * logits_before [P, F], logits_after [P, T, F]: of the re-encoded reconstruction and counterfactual
+
+    `logit_...` [P, T] are those of each target, `before` and `after` [P, T] its probabilities.
     """
+
+    STAGE = "draw_explanations"
+    VERSION = 1
 
     image_id: list[str]
     targets: list[str]
+    findings: list[str]
     original: np.ndarray
     reconstruction: np.ndarray
     counterfactual: np.ndarray
     x_T: np.ndarray  # noqa: N815 - the field's own symbol
     step: np.ndarray
-    logit_z: np.ndarray
-    logit_wanted: np.ndarray
-    logit_before: np.ndarray
-    logit_after: np.ndarray
-    own_change: np.ndarray
-    off_target: np.ndarray
+    logits_z: np.ndarray
+    logits_wanted: np.ndarray
+    logits_before: np.ndarray
+    logits_after: np.ndarray
 
-    def sample(self, number: int, *, seed: int) -> "Explanation":
+    @property
+    def logit_z(self) -> np.ndarray:
+        """See the class."""
+        return self.logits_z[:, self.columns(self.targets)]
+
+    @property
+    def logit_wanted(self) -> np.ndarray:
+        """See the class."""
+        return self._own(self.logits_wanted)
+
+    @property
+    def logit_before(self) -> np.ndarray:
+        """See the class."""
+        return self.logits_before[:, self.columns(self.targets)]
+
+    @property
+    def logit_after(self) -> np.ndarray:
+        """See the class."""
+        return self._own(self.logits_after)
+
+    @property
+    def before(self) -> np.ndarray:
+        """See the class."""
+        return expit(self.logit_before.astype(np.float64))
+
+    @property
+    def after(self) -> np.ndarray:
+        """See the class."""
+        return expit(self.logit_after.astype(np.float64))
+
+    def columns(self, names: Sequence[str]) -> np.ndarray:
+        """Where `names` are among `findings`; `DataError` for one that is not."""
+        return columns_of(names, self.findings, stage=self.STAGE)
+
+    def sample(self, number: int, *, seed: int) -> "Explained":
         """The part of `number` radiographs drawn by seed, in the same order; all where there are fewer."""
         rows = np.sort(np.random.default_rng(seed).permutation(len(self.image_id))[:number])
-        arrays: dict[str, Any] = {name: value[rows] for name, value in vars(self).items() if name not in NAMES}
-        return Explanation(image_id=[self.image_id[row] for row in rows], targets=self.targets, **arrays)
+        arrays = {name: value[rows] for name, value in vars(self).items() if isinstance(value, np.ndarray)}
+        return replace(self, image_id=[self.image_id[row] for row in rows], **arrays)
+
+    def _own(self, logits: np.ndarray) -> np.ndarray:
+        """[P, T, F] to [P, T]: what each counterfactual says of its own target."""
+        return logits[:, np.arange(len(self.targets)), self.columns(self.targets)]
 
 
-@dataclass(frozen=True)
-class Sweep(Kept):
+@dataclass(frozen=True, eq=False)
+class Sweep(ArrayFile):
     """One radiograph moved towards T targets in S steps.
 
-    counterfactual uint8 [T, S, H, W]; scale [S]: multiples of the step of an `Explanation`; step [T, S]; logit [T, S]:
-    the head's for the target in the re-encoded picture.
+    counterfactual uint8 [T, S, H, W]; scale [S]: multiples of the step of `Explained`; step [T, S]; logit [T, S]: the
+    head's for the target in the re-encoded picture.
     """
+
+    STAGE = "draw_explanations"
+    VERSION = 1
 
     image_id: list[str]
     targets: list[str]
@@ -69,16 +103,28 @@ class Sweep(Kept):
     logit: np.ndarray
 
 
-MACRO = "(mean of the targets)"
+@dataclass(frozen=True, eq=False)
+class Reconstructions(ArrayFile):
+    """N radiographs and what decoding their own latents gives: uint8 [N, H, W] of each."""
+
+    STAGE = "draw_explanations"
+    VERSION = 1
+
+    image_id: list[str]
+    original: np.ndarray
+    reconstruction: np.ndarray
 
 
-@dataclass(frozen=True)
-class Failures(Kept):
+@dataclass(frozen=True, eq=False)
+class Failures(ArrayFile):
     """The counterfactual of each target that falls shortest of the change asked for, [T] of each.
 
     original, reconstruction, counterfactual uint8 [T, H, W]; step, logit_wanted, logit_before, logit_after [T] as in
-    `Explanation`; reached [T] as in `counterfactual_table`; number [T]: moved radiographs that it is the worst of.
+    `Explained`; reached [T] as in `counterfactuals.csv`; number [T]: moved radiographs that it is the worst of.
     """
+
+    STAGE = "explain"
+    VERSION = 1
 
     image_id: list[str]
     targets: list[str]

@@ -1,6 +1,8 @@
-"""The linear head on the semantic latent: its file, and what it says of a latent."""
+"""The linear head on the semantic latent: its file, what it says of a latent, and which findings it knows."""
 
+import difflib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +40,44 @@ class Head:
         """Probabilities [N, F] of unnormalised latents z [N, d]."""
         return expit(self.logits(z))
 
+    @property
+    def fitted(self) -> list[str]:
+        """The findings that it could be fitted for."""
+        return [name for name, row in zip(self.findings, self.weight, strict=True) if np.isfinite(row).all()]
+
+    def rows(self, findings: Sequence[str]) -> np.ndarray:
+        """Where `findings` are among its own, int64 [n]; `DataError` for one that it does not know or never fitted."""
+        position, fitted = {name: row for row, name in enumerate(self.findings)}, set(self.fitted)
+        for name in findings:
+            if name not in position:
+                near = difflib.get_close_matches(name, self.findings, n=5, cutoff=0.5)
+                hint = f"near names: {', '.join(near)}" if near else f"it knows {', '.join(self.findings[:10])}, ..."
+                raise DataError(f"the head has no finding {name!r}; {hint}")
+            if name not in fitted:
+                raise DataError(
+                    f"the head could not be fitted for {name!r} (only one class among the fine-tuning radiographs); "
+                    "leave it out"
+                )
+        return np.array([position[name] for name in findings], dtype=np.int64)
+
+    def choose_fitted(self, findings: Sequence[str], *, key: str) -> list[str]:
+        """Those of `findings` that it could be fitted for: a small fine-tuning set may lack a rare one.
+
+        Raises `DataError` for a name that it does not know, and where none is left; `key`: what named the findings.
+        """
+        unfitted = set(self.findings).difference(self.fitted)
+        kept = [name for name in findings if name not in unfitted]
+        if not kept:
+            raise DataError(
+                f"{key}: the head could be fitted for none of {list(findings)} (only one class among the fine-tuning "
+                "radiographs); raise probe.fraction or name other targets"
+            )
+        try:
+            self.rows(kept)
+        except DataError as error:
+            raise DataError(f"{key}: {error}") from None
+        return kept
+
     def save(self, path: Path) -> None:
         """Write a safetensors file, whole or not at all."""
         tensors = {name: getattr(self, name).astype(np.float32) for name in ("weight", "bias", "mean", "sd")}
@@ -64,7 +104,7 @@ def evaluated_findings(labels: pd.DataFrame, head: Head, *, positives_above: int
 
     The label for "nothing abnormal" is left out: whatever appears removes it. Raises `DataError` when none is left.
     """
-    fitted = {name for name, row in zip(head.findings, head.weight, strict=True) if np.isfinite(row).all()}
+    fitted = set(head.fitted)
     positives = (labels == 1).sum()
     normal = normal_finding(list(labels.columns))
     findings = [

@@ -1,13 +1,13 @@
-"""The semantic latents of all radiographs: encoding them, and their file."""
+"""The semantic latents of all radiographs: their file."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
 from diffchest.errors import DataError
+from diffchest.files.arrays import load_arrays
 from diffchest.files.whole import whole
 
 
@@ -38,10 +38,8 @@ class Latents:
     @classmethod
     def load(cls, path: Path) -> "Latents":
         """Read a file written by `save`; `DataError` if it is missing or not one."""
+        found = load_arrays(path, stage="extract_latents")
         try:
-            with np.load(path) as file:
-                return cls(file["image_id"], file["z"], str(file["model_sha256"]))
-        except FileNotFoundError:
-            raise DataError(f"{path}: no such file; run `dvc repro extract_latents`") from None
-        except (BadZipFile, KeyError, ValueError, EOFError) as error:
+            return cls(found["image_id"], found["z"], str(found["model_sha256"]))
+        except KeyError as error:
             raise DataError(f"{path}: not a file of latents ({error}); run `dvc repro -f -s extract_latents`") from None

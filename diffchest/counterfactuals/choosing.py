@@ -1,15 +1,36 @@
-"""Counterfactuals of radiographs as the explain stage keeps them: pictures, and what the head says of them."""
+"""Which test radiographs are moved towards which findings, and which of them the figures show."""
 
 import difflib
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from diffchest.contracts.dataset import Dataset
 from diffchest.errors import DataError
-from diffchest.findings.disease_free import choose_disease_free, choose_with_finding
+from diffchest.findings.disease_free import choose_disease_free, choose_one_per_patient, choose_with_finding
 from diffchest.params.counterfactuals import ExplainParams
 from diffchest.progress import notice
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Image ids of what is drawn: `measured` with their targets, `shown` in the figures, and `reconstructed`."""
+
+    measured: list[tuple[list[str], list[str]]]
+    shown: list[str]
+    reconstructed: list[str]
+
+
+def choose(dataset: Dataset, targets: Sequence[str], settings: ExplainParams) -> Chosen:
+    """Choose test radiographs as the `explain` section says; errors as `choose_radiographs`."""
+    test, seed = dataset.rows("test"), settings.seed
+    # who may have a disease is not disease-free, and who may not have the finding cannot be moved away from it
+    cautious = dataset.labels("test", uncertain="ones" if settings.towards == "presence" else "zeros")
+    measured = choose_radiographs(test, cautious, targets, settings)
+    shown = settings.image_ids or choose_shown(measured, settings.patients, seed=seed)
+    return Chosen(measured, shown, choose_one_per_patient(test, number=settings.reconstructions, seed=seed))
 
 
 def choose_radiographs(

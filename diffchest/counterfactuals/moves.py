@@ -1,54 +1,14 @@
 """Counterfactual radiographs: move the semantic latent z towards a finding and decode (DiffChest eq. 4 and 5)."""
 
-import difflib
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
+import pandas as pd
 from scipy.special import logit
 
 from diffchest.contracts.head import Head
 from diffchest.errors import DataError
-from diffchest.params.counterfactuals import ExplainParams
-
-Edit = Literal["plausible", "eq4", "eq5", "unit"]
-Towards = Literal["presence", "absence"]
-
-
-class CounterfactualError(DataError):
-    """A counterfactual cannot be made from this head, autoencoder and target."""
-
-
-def target_rows(head: Head, targets: Sequence[str]) -> np.ndarray:
-    """Rows of `head` for `targets`, int64 [T]; `CounterfactualError` for one that it does not know or never fitted."""
-    position = {finding: row for row, finding in enumerate(head.findings)}
-    for target in targets:
-        if target not in position:
-            near = difflib.get_close_matches(target, head.findings, n=5, cutoff=0.5)
-            hint = f"near names: {', '.join(near)}" if near else f"it knows {', '.join(head.findings[:10])}, ..."
-            raise CounterfactualError(f"explain.targets: the head has no finding {target!r}; {hint}")
-        if not np.isfinite(head.weight[position[target]]).all():
-            raise CounterfactualError(
-                f"explain.targets: the head could not be fitted for {target!r} (only one class among the fine-tuning "
-                "radiographs); leave it out"
-            )
-    return np.array([position[target] for target in targets], dtype=np.int64)
-
-
-def fitted_targets(head: Head, targets: Sequence[str]) -> list[str]:
-    """Those of `targets` that the head could be fitted for: a small fine-tuning set may lack a rare finding.
-
-    Raises `CounterfactualError` for a name that the head does not know, and where none is left.
-    """
-    unfitted = {name for name, row in zip(head.findings, head.weight, strict=True) if not np.isfinite(row).all()}
-    kept = [target for target in targets if target not in unfitted]
-    if not kept:
-        raise CounterfactualError(
-            f"explain.targets: the head could be fitted for none of {list(targets)} (only one class among the "
-            "fine-tuning radiographs); raise probe.fraction or name other targets"
-        )
-    target_rows(head, kept)
-    return kept
+from diffchest.params.counterfactuals import Edit, ExplainParams, Towards
 
 
 def latent_covariance(z: np.ndarray, head: Head) -> np.ndarray:
@@ -78,7 +38,7 @@ def edit_moves(
 
     z: unnormalised [N, d]. Returns float64 [N, T, d] for `eq4` and [1, T, d] for the others.
     """
-    rows = target_rows(head, targets)
+    rows = head.rows(targets)
     weight = head.weight[rows].astype(np.float64)
     sign = 1.0 if towards == "presence" else -1.0
     if edit == "plausible":
@@ -91,7 +51,7 @@ def edit_moves(
         return sign * weight[None]
     if edit == "unit":
         return sign * np.sqrt(weight.shape[1]) * (weight / np.linalg.norm(weight, axis=1, keepdims=True))[None]
-    raise CounterfactualError(f"explain.edit: expected plausible, eq4, eq5 or unit, found {edit!r}")
+    raise DataError(f"edit: expected plausible, eq4, eq5 or unit, found {edit!r}")
 
 
 def steps_to_probability(
@@ -102,7 +62,7 @@ def steps_to_probability(
     The logit is linear in z, so the step is (logit(p) - logit(z)) / (w . move). 0 where the score is there already, or
     beyond.
     """
-    rows = target_rows(head, targets)
+    rows = head.rows(targets)
     gain = np.einsum("ntd,td->nt", moves, head.weight[rows].astype(np.float64))  # of the logit, per step
     missing = logit(probability) - head.logits(z)[:, rows].astype(np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):  # no gain: eq4 of a score that is there already
@@ -124,10 +84,10 @@ def edit_latents(
     return move_latents(z, head, steps[:, :, None] * moves), steps
 
 
-def logit_spread(head: Head, findings: Sequence[str], covariance: np.ndarray) -> np.ndarray:
-    """Standard deviation [F] of the logits of `findings` where standardised latents have this `covariance`."""
-    weight = head.weight[target_rows(head, findings)].astype(np.float64)
-    return np.sqrt(np.sum(weight @ covariance * weight, axis=1))
+def logit_spread(head: Head, covariance: np.ndarray) -> pd.Series:
+    """Standard deviation of the logit of every fitted finding where standardised latents have this `covariance`."""
+    weight = head.weight[head.rows(head.fitted)].astype(np.float64)
+    return pd.Series(np.sqrt(np.sum(weight @ covariance * weight, axis=1)), index=head.fitted)
 
 
 def random_moves(number: int, *, length: float, edit: Edit, covariance: np.ndarray, seed: int) -> np.ndarray:

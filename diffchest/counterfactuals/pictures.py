@@ -1,29 +1,32 @@
-"""Counterfactual radiographs: move the semantic latent z towards a finding and decode (DiffChest eq. 4 and 5)."""
+"""Pictures of moved latents: radiographs encoded to x_T, decoded with other z, and encoded again."""
 
-from pathlib import Path
+import sys
 from typing import Any
 
 import numpy as np
 import torch
 
-from diffchest.compute.parts import Arrays, in_parts
-from diffchest.compute.processes import ALONE, Processes
+from diffchest.compute.parts import Arrays, Parts
 from diffchest.contracts.head import Head
 from diffchest.contracts.latents import Latents
-from diffchest.counterfactuals.moves import CounterfactualError
+from diffchest.diffusion import ddim, dpm_solver, schedule, solvers
 from diffchest.diffusion.solvers import SOLVERS
+from diffchest.errors import DataError
+from diffchest.images import squares
 from diffchest.images.squares import from_model_range, to_model_range
+from diffchest.model import autoencoder, blocks, encoder, unet
 from diffchest.model.autoencoder import DiffusionAutoencoder
 from diffchest.params.counterfactuals import SolverName
 from diffchest.progress import progress
 
 BATCH_PIXELS = 2**19  # pixels of the radiographs in one batch: 227 of 48 x 48, 8 of 256 x 256
+CODE = (autoencoder, blocks, encoder, unet, ddim, dpm_solver, schedule, solvers, squares)  # that makes a picture
 
 
 def check_same_model(model: DiffusionAutoencoder, head: Head, latents: Latents) -> None:
-    """Raise `CounterfactualError` unless `latents` are of this autoencoder and `head` was fitted on such latents."""
+    """Raise `DataError` unless `latents` are of this autoencoder and `head` was fitted on such latents."""
     if head.weight.shape[1] != model.latent_dim:
-        raise CounterfactualError(
+        raise DataError(
             f"the head expects z of {head.weight.shape[1]} dimensions, the autoencoder makes {model.latent_dim}; "
             "run extract_latents and fit_head again"
         )
@@ -32,7 +35,7 @@ def check_same_model(model: DiffusionAutoencoder, head: Head, latents: Latents) 
         ("latents are those", latents.model_sha256),
     ):
         if sha256 != model.sha256:
-            raise CounterfactualError(
+            raise DataError(
                 f"the {name} of autoencoder {sha256[:12]}, this one is {model.sha256[:12]}; "
                 "run extract_latents and fit_head again"
             )
@@ -87,7 +90,7 @@ def decode(
     return stacked.reshape(images, targets, *stacked.shape[1:])
 
 
-def draw(
+def round_trip(
     model: DiffusionAutoencoder,
     pixels: np.ndarray,
     latents: np.ndarray,
@@ -96,41 +99,29 @@ def draw(
     encode_steps: int,
     decode_steps: int,
     content: Any,
-    runs: Path,
-    processes: Processes = ALONE,
+    parts: Parts,
 ) -> Arrays | None:
     """Encode radiographs to their noise maps, decode each with every one of its latents, and encode the pictures again.
 
-    pixels: uint8 [N, H, W]; latents: unnormalised float32 [N, T, d], a radiograph's own z first. Parts of as many
-    radiographs as one batch holds are dealt out to the processes and kept in `runs` (see `in_parts`); `content` is
-    what determined `latents` besides the model and the pixels. Returns None in all processes but the first, there
-    `x_T` float16 [N, H, W] (the first channel), `pictures` uint8 [N, T, H, W], and their latents `z` [N, T, d].
+    pixels: uint8 [N, H, W]; latents: unnormalised float32 [N, T, d], a radiograph's own z first; content: what
+    determined `latents` besides the model and the pixels, code too. `parts` get as many radiographs as one batch
+    holds. Returns None in all processes but the first, there `x_T` float16 [N, H, W] (the first channel), `pictures`
+    uint8 [N, T, H, W], and their latents `z` [N, T, d].
     """
 
-    def draw_part(chosen: slice) -> Arrays:
+    def part(chosen: slice) -> Arrays:
         x_end = encode_noise(model, pixels[chosen], latents[chosen, 0], solver=solver, steps=encode_steps)
         pictures = decode(model, x_end, latents[chosen], solver=solver, steps=decode_steps)
         z = encode_latents(model, pictures.reshape(-1, *pixels.shape[1:])).reshape(latents[chosen].shape)
         return {"x_T": x_end[:, 0].astype(np.float16), "pictures": pictures, "z": z}
 
-    return in_parts(
-        draw_part,
+    return parts.gather(
+        part,
         len(pixels),
         size=_batch_size(pixels.shape[-1]),
-        content=[model.sha256, pixels, solver, encode_steps, decode_steps, content],
-        runs=runs,
+        content=[model.sha256, pixels, solver, encode_steps, decode_steps, content, *CODE, sys.modules[__name__]],
         desc="draw",
-        processes=processes,
     )
-
-
-def newly_clipped(picture: np.ndarray, reconstruction: np.ndarray) -> np.ndarray:
-    """Fraction of pixels that are 0 or 255 in `picture` but not in `reconstruction` (both uint8 [..., H, W]).
-
-    Large values mean that the step drove the decoder out of the range it can draw.
-    """
-    saturated = np.isin(picture, (0, 255)) & ~np.isin(reconstruction, (0, 255))
-    return saturated.mean(axis=(-2, -1))
 
 
 def _batch_size(size: int) -> int:

@@ -1,4 +1,7 @@
-"""How good counterfactuals are: whether the head sees them, how near they stay, and what else they change."""
+"""How good counterfactuals are: whether the head sees them, how near they stay, and what else they change.
+
+All of it is read from what was drawn and kept; nothing is decoded.
+"""
 
 from collections.abc import Sequence
 from dataclasses import fields
@@ -8,13 +11,12 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from diffchest.contracts.explained import MACRO, Explanation, Failures
-from diffchest.counterfactuals.pictures import newly_clipped
-from diffchest.counterfactuals.similarity import similarity
+from diffchest.contracts.explained import MACRO, Explained, Failures, Reconstructions
+from diffchest.counterfactuals.similarity import newly_clipped, similarity
 from diffchest.params.evaluation import BootstrapParams
 from diffchest.progress import notice
 from diffchest.stats.bootstrap import percentile_interval
-from diffchest.stats.ratio import bootstrap_ratio
+from diffchest.stats.ratio import RatioResult, bootstrap_ratio
 
 REACHED = 0.9  # of the change of the logit that was asked for: the picture counts as showing it
 SATURATED = 0.03  # of the pixels newly black or white: the step left what the decoder can draw
@@ -22,27 +24,45 @@ MEASURES = ("validity", "flipped", "reached", "own_change", "off_target", "l1", 
 RECONSTRUCTION = ("mae", "psnr", "ssim")
 
 
-def changes(explanation: Explanation) -> tuple[np.ndarray, np.ndarray]:
+def changes(explained: Explained) -> tuple[np.ndarray, np.ndarray]:
     """The change of each logit that was asked for, and the one that the picture shows [P, T]; NaN where z stayed."""
-    moved = explanation.step > 0
-    asked = explanation.logit_wanted - explanation.logit_z
-    shown = explanation.logit_after - explanation.logit_before
+    moved = explained.step > 0
+    asked = explained.logit_wanted - explained.logit_z
+    shown = explained.logit_after - explained.logit_before
     return np.where(moved, asked, np.nan), np.where(moved, shown, np.nan)
 
 
-def worst(explanations: Sequence[Explanation]) -> Failures:
+def side_effects(explained: Explained, findings: Sequence[str], spread: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """How far the pictures changed the target's logit, and on average those of the other `findings`: [P, T] each.
+
+    In standard deviations: `spread` of each logit among the fine-tuning radiographs, by finding. The second is a mean
+    of absolute changes, NaN where there is no other finding.
+    """
+    targets = len(explained.targets)
+    measured = list(dict.fromkeys([*explained.targets, *findings]))
+    columns = explained.columns(measured)
+    rise = explained.logits_after[:, :, columns] - explained.logits_before[:, None, columns]
+    change = rise / spread[measured].to_numpy()
+    counted = np.isin(measured, list(findings))
+    others = counted & ~np.eye(targets, len(measured), dtype=bool)  # [T, measured]
+    with np.errstate(invalid="ignore"):  # no other finding
+        off = np.einsum("ptf,tf->pt", np.abs(change), others) / others.sum(axis=1)
+    return np.diagonal(change, axis1=1, axis2=2), off
+
+
+def worst(groups: Sequence[Explained]) -> Failures:
     """Of each target the counterfactual that falls shortest of the change asked for; where no z was moved, none."""
     found: dict[str, list] = {field.name: [] for field in fields(Failures)}
-    for explanation in explanations:
-        asked, shown = changes(explanation)
+    for explained in groups:
+        asked, shown = changes(explained)
         missing = (asked - shown) * np.sign(asked)
-        for column, target in enumerate(explanation.targets):
+        for column, target in enumerate(explained.targets):
             if np.isnan(missing[:, column]).all():
                 continue
             row = int(np.nanargmax(missing[:, column]))
-            at = {name: getattr(explanation, name)[row] for name in ("image_id", "original", "reconstruction")}
+            at = {name: getattr(explained, name)[row] for name in ("image_id", "original", "reconstruction")}
             of_target = ("counterfactual", "step", "logit_wanted", "logit_before", "logit_after")
-            at |= {name: getattr(explanation, name)[row, column] for name in of_target}
+            at |= {name: getattr(explained, name)[row, column] for name in of_target}
             reached = shown[row, column] / asked[row, column]
             at |= {"targets": target, "reached": reached, "number": np.isfinite(missing[:, column]).sum()}
             for name, value in at.items():
@@ -52,7 +72,7 @@ def worst(explanations: Sequence[Explanation]) -> Failures:
     return Failures(**arrays)
 
 
-def counterfactual_table(explanation: Explanation) -> pd.DataFrame:
+def counterfactual_table(explained: Explained, findings: Sequence[str], spread: pd.Series) -> pd.DataFrame:
     """One row per radiograph and target.
 
     * image_id, target, step
@@ -61,81 +81,98 @@ def counterfactual_table(explanation: Explanation) -> pd.DataFrame:
     * asked, shown: the change of the logit that was asked for, and the one that the re-encoded picture shows; reached:
       shown / asked; validity: 1 where that is at least `REACHED`; all NaN where the step is 0: there already
     * flipped: 1 where the score crossed 0.5, NaN where it was there before or the step is 0
-    * own_change, off_target: see `Explanation`
+    * own_change, off_target: see `side_effects`
     * l1, ssim: of the counterfactual to the original, on the [0, 1] scale; clipped_fraction: pixels that the step drove
       to black or white
     """
-    patients, targets = explanation.step.shape
-    pictures = explanation.counterfactual.reshape(patients * targets, *explanation.original.shape[1:])
-    distance = similarity(np.repeat(explanation.original, targets, axis=0), pictures)
-    clipped = newly_clipped(explanation.counterfactual, explanation.reconstruction[:, None])
-    before, after = explanation.logit_before, explanation.logit_after
-    asked, shown = changes(explanation)
+    patients, targets = explained.step.shape
+    own_change, off_target = side_effects(explained, findings, spread)
+    columns = {
+        "step": explained.step,
+        "probability_before": expit(explained.logit_before),
+        "probability_wanted": expit(explained.logit_wanted),
+        "probability_after": expit(explained.logit_after),
+        **_success(explained),
+        "own_change": own_change,
+        "off_target": off_target,
+        "clipped_fraction": newly_clipped(explained.counterfactual, explained.reconstruction[:, None]),
+    }
+    table = pd.DataFrame({name: np.ravel(values) for name, values in columns.items()})
+    table.insert(0, "image_id", np.repeat(explained.image_id, targets))
+    table.insert(1, "target", np.tile(explained.targets, patients))
+    pictures = explained.counterfactual.reshape(patients * targets, *explained.original.shape[1:])
+    distance = similarity(np.repeat(explained.original, targets, axis=0), pictures)
+    return table.assign(l1=distance["mae"], ssim=distance["ssim"])
+
+
+def _success(explained: Explained) -> dict[str, np.ndarray]:
+    """The columns asked, shown, reached, validity and flipped of `counterfactual_table`, [P, T] each."""
+    before, after = explained.logit_before, explained.logit_after
+    asked, shown = changes(explained)
     with np.errstate(divide="ignore", invalid="ignore"):  # asked for nothing: a step along no direction
         reached = np.where(asked == 0, np.nan, shown / asked)
     flipped = np.where(asked > 0, after >= 0, after < 0)
-    could_flip = np.where(asked > 0, before < 0, before >= 0) & (explanation.step > 0)
-    columns = {
-        "step": explanation.step,
-        "probability_before": expit(before),
-        "probability_wanted": expit(explanation.logit_wanted),
-        "probability_after": expit(after),
+    could_flip = np.where(asked > 0, before < 0, before >= 0) & (explained.step > 0)
+    return {
         "asked": asked,
         "shown": shown,
         "reached": reached,
         "validity": np.where(np.isnan(reached), np.nan, reached >= REACHED),
         "flipped": np.where(could_flip, flipped, np.nan),
-        "own_change": explanation.own_change,
-        "off_target": explanation.off_target,
-        "clipped_fraction": clipped,
     }
-    table = pd.DataFrame({name: np.ravel(values) for name, values in columns.items()})
-    table.insert(0, "image_id", np.repeat(explanation.image_id, targets))
-    table.insert(1, "target", np.tile(explanation.targets, patients))
-    return table.assign(l1=distance["mae"], ssim=distance["ssim"])
+
+
+def reconstruction_table(reconstructions: Reconstructions) -> pd.DataFrame:
+    """One row per radiograph: image_id, and how much its reconstruction differs, see `similarity`."""
+    table = similarity(reconstructions.original, reconstructions.reconstruction)
+    table.insert(0, "image_id", reconstructions.image_id)
+    return table
 
 
 def quality_table(
     table: pd.DataFrame, patients: pd.Series, measures: Sequence[str], bootstrap: BootstrapParams
 ) -> pd.DataFrame:
-    """Mean of each measure by target, and over the targets (`MACRO`), with percentile intervals over patients.
+    """Mean of each measure by target, and over the targets (`MACRO`), with percentile intervals.
 
     `reached` is the sum of what is shown over the sum of what was asked for, since the ratio of single radiographs has
     no bounds where little was asked for.
-    table: rows with image_id, target and the measures, NaN where one does not apply; patients: patient by image id.
+    table: rows with image_id, target and the measures, NaN where one does not apply; patients: patient by image id,
+    whose radiographs are redrawn together, as `bootstrap` says.
     Returns target, measure, n (rows that count), value, low, high; NaN where no row counts.
     """
-    targets = list(dict.fromkeys(table["target"]))
-    of_target = (table["target"].to_numpy()[:, None] == np.array(targets)) * 1.0
-    groups = table["image_id"].map(patients).to_numpy()
+    targets, image_ids = (list(dict.fromkeys(table[name])) for name in ("target", "image_id"))
+    redraws = bootstrap.redraws(patients.loc[image_ids].to_numpy())
+
+    def by_image(column: str) -> np.ndarray:
+        """[images, targets]; NaN where a radiograph was not moved towards a target."""
+        return table.pivot(index="image_id", columns="target", values=column).loc[image_ids, targets].to_numpy(float)
+
     blocks = []
     for measure in measures:
-        values = table["shown" if measure == "reached" else measure].to_numpy(dtype=np.float64)[:, None]
-        counted = of_target * ~np.isnan(values)
-        weight = table[["asked"]].to_numpy(dtype=np.float64) if measure == "reached" else 1.0
-        result = bootstrap_ratio(
-            np.nan_to_num(values) * counted,
-            np.nan_to_num(weight) * counted,
-            groups=groups,
-            resamples=bootstrap.resamples,
-            confidence=bootstrap.confidence,
-            seed=bootstrap.seed,
-        )
-        known = ~np.isnan(result.value)
-        macro = result.samples[:, known].mean(axis=1, keepdims=True) if known.any() else result.samples[:, :1]
-        low, high = percentile_interval(macro, bootstrap.confidence)
-        block = pd.DataFrame(
-            {
-                "target": [*targets, MACRO],
-                "measure": measure,
-                "n": [*counted.sum(axis=0).astype(int), int(counted.sum())],
-                "value": [*result.value, result.value[known].mean() if known.any() else np.nan],
-                "low": [*result.low, low[0]],
-                "high": [*result.high, high[0]],
-            }
-        )
-        blocks.append(block)
-    return pd.concat(blocks, ignore_index=True)
+        of_ratio = measure == "reached"
+        values = by_image("shown" if of_ratio else measure)
+        counted = ~np.isnan(values)
+        weight = np.nan_to_num(by_image("asked")) if of_ratio else 1.0
+        result = bootstrap_ratio(np.nan_to_num(values), weight * counted, **redraws)
+        blocks.append(_with_macro(result, counted.sum(axis=0), bootstrap.confidence).assign(measure=measure))
+    found = pd.concat(blocks, ignore_index=True)
+    found["target"] = [*targets, MACRO] * len(measures)
+    return found[["target", "measure", "n", "value", "low", "high"]]
+
+
+def _with_macro(result: RatioResult, counts: np.ndarray, confidence: float) -> pd.DataFrame:
+    """n, value, low and high of each target, and last of the mean over those that are known."""
+    known = ~np.isnan(result.value)
+    macro = result.samples[:, known].mean(axis=1, keepdims=True) if known.any() else result.samples[:, :1]
+    low, high = percentile_interval(macro, confidence)
+    return pd.DataFrame(
+        {
+            "n": [*counts.astype(int), int(counts.sum())],
+            "value": [*result.value, result.value[known].mean() if known.any() else np.nan],
+            "low": [*result.low, low[0]],
+            "high": [*result.high, high[0]],
+        }
+    )
 
 
 def tell_saturated(quality: pd.DataFrame) -> None:

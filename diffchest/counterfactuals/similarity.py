@@ -1,4 +1,4 @@
-"""How much two radiographs differ: MAE, PSNR and SSIM (scikit-image)."""
+"""How much two radiographs differ: MAE, PSNR and SSIM (scikit-image), and what is clipped in one alone."""
 
 import numpy as np
 import pandas as pd
@@ -20,3 +20,12 @@ def similarity(reference: np.ndarray, picture: np.ndarray) -> pd.DataFrame:
             psnr = peak_signal_noise_ratio(expected, found, data_range=255)
         rows.append((difference.mean(), psnr, structural_similarity(expected, found, data_range=255)))
     return pd.DataFrame(rows, columns=["mae", "psnr", "ssim"])
+
+
+def newly_clipped(picture: np.ndarray, reconstruction: np.ndarray) -> np.ndarray:
+    """Fraction of pixels that are 0 or 255 in `picture` but not in `reconstruction` (both uint8 [..., H, W]).
+
+    Large values mean that the step drove the decoder out of the range it can draw.
+    """
+    saturated = np.isin(picture, (0, 255)) & ~np.isin(reconstruction, (0, 255))
+    return saturated.mean(axis=(-2, -1))

@@ -4,8 +4,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from diffchest import paths
+from diffchest.contracts.responses import Responses
 from diffchest.figures.explained import RE_ENCODED, STEP_UNITS, scores
-from diffchest.figures.inputs import read_arrays, read_rows
+from diffchest.figures.inputs import read_rows
 from diffchest.figures.settings import FigureParams
 from diffchest.figures.style import (
     GREY,
@@ -28,16 +29,15 @@ SIDE = 21.0  # mm
 def draw(params: FigureParams) -> Figure:
     """Draw one row per target: its name, its strongest confounder, and pictures of two patients."""
     pairs = read_rows(paths.table("confounders"), stage="confounders", empty="no pair of findings could be audited")
-    examples = read_arrays(paths.AUDIT_EXAMPLES, stage="confounders")
-    index = {name: number for number, name in enumerate(examples["targets"].tolist())}
-    finding = {name: number for number, name in enumerate(examples["findings"].tolist())}
+    responses = Responses.load(paths.RESPONSES)
+    index = {name: number for number, name in enumerate(responses.targets)}
     best = strongest(pairs[pairs["target"].isin(index)])
     if best.empty:
         raise NothingToDrawError("the audit flags no pair: no other finding rose more than under random moves")
     rows = [index[target] for target in best["target"]]
-    patients = min(PATIENTS, examples["reconstruction"].shape[1])
-    before, after = (examples[name][rows][:, :patients] for name in ("reconstruction", "counterfactual"))
-    change = signed_difference(after, before)
+    patients = min(PATIENTS, len(responses.image_id))
+    still, moved = responses.reconstruction[:patients], responses.counterfactual[:patients, rows]
+    change = signed_difference(moved, still[:, None])
     limit = difference_limit(change)
     figure = new_figure("What else appears", params, height=30 + len(rows) * (SIDE + 5))
     grid = figure.subplots(len(rows), 1 + 3 * patients, squeeze=False, width_ratios=[2.2, *[1.0] * (3 * patients)])
@@ -46,12 +46,12 @@ def draw(params: FigureParams) -> Figure:
         for patient in range(patients):
             cells = grid[row, 1 + 3 * patient : 4 + 3 * patient]
             asked, risen = (
-                scores(examples["before"][patient, at], examples["after"][rows[row], patient, at])
-                for at in (finding[pair.target], finding[pair.confounder])
+                scores(responses.before[patient, at], responses.after[patient, rows[row], at])
+                for at in responses.columns([str(pair.target), str(pair.confounder)])
             )
-            show_picture(cells[0], before[row, patient])
-            show_picture(cells[1], after[row, patient], asked)
-            show_difference(cells[2], change[row, patient], limit=limit, caption=risen)
+            show_picture(cells[0], still[patient])
+            show_picture(cells[1], moved[patient, row], asked)
+            show_difference(cells[2], change[patient, row], limit=limit, caption=risen)
             cells[2].xaxis.label.set_color(_kind_colour(pair))
     for patient in range(patients):
         for offset, name in enumerate(("reconstruction", "counterfactual", "difference")):

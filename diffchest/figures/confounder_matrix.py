@@ -20,11 +20,10 @@ LARGEST = 42  # rows and columns: 4 mm each at print size
 
 
 def draw(params: FigureParams) -> Figure:
-    """Draw the effects of `confounder_effects.csv`; dots: flagged pairs, frames: planted pairs (phantoms)."""
+    """Draw the effects of `confounders.csv`; dots: flagged pairs, frames: planted pairs (phantoms)."""
     empty = "no target could be audited; is any finding above evaluation.positives_above?"
-    effects = read_rows(paths.PLOTS / "confounder_effects.csv", stage="confounders", empty=empty)
-    pairs = pd.read_csv(paths.table("confounders"))
-    matrix = ordered(chosen(effects.pivot(index="target", columns="finding", values="effect")))
+    pairs = read_rows(paths.table("confounders"), stage="confounders", empty=empty)
+    matrix = ordered(chosen(pairs.pivot(index="target", columns="confounder", values="effect")))
     rows, columns = matrix.shape
     figure = new_figure("Confounder audit", params, height=68 + 3.1 * rows)
     axes = figure.subplots()

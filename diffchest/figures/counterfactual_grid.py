@@ -5,7 +5,7 @@ import math
 from matplotlib.figure import Figure
 
 from diffchest import paths
-from diffchest.figures.explained import RE_ENCODED, describe_move, direction, read_explained
+from diffchest.figures.explained import RE_ENCODED, describe_move, direction, read_explained, score
 from diffchest.figures.settings import FigureParams
 from diffchest.figures.style import (
     WIDTH,
@@ -44,7 +44,7 @@ def draw(params: FigureParams) -> Figure:
     show_code(grid[1, 0], explained.x_T[0], "$x_T$")
     for target, name in enumerate(explained.targets):
         row, column = divmod(target + 2, columns)
-        caption = f"{wrapped(name, letters, lines=3)}\n{explained.score(0, target)}"
+        caption = f"{wrapped(name, letters, lines=3)}\n{score(explained, 0, target)}"
         show_picture(grid[2 * row, column], explained.counterfactual[0, target], caption)
         show_difference(grid[2 * row + 1, column], change[target], limit=limit)
     for empty in range(cells, rows * columns):

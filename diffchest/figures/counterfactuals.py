@@ -2,7 +2,7 @@
 
 from matplotlib.figure import Figure
 
-from diffchest.figures.explained import RE_ENCODED, describe_move, first_of, read_explained
+from diffchest.figures.explained import RE_ENCODED, describe_move, first_of, read_explained, score
 from diffchest.figures.settings import FigureParams
 from diffchest.figures.style import (
     WIDTH,
@@ -33,7 +33,7 @@ def draw(params: FigureParams) -> Figure:
         show_picture(grid[row, 0], explained.reconstruction[row])
         for target in range(targets):
             pair = grid[row, 1 + 2 * target : 3 + 2 * target]
-            show_picture(pair[0], explained.counterfactual[row, target], explained.score(row, target))
+            show_picture(pair[0], explained.counterfactual[row, target], score(explained, row, target))
             show_difference(pair[1], change[row, target], limit=limit)
     grid[0, 0].set_title("reconstruction", fontsize=6.5)
     for target in range(targets):

@@ -1,13 +1,11 @@
-"""The counterfactuals that the explanation figures show."""
+"""What the explanation figures share: reading the counterfactuals, and the words of their captions."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.special import expit
 
 from diffchest import paths
-from diffchest.figures.inputs import read_arrays
+from diffchest.contracts.explained import Explained
 from diffchest.figures.style import NothingToDrawError
 from diffchest.params.counterfactuals import MoveParams
 
@@ -21,27 +19,17 @@ STEP_UNITS = {
 RE_ENCODED = "numbers: the head's probability, reconstruction → counterfactual, both re-encoded"
 
 
-@dataclass(frozen=True)
-class Explained:
-    """P radiographs and their counterfactuals towards T targets.
+def read_explained(path: Path = paths.SHOWN) -> Explained:
+    """Read what `draw_explanations` wrote; `NothingToDrawError` when it holds no counterfactual."""
+    explained = Explained.load(path)
+    if not explained.counterfactual.size:
+        raise NothingToDrawError(f"{path} holds no counterfactual: the test set has too few positives of every finding")
+    return explained
 
-    original, reconstruction uint8 [P, H, W]; counterfactual uint8 [P, T, H, W]; x_T float [P, H, W]; step [P, T];
-    probabilities of the target [P, T] in the re-encoded reconstruction (before) and counterfactual (after).
-    """
 
-    image_id: list[str]
-    targets: list[str]
-    original: np.ndarray
-    reconstruction: np.ndarray
-    counterfactual: np.ndarray
-    x_T: np.ndarray  # noqa: N815 - the paper's symbol
-    step: np.ndarray
-    before: np.ndarray
-    after: np.ndarray
-
-    def score(self, row: int, target: int) -> str:
-        """The head's probability before and after, for a caption."""
-        return scores(self.before[row, target], self.after[row, target])
+def score(explained: Explained, row: int, target: int) -> str:
+    """The head's probability of one counterfactual's target, before and after, for a caption."""
+    return scores(explained.before[row, target], explained.after[row, target])
 
 
 def scores(before: float, after: float) -> str:
@@ -67,21 +55,3 @@ def direction(settings: MoveParams) -> str:
 def first_of(shown: int, there: int, what: str) -> str:
     """What a figure leaves out, for its caption; nothing where it shows all."""
     return f"; the first {shown} of {there} {what}" if shown < there else ""
-
-
-def read_explained(path: Path = paths.COUNTERFACTUALS) -> Explained:
-    """Read what `explain` wrote; `NothingToDrawError` when it holds no radiograph."""
-    arrays = read_arrays(path, stage="explain")
-    if not arrays["counterfactual"].size:
-        raise NothingToDrawError(f"{path} holds no counterfactual: the test set has too few positives of every finding")
-    return Explained(
-        image_id=arrays["image_id"].tolist(),
-        targets=arrays["targets"].tolist(),
-        original=arrays["original"],
-        reconstruction=arrays["reconstruction"],
-        counterfactual=arrays["counterfactual"],
-        x_T=arrays["x_T"].astype(np.float32),
-        step=arrays["step"],
-        before=expit(arrays["logit_before"].astype(np.float64)),
-        after=expit(arrays["logit_after"].astype(np.float64)),
-    )

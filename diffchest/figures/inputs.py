@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from diffchest.errors import DataError
@@ -14,20 +13,9 @@ def read_rows(path: Path, *, stage: str, empty: str) -> pd.DataFrame:
 
     Raises `DataError` when it is missing, `NothingToDrawError` with the reason `empty` when it has no rows.
     """
-    _check_exists(path, stage)
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; run `dvc repro {stage}`")
     table = pd.read_csv(path)
     if table.empty:
         raise NothingToDrawError(f"{path} has no rows: {empty}")
     return table
-
-
-def read_arrays(path: Path, *, stage: str) -> dict[str, np.ndarray]:
-    """Read an `.npz` that stage `stage` wrote; `DataError` when it is missing."""
-    _check_exists(path, stage)
-    with np.load(path) as file:
-        return {name: file[name] for name in file.files}
-
-
-def _check_exists(path: Path, stage: str) -> None:
-    if not path.is_file():
-        raise DataError(f"{path}: no such file; run `dvc repro {stage}`")

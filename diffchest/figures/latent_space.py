@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from diffchest import paths
 from diffchest.contracts.dataset import Dataset
-from diffchest.figures.inputs import read_arrays
+from diffchest.contracts.latents import Latents
 from diffchest.figures.settings import FigureParams
 from diffchest.figures.style import CYCLE, GREY, LIGHT, RED, NothingToDrawError, new_figure
 
@@ -21,7 +21,7 @@ def draw(params: FigureParams) -> Figure:
     test, labels = dataset.rows("test"), dataset.labels("test")
     if len(test) < 3:
         raise NothingToDrawError(f"{params.dataset} has {len(test)} test radiographs, too few to draw")
-    plane, explained = principal_plane(_select(test["image_id"].tolist()))
+    plane, explained = principal_plane(Latents.load(paths.LATENTS).select(test["image_id"].tolist()))
     keep = np.random.default_rng(0).permutation(len(test))[:SHOWN]
     plane, test, labels = plane[keep], test.iloc[keep], labels.iloc[keep]
 
@@ -50,15 +50,6 @@ def principal_plane(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     axes = axes[:, [-1, -2]]
     axes *= np.sign(axes[np.abs(axes).argmax(axis=0), [0, 1]])
     return standardised @ axes, variance[[-1, -2]] / variance.sum()
-
-
-def _select(image_ids: list[str]) -> np.ndarray:
-    """Latents of `image_ids`; read as plain arrays, because `diffchest.model.encoding` needs torch."""
-    latents = read_arrays(paths.LATENTS, stage="extract_latents")
-    rows = pd.Index(latents["image_id"]).get_indexer(pd.Index(image_ids))
-    if (rows < 0).any():
-        raise NothingToDrawError(f"{paths.LATENTS} lacks {(rows < 0).sum()} test radiographs")
-    return latents["z"][rows]
 
 
 def _draw_views(axes: Axes, plane: np.ndarray, views: np.ndarray) -> None:

@@ -4,16 +4,16 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from diffchest import paths
-from diffchest.figures.inputs import read_arrays
 from diffchest.figures.settings import FigureParams
 from diffchest.figures.style import WIDTH, NothingToDrawError, new_figure, show_picture
+from diffchest.files.arrays import load_arrays
 
 CHECKPOINTS = 5  # shown, of all
 
 
 def draw(params: FigureParams) -> Figure:
     """Draw each radiograph in a row: original, reconstructions at some checkpoints, the last sample of the same z."""
-    arrays = read_arrays(paths.PRETRAIN_PICTURES, stage="pretrain")
+    arrays = load_arrays(paths.PRETRAIN_PICTURES, stage="pretrain")
     shown, pictures = arrays["images_shown"], arrays["pictures"]  # [C], [C, 3, K, H, W]
     if not len(shown):
         raise NothingToDrawError(f"{paths.PRETRAIN_PICTURES} has no pictures: the network was not trained here")

@@ -106,7 +106,7 @@ def show_picture(axes: Axes, pixels: np.ndarray, caption: str = "") -> None:
 def show_code(axes: Axes, x_T: np.ndarray, caption: str = "") -> None:
     """Draw the stochastic code x_T [H, W], about standard normal, from -3 (black) to 3 (white)."""
     _bare(axes, caption)
-    axes.imshow(x_T, cmap="gray", vmin=-3, vmax=3, interpolation="nearest")
+    axes.imshow(x_T.astype(np.float32), cmap="gray", vmin=-3, vmax=3, interpolation="nearest")
 
 
 def show_difference(axes: Axes, change: np.ndarray, *, limit: float, caption: str = "") -> None:

@@ -6,7 +6,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from diffchest import paths
-from diffchest.figures.explained import Explained, read_explained
+from diffchest.contracts.explained import Explained
+from diffchest.figures.explained import read_explained, score
 from diffchest.figures.inputs import read_rows
 from diffchest.figures.settings import FigureParams
 from diffchest.figures.style import (
@@ -38,7 +39,7 @@ def draw(params: FigureParams) -> Figure:
     show_picture(grid[1], explained.counterfactual[row, target])
     show_difference(grid[2], change, limit=difference_limit(change))
     titles = ("disease-free radiograph", f"moved towards\n{wrapped(name, 24, lines=1)}", "what changed")
-    below = ("", f"score {explained.score(row, target)}", "blue darker, red brighter")
+    below = ("", f"score {score(explained, row, target)}", "blue darker, red brighter")
     for axes, title, caption in zip(grid, titles, below, strict=False):
         axes.set_title(title, fontsize=7.5)
         axes.set_xlabel(caption, fontsize=6.5)

@@ -5,6 +5,8 @@ from collections.abc import Collection
 import numpy as np
 import pandas as pd
 
+PAIR = ["target", "confounder"]
+
 
 def count_pairs(labels: pd.DataFrame) -> pd.DataFrame:
     """P(B|A) and lift of every ordered pair of findings.
@@ -36,11 +38,16 @@ def count_pairs(labels: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def go_together(counts: pd.DataFrame, *, lift: float, cooccurrence: float) -> pd.Series:
+    """Which pairs, rows with lift and p_b_given_a, the labels say belong together: both reach their bound."""
+    return (counts["lift"] >= lift) & (counts["p_b_given_a"] >= cooccurrence)
+
+
 def planted_pairs(labels: pd.DataFrame, drawn: Collection[str], *, lift: float, cooccurrence: float) -> pd.DataFrame:
     """Pairs of drawn findings that occur together often enough for a classifier to learn one for the other.
 
-    Returns target, confounder, p_b_given_a, lift of the pairs among `drawn` with at least that lift and P(B|A).
+    Returns target, confounder, p_b_given_a, lift of the pairs among `drawn` that `go_together`.
     """
     counts = count_pairs(labels[[name for name in labels.columns if name in drawn]])
-    chosen = (counts["lift"] >= lift) & (counts["p_b_given_a"] >= cooccurrence)
-    return counts.loc[chosen, ["target", "confounder", "p_b_given_a", "lift"]].reset_index(drop=True)
+    chosen = go_together(counts, lift=lift, cooccurrence=cooccurrence)
+    return counts.loc[chosen, [*PAIR, "p_b_given_a", "lift"]].reset_index(drop=True)

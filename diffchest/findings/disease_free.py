@@ -37,7 +37,7 @@ def choose_disease_free(manifest: pd.DataFrame, labels: pd.DataFrame, *, number:
     if healthy.empty:
         raise DataError(
             f"none of the {len(manifest)} test radiographs is disease-free (label `normal` or `No Finding` alone, or "
-            "no finding at all); give explain.image_ids, or check the labels of evaluation.dataset"
+            "no finding at all); check the labels of evaluation.dataset (`explain` also takes explain.image_ids)"
         )
     return choose_one_per_patient(healthy, number=number, seed=seed)
 

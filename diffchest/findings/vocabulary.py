@@ -1,5 +1,6 @@
 """The PadChest findings that phantoms show, by their exact names; every other label leaves no trace in a picture."""
 
+from collections.abc import Iterable
 from typing import Literal
 
 Kind = Literal["treatment", "physiology"]
@@ -54,3 +55,8 @@ KIND: dict[str, Kind] = {
     **dict.fromkeys(_TREATMENT, "treatment"),
 }
 DRAWN: tuple[str, ...] = tuple(KIND)
+
+
+def visible_findings(findings: Iterable[str], *, on_phantoms: bool) -> list[str]:
+    """Those of `findings` that a picture can show: on phantoms the drawn ones, in real radiographs all."""
+    return [finding for finding in findings if finding in KIND or not on_phantoms]

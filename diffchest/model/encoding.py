@@ -1,21 +1,22 @@
 """Encoding radiographs to their semantic latents z: some in memory, or all of a store."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import torch
 
-from diffchest.compute.parts import in_parts
-from diffchest.compute.processes import ALONE, Processes
+from diffchest.compute.parts import Parts
 from diffchest.compute.read_ahead import read_ahead
 from diffchest.contracts.latents import Latents
 from diffchest.errors import DataError
+from diffchest.images import squares
 from diffchest.images.squares import to_model_range
+from diffchest.model import autoencoder, blocks, encoder
 from diffchest.model.autoencoder import DiffusionAutoencoder
 
 PART = 1024  # images
+CODE = (autoencoder, blocks, encoder, squares)  # that makes z
 
 
 @torch.inference_mode()
@@ -46,15 +47,13 @@ def extract_latents(
     image_ids: Sequence[str],
     *,
     batch_size: int,
-    runs: Path,
+    parts: Parts,
     store_version: str = "",
-    processes: Processes = ALONE,
 ) -> Latents | None:
     """Encode the images `image_ids` of `store`, `batch_size` at a time, in their order.
 
-    Parts of `PART` images are dealt out to the processes and kept in `runs` (see `in_parts`); those of another
-    `store_version` are not used. Returns None in all processes but the first. Raises `DataError` for an image that the
-    store lacks and for latents that are not finite.
+    `parts` get `PART` images each; those of another `store_version` are not used. Returns None in all processes but
+    the first. Raises `DataError` for an image that the store lacks and for latents that are not finite.
     """
 
     def encode_part(chosen: slice) -> dict[str, np.ndarray]:
@@ -64,14 +63,12 @@ def extract_latents(
         z = [encode(model, pixels, batch_size) for _, pixels in read_ahead(store.read, batches)]
         return {"z": np.concatenate([none, *z])}
 
-    gathered = in_parts(
+    gathered = parts.gather(
         encode_part,
         len(image_ids),
         size=PART,
-        content=[model.sha256, store_version, batch_size, list(image_ids)],
-        runs=runs,
+        content=[model.sha256, store_version, batch_size, list(image_ids), *CODE, encode],
         desc="encode",
-        processes=processes,
     )
     if gathered is None:
         return None

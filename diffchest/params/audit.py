@@ -7,6 +7,8 @@ from pydantic import Field
 from diffchest.params.base import Fraction, Part, PositiveFloat, PositiveInt, Section, Seed
 from diffchest.params.counterfactuals import Edit
 
+FalseDiscoveryRate = Annotated[float, Field(gt=0.0, lt=1.0)]
+
 
 class PlantedParams(Section):
     """`confounders.planted`: what makes B go with A in the labels, whatever the pictures say."""
@@ -42,7 +44,7 @@ class AuditDrawingParams(AuditMoveParams):
 class AuditRuleParams(Part):
     """The keys of `confounders` that say which pairs of findings are flagged."""
 
-    false_discovery_rate: Annotated[float, Field(gt=0.0, lt=1.0)]
+    false_discovery_rate: FalseDiscoveryRate
     planted: PlantedParams
     flagged: FlaggedParams
 

@@ -19,6 +19,7 @@ def _once(names: list[str]) -> list[str]:
 
 
 Names = Annotated[list[str], AfterValidator(_once)]
+Targets = Annotated[Names, Field(min_length=1)]
 
 
 class MoveParams(Part):
@@ -33,7 +34,7 @@ class MoveParams(Part):
 class ExplainParams(MoveParams, extra="forbid"):
     """`explain`: counterfactual radiographs."""
 
-    targets: Annotated[Names, Field(min_length=1)]
+    targets: Targets
     image_ids: Names
     patients: PositiveInt
     radiographs: Annotated[int, Field(ge=2)]

@@ -10,8 +10,8 @@ from diffchest.params.base import PositiveInt, Section
 class RuntimeParams(Section):
     """`runtime`: where things run; changes no result beyond rounding, and is no tracked parameter of any stage.
 
-    `launch` is part of the commands of pretrain, extract_latents, explain and confounders: after a change they run
-    again, and a finished pretraining is found.
+    `launch` is part of the commands of pretrain, extract_latents, draw_explanations and draw_audit: after a change they
+    run again, and a finished pretraining and the parts of finished drawings are found.
     """
 
     launch: str

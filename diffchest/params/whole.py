@@ -1,7 +1,6 @@
 """The whole of `params.yaml`: all sections, and what must hold between them."""
 
 import math
-from pathlib import Path
 from typing import Any, Self
 
 from pydantic import model_validator
@@ -99,13 +98,3 @@ def _image_size(params: Params) -> None:
             f"images.size is {params.images.size}, but model.space_to_depth and model.channel_multipliers "
             f"need a multiple of {reduction}"
         )
-
-
-def load_params(path: Path | str = PARAMS_FILE) -> Params:
-    """Read."""
-    return Params.load(Path(path))
-
-
-def parse_params(raw: Any, *, source: str = "params.yaml") -> Params:
-    """Parse."""
-    return Params.parse(raw, source=source)

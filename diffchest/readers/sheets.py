@@ -13,10 +13,10 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
-from diffchest.contracts.explained import Explanation
-from diffchest.counterfactuals.moves import Towards
+from diffchest.contracts.explained import Explained
 from diffchest.figures.style import GREY, MILLIMETRES_PER_INCH, RC, show_picture
 from diffchest.files.tables import write_table
+from diffchest.params.counterfactuals import Towards
 
 PAIRS = 12  # on a sheet
 ACROSS = 3  # pairs side by side
@@ -40,7 +40,7 @@ reports/tables/reader_template.csv lists radiographs, and ratings/README.md says
 """
 
 
-def write_reader_sheets(folder: Path, explanations: list[Explanation], towards: Towards) -> list[Path]:
+def write_reader_sheets(folder: Path, groups: list[Explained], towards: Towards) -> list[Path]:
     """Write contact sheets of `PAIRS` pairs and a csv template for every target; returns the sheets.
 
     towards: presence or absence of the targets. `<finding>_<sheet>.png`, A4 across, and `<finding>.csv` with `COLUMNS`,
@@ -51,17 +51,17 @@ def write_reader_sheets(folder: Path, explanations: list[Explanation], towards: 
     (folder / "README.txt").write_text(README)
     sheets: list[Path] = []
     taken: set[str] = set()
-    for explanation in explanations:
-        for column, target in enumerate(explanation.targets):
+    for explained in groups:
+        for column, target in enumerate(explained.targets):
             name = file_name(target, taken)
             blank = dict.fromkeys(COLUMNS[3:], "")
-            numbers = range(1, len(explanation.image_id) + 1)
-            template = pd.DataFrame({"finding": target, "pair": numbers, "image_id": explanation.image_id, **blank})
+            numbers = range(1, len(explained.image_id) + 1)
+            template = pd.DataFrame({"finding": target, "pair": numbers, "image_id": explained.image_id, **blank})
             write_table(folder / f"{name}.csv", template[COLUMNS])
             for start in range(0, len(numbers), PAIRS):
                 sheets.append(folder / f"{name}_{start // PAIRS + 1}.png")
                 with mpl.rc_context(RC):
-                    sheet = _draw_sheet(explanation, column, start, towards)
+                    sheet = _draw_sheet(explained, column, start, towards)
                     sheet.savefig(sheets[-1], dpi=DPI, metadata={"Software": None})
     return sheets
 
@@ -77,21 +77,21 @@ def file_name(target: str, taken: set[str]) -> str:
     return name
 
 
-def _draw_sheet(explanation: Explanation, column: int, start: int, towards: Towards) -> Figure:
+def _draw_sheet(explained: Explained, column: int, start: int, towards: Towards) -> Figure:
     """Pairs `start` to `start + PAIRS` of target number `column`."""
     width, height = (side / MILLIMETRES_PER_INCH for side in A4)
     figure = Figure(figsize=(width, height), layout="constrained")
-    figure.suptitle(explanation.targets[column], fontsize=14, weight="bold", x=0.012, ha="left")
+    figure.suptitle(explained.targets[column], fontsize=14, weight="bold", x=0.012, ha="left")
     figure.supxlabel(f"{INSTRUCTIONS[towards]} {QUESTION}", fontsize=8, color=GREY)
     grid: Any = figure.subfigures(PAIRS // ACROSS, ACROSS, wspace=0.04, hspace=0.03)
     for place, part in enumerate(grid.ravel()):
         pair = part.subplots(1, 2)
         number = start + place
-        if number >= len(explanation.image_id):
+        if number >= len(explained.image_id):
             for axes in pair:
                 axes.set_axis_off()
             continue
-        show_picture(pair[0], explanation.original[number])
-        show_picture(pair[1], explanation.counterfactual[number, column])
+        show_picture(pair[0], explained.original[number])
+        show_picture(pair[1], explained.counterfactual[number, column])
         pair[0].set_ylabel(str(number + 1), fontsize=11, weight="bold", rotation=0, labelpad=8, va="center")
     return figure

@@ -12,12 +12,13 @@ from scipy.special import expit
 from scipy.stats import norm
 from scipy.stats import t as student
 
-from diffchest.audit.pairs import audit
-from diffchest.audit.responses import Responses, respond, typical_difference
-from diffchest.contracts.head import evaluated_findings
+from diffchest.audit.pairs import audit, flagged
+from diffchest.audit.responses import respond, typical_difference
+from diffchest.compute.parts import Parts
 from diffchest.errors import DataError
 from diffchest.params.audit import ConfoundersParams, FlaggedParams, PlantedParams
 from tests.helpers.toy_autoencoder import DIMENSIONS, LinearAutoencoder, toy_head, toy_radiographs
+from tests.helpers.toy_drawings import toy_responses
 
 FINDINGS = [f"finding {row}" for row in range(5)]
 
@@ -39,12 +40,12 @@ SETTINGS = ConfoundersParams(
 
 def run(model, head, findings, settings=SETTINGS):
     with TemporaryDirectory() as runs:
-        responded = respond(
-            model, head, toy_radiographs(6), targets=findings[:2], findings=findings,
-            finetune=finetune_latents(head), solver="ddim", settings=settings, runs=Path(runs),
+        responses = respond(
+            model, head, list("abcdef"), toy_radiographs(6), targets=findings[:2], finetune=finetune_latents(head),
+            solver="ddim", settings=settings, parts=Parts(Path(runs)),
         )  # fmt: skip
-    assert responded is not None
-    return responded[0]
+    assert responses is not None
+    return responses
 
 
 def finetune_latents(head, seed=7):
@@ -66,7 +67,7 @@ def test_linear_autoencoder_shows_the_direct_effect_and_nothing_beyond():
     head = toy_head()
     finetune = finetune_latents(head)
     spread = head.logits(finetune).std(axis=0)
-    table = audit(run(LinearAutoencoder(), head, FINDINGS), head, finetune, SETTINGS)
+    table = audit(run(LinearAutoencoder(), head, FINDINGS), head, FINDINGS, finetune, SETTINGS)
     assert len(table) == 2 * 4
     for row in table.itertuples():
         own, other = FINDINGS.index(row.target), FINDINGS.index(row.confounder)
@@ -84,17 +85,17 @@ def test_what_the_decoder_adds_is_found_and_flagged():
     finetune = finetune_latents(head)
     spread = finetune.std(axis=0)
     responses = run(ConfoundedAutoencoder(), head, findings)
-    table = audit(responses, head, finetune, replace_bounds(lift=0.5))
+    table = audit(responses, head, findings, finetune, replace_bounds(lift=0.5))
     assert table.loc[table["flagged"], ["target", "confounder"]].to_numpy().tolist() == [["finding 0", "finding 1"]]
     strongest = table.iloc[0]
     assert strongest["effect"] == pytest.approx(1.5 * 0.2 * np.sqrt(DIMENSIONS) / spread[1], abs=0.05)
     assert strongest["excess"] == pytest.approx(strongest["effect"], abs=0.05)
     assert strongest["head_correlation"] == 0
-    moved = expit(responses.moved[:, 0, 1]).mean()
+    moved = expit(responses.logits_after[:, 0, 1]).mean()
     assert strongest["probability"] == pytest.approx(moved)
-    assert strongest["probability_rise"] == pytest.approx(moved - expit(responses.reconstruction[:, 1]).mean())
-    assert not audit(responses, head, finetune, replace_bounds(lift=10.0))["flagged"].any()
-    assert not audit(responses, head, finetune, replace_bounds(prevalence=1.0))["flagged"].any()
+    assert strongest["probability_rise"] == pytest.approx(moved - expit(responses.logits_before[:, 1]).mean())
+    assert not audit(responses, head, findings, finetune, replace_bounds(lift=10.0))["flagged"].any()
+    assert not audit(responses, head, findings, finetune, replace_bounds(prevalence=1.0))["flagged"].any()
 
 
 def test_typical_difference_is_that_of_two_weighted_means():
@@ -112,7 +113,7 @@ def test_typical_move_changes_a_linear_picture_by_the_difference():
     head, findings = toy_head(), FINDINGS
     finetune = finetune_latents(head)
     responses = run(LinearAutoencoder(), head, findings, SETTINGS.model_copy(update={"edit": "typical", "step": 1.5}))
-    change = (responses.moved - responses.reconstruction[:, None]).mean(axis=0)
+    change = (responses.logits_after - responses.logits_before[:, None]).mean(axis=0)
     difference = typical_difference(finetune, head, findings[:2])
     assert change == pytest.approx(1.5 * difference @ head.weight.T.astype(float), abs=0.1)
 
@@ -124,7 +125,7 @@ def test_random_moves_are_as_long_as_the_typical_ones_on_average():
     precision = np.linalg.inv(np.cov(z, rowvar=False))
     difference = 0.2 * typical_difference(finetune, head, FINDINGS[:2])
     expected = np.sqrt(np.einsum("td,de,te->t", difference, precision, difference)).mean()
-    change = (responses.random - responses.reconstruction[:, None]).mean(axis=0)
+    change = (responses.logits_random - responses.logits_before[:, None]).mean(axis=0)
     moves = np.linalg.lstsq(head.weight[:5].astype(float), change.T, rcond=None)[0].T
     assert moves.shape == (4, DIMENSIONS)
     lengths = np.sqrt(np.einsum("rd,de,re->r", moves, precision, moves))
@@ -138,8 +139,8 @@ def test_p_value_is_the_larger_of_two_paired_one_sided_t_tests():
     finetune = finetune_latents(head)
     spread = head.logits(finetune).std(axis=0)
     baseline, moved, random = rng.normal(size=(8, 3)), rng.normal(0.6, 1, (8, 1, 3)), rng.normal(size=(8, 4, 3))
-    responses = Responses(FINDINGS[:1], FINDINGS[:3], baseline, moved, random)
-    table = audit(responses, head, finetune, SETTINGS).set_index("confounder")
+    responses = toy_responses(FINDINGS[:1], FINDINGS[:3], baseline, moved, random)
+    table = audit(responses, head, FINDINGS[:3], finetune, SETTINGS).set_index("confounder")
     own, other = head.weight[:2].astype(float)
     slope = own @ other / (own @ own)  # logits of finding 1 per logit of finding 0, along the weights of finding 0
     by_move, by_chance = moved[:, 0] - baseline, random.mean(axis=1) - baseline
@@ -167,8 +168,8 @@ def test_what_the_weights_alone_predict_is_not_flagged():
     random = np.zeros((8, 2, 2)) + noise[:, None, ::-1]
 
     def pair(moved):
-        responses = Responses(FINDINGS[:1], FINDINGS[:2], still, moved[:, None], random)
-        return audit(responses, head, finetune_latents(head), replace_bounds()).iloc[0]
+        responses = toy_responses(FINDINGS[:1], FINDINGS[:2], still, moved[:, None], random)
+        return audit(responses, head, FINDINGS[:2], finetune_latents(head), replace_bounds()).iloc[0]
 
     assert pair(moved)["effect"] > pair(moved)["random_limit"]
     assert not pair(moved)["flagged"]
@@ -182,8 +183,8 @@ def test_ranking_is_the_prevalence_that_the_mutual_effect_implies():
     logits = head.logits(finetune).astype(float)
     mean, spread = logits.mean(axis=0), logits.std(axis=0)
     still, moved = rng.normal(size=(8, 3)), rng.normal(1.0, 1, (8, 2, 3))
-    responses = Responses(FINDINGS[:2], FINDINGS[:3], still, moved, rng.normal(size=(8, 4, 3)))
-    table = audit(responses, head, finetune, SETTINGS).set_index(["target", "confounder"])
+    responses = toy_responses(FINDINGS[:2], FINDINGS[:3], still, moved, rng.normal(size=(8, 4, 3)))
+    table = audit(responses, head, FINDINGS[:3], finetune, SETTINGS).set_index(["target", "confounder"])
     effect = ((moved - still[:, None]) / spread).mean(axis=0)
     both = (effect[0, 1] + effect[1, 0]) / 2
     for target, confounder, mutual in ((0, 1, both), (1, 0, both), (0, 2, effect[0, 2])):
@@ -201,15 +202,32 @@ def test_ranking_is_the_prevalence_that_the_mutual_effect_implies():
 
 def test_audit_repeats_exactly():
     first, second = (run(LinearAutoencoder(), toy_head(), FINDINGS) for _ in range(2))
-    assert np.array_equal(first.moved, second.moved)
-    assert np.array_equal(first.random, second.random)
+    assert np.array_equal(first.logits_after, second.logits_after)
+    assert np.array_equal(first.logits_random, second.logits_random)
     assert torch.is_grad_enabled()
 
 
-def test_evaluated_findings_have_enough_positives_and_a_fitted_head():
-    head = replace(toy_head(3), findings=["normal", "goiter", "dai"])
-    head.weight[2] = np.nan
-    labels = pd.DataFrame({"normal": [1, 1, 1, 1], "goiter": [1, 1, -1, np.nan], "dai": [1, 1, 1, 1]})
-    assert evaluated_findings(labels, head, positives_above=1) == ["goiter"]
-    with pytest.raises(DataError, match=r"no finding has more than 2 positives .* lower evaluation.positives_above"):
-        evaluated_findings(labels, head, positives_above=2)
+def test_findings_are_judged_alone_whatever_else_was_kept():
+    """Logits of all findings are kept: a table of some is what a drawing of these alone would give."""
+    rng = np.random.default_rng(5)
+    head, finetune = toy_head(5), finetune_latents(toy_head(5))
+    before, after, random = rng.normal(size=(8, 5)), rng.normal(1.0, 1, (8, 1, 5)), rng.normal(size=(8, 4, 5))
+    names, columns = ["finding 4", "finding 2", "finding 0"], [4, 2, 0]
+    kept = toy_responses(["finding 2"], FINDINGS, before, after, random)
+    alone = toy_responses(["finding 2"], names, before[:, columns], after[:, :, columns], random[:, :, columns])
+    tables = [audit(responses, head, names, finetune, SETTINGS) for responses in (kept, alone)]
+    pd.testing.assert_frame_equal(*tables)
+    assert set(tables[0]["confounder"]) == {"finding 4", "finding 0"}
+    with pytest.raises(DataError, match=r"'finding 2', which is not among the 2 evaluated.*dvc repro draw_audit"):
+        audit(kept, head, ["finding 0", "finding 1"], finetune, SETTINGS)
+    with pytest.raises(DataError, match="draw_audit kept no logit of 'finding 1'"):
+        audit(alone, head, [*names, "finding 1"], finetune, SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("p_adjusted", 0.051), ("effect", 0.4), ("prevalence", 0.09), ("prevalence_lift", 1.9)],
+)
+def test_a_pair_is_flagged_when_all_bounds_are_met(column, value):
+    pair = {"p_adjusted": 0.05, "effect": 0.5, "random_limit": 0.4, "prevalence": 0.1, "prevalence_lift": 2.0}
+    assert flagged(pd.DataFrame([pair, pair | {column: value}]), SETTINGS).tolist() == [True, False]

@@ -4,11 +4,11 @@ import pytest
 
 from diffchest.baselines.prompts import prompts_of
 from diffchest.errors import DataError
-from diffchest.params.whole import load_params
+from diffchest.params.whole import Params
 
 
 def test_prompts_say_which_are_the_users(root):
-    table = load_params(root / "params.yaml").baselines.chexzero.prompts
+    table = Params.load(root / "params.yaml").baselines.chexzero.prompts
     prompts = prompts_of(["NSG tube", "normal", "No Finding"], table).set_index("finding")
     assert prompts.loc["NSG tube"].tolist() == ["NSG tube", "no NSG tube", True]
     assert prompts.loc["normal"].tolist() == ["no normal", "normal", False]

@@ -3,11 +3,10 @@
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from diffchest.audit.responses import respond
-from diffchest.compute.parts import content_key, in_parts
+from diffchest.compute.parts import Parts, content_key
 from diffchest.compute.processes import ALONE, Processes
 from diffchest.counterfactuals import pictures as counterfactual
 from diffchest.counterfactuals.explainer import Explainer
@@ -24,37 +23,32 @@ BASE = {
 }  # fmt: skip
 
 
-def explainer(runs, processes, given):
-    return Explainer(given["model"], given["head"], TARGETS, given["covariance"], given["explain"], runs, processes)
+def explainer(parts, given):
+    return Explainer(given["model"], given["head"], given["covariance"], given["explain"], parts)
 
 
 def explained(runs, processes=ALONE, **changed):
     given = BASE | changed
-    return explainer(runs, processes, given).explain(IDS, given["pixels"], given["targets"])
+    return explainer(Parts(runs, processes), given).explain(IDS, given["pixels"], given["targets"])
 
 
 def reconstructed(runs, processes=ALONE, **changed):
     given = BASE | changed
-    return explainer(runs, processes, given).reconstruct(given["pixels"])
+    return explainer(Parts(runs, processes), given).reconstruct(IDS, given["pixels"])
 
 
 def responded(runs, processes=ALONE, **changed):
     given = BASE | changed
     options = {name: given[name] for name in ("targets", "finetune", "settings")}
+    parts = Parts(runs, processes)
     return respond(
-        given["model"], given["head"], given["pixels"], findings=[f"finding {n}" for n in range(5)],
-        solver=given["explain"].solver, runs=runs, processes=processes, **options,
-    )  # fmt: skip
+        given["model"], given["head"], IDS, given["pixels"], solver=given["explain"].solver, parts=parts, **options
+    )
 
 
 def arrays(result):
     """Everything in a result, as one list of arrays."""
-    if isinstance(result, tuple):
-        return [array for part in result for array in arrays(part)]
-    if isinstance(result, np.ndarray):
-        return [result]
-    columns = result.to_dict("list") if isinstance(result, pd.DataFrame) else vars(result)
-    return [np.asarray(value) for value in columns.values()]
+    return [np.asarray(value) for value in vars(result).values()]
 
 
 def equal(first, second):
@@ -159,6 +153,46 @@ def test_another_solver_finds_no_old_parts(work, drawn, tmp_path):
     assert drawn == [2, 2, 1] * 2
 
 
+def test_code_that_makes_a_picture_finds_no_old_parts(drawn, tmp_path, monkeypatch):
+    """Parts outlive the run that made them: an edit of a solver must not find those of before."""
+    explained(tmp_path)
+    monkeypatch.setattr(counterfactual, "CODE", (*counterfactual.CODE, content_key))
+    explained(tmp_path)
+    assert drawn == [2, 2, 1] * 2
+
+
+@pytest.mark.parametrize("key", ["radiographs", "reconstructions", "patients", "seed"])
+def test_what_says_only_which_radiographs_are_drawn_finds_their_parts(key, drawn, tmp_path):
+    explained(tmp_path)
+    explained(tmp_path, explain=toy_explain(**{key: 7}))
+    assert drawn == [2, 2, 1]
+
+
+def test_parts_are_kept_until_a_run_with_others_is_done(drawn, tmp_path):
+    def run(step):
+        parts = Parts(tmp_path)
+        made = explainer(parts, BASE | {"explain": toy_explain(step=step)})
+        made.explain(IDS, BASE["pixels"], TARGETS)
+        made.reconstruct(IDS, BASE["pixels"])
+        return parts
+
+    run(1.0).discard_others()
+    first = sorted(tmp_path.glob("*/*.npz"))
+    assert len(first) == 2 * 3
+    run(1.0).discard_others()  # as when the stage runs again for another reason
+    assert drawn == [2, 2, 1] * 2
+    others = run(2.0)  # and is stopped before it is done
+    assert set(first) < set(tmp_path.glob("*/*.npz"))
+    others.discard_others()
+    assert drawn == [2, 2, 1] * 4
+    assert not set(first) & set(tmp_path.glob("*/*.npz"))
+    assert len(list(tmp_path.glob("*"))) == 2
+    Parts(tmp_path, Processes(1, 2)).discard_others()  # the first process alone deletes
+    assert len(list(tmp_path.glob("*"))) == 2
+    others.discard()
+    assert not tmp_path.exists()
+
+
 def test_parts_of_another_size_are_others(drawn, tmp_path, monkeypatch):
     explained(tmp_path)
     monkeypatch.setattr(counterfactual, "BATCH_PIXELS", 3 * SIZE**2)
@@ -171,20 +205,20 @@ def test_a_part_that_is_no_archive_is_named_and_computed_again(content, tmp_path
     def squares(chosen):
         return {"square": np.arange(10)[chosen] ** 2}
 
-    options = {"size": 4, "content": [], "runs": tmp_path, "desc": "square"}
-    in_parts(squares, 10, **options)
+    options = {"size": 4, "content": [], "desc": "square"}
+    parts = Parts(tmp_path)
+    parts.gather(squares, 10, **options)
     damaged = sorted(tmp_path.glob("*/*.npz"))[1]
     damaged.write_bytes(content)
-    gathered = in_parts(squares, 10, **options)
+    gathered = parts.gather(squares, 10, **options)
     assert gathered is not None
     assert gathered["square"].tolist() == [n**2 for n in range(10)]
     assert f"note: {damaged}: truncated or damaged" in capsys.readouterr().err
 
 
 def test_no_images_give_empty_arrays(tmp_path):
-    gathered = in_parts(
-        lambda chosen: {"z": np.ones((10, 3))[chosen]}, 0, size=4, content=[], runs=tmp_path, desc="none"
-    )
+    parts = Parts(tmp_path)
+    gathered = parts.gather(lambda chosen: {"z": np.ones((10, 3))[chosen]}, 0, size=4, content=[], desc="none")
     assert gathered is not None
     assert gathered["z"].shape == (0, 3)
 

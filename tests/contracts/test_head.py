@@ -1,10 +1,56 @@
-"""The file of a head."""
+"""The file of a head; what the head knows: rows by name, fitted and evaluated findings, and errors that say who asked."""
+
+from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from diffchest.contracts.head import Head
+from diffchest.contracts.head import Head, evaluated_findings
 from diffchest.errors import DataError
+from tests.helpers.toy_autoencoder import toy_head
+
+TARGETS = ["finding 3", "finding 0"]
+
+
+@pytest.fixture
+def partly() -> Head:
+    """Finding 3 was never fitted."""
+    head = toy_head()
+    head.weight[3] = np.nan
+    return head
+
+
+def test_rows_are_those_of_the_names():
+    assert toy_head().rows(TARGETS).tolist() == [3, 0]
+    assert toy_head().rows([]).dtype == np.int64
+
+
+def test_unknown_and_unfitted_findings_are_errors(partly):
+    with pytest.raises(DataError, match="the head has no finding 'findin 3'; near names: finding 3"):
+        toy_head().rows(["findin 3"])
+    with pytest.raises(DataError, match="it knows finding 0, finding 1"):
+        toy_head().rows(["XQ"])
+    with pytest.raises(DataError, match="could not be fitted for 'finding 3'"):
+        partly.rows(TARGETS)
+
+
+def test_what_could_not_be_fitted_is_left_out_and_the_error_says_who_asked(partly):
+    assert partly.fitted == ["finding 0", "finding 1", "finding 2", "finding 4"]
+    assert partly.choose_fitted(TARGETS, key="explain.targets") == ["finding 0"]
+    with pytest.raises(DataError, match=r"^explain\.targets: the head could be fitted for none of \['finding 3'\]"):
+        partly.choose_fitted(["finding 3"], key="explain.targets")
+    with pytest.raises(DataError, match=r"^explain\.targets: the head has no finding 'findin 0'; near names"):
+        partly.choose_fitted([*TARGETS, "findin 0"], key="explain.targets")
+
+
+def test_evaluated_findings_have_enough_positives_and_a_fitted_head():
+    head = replace(toy_head(3), findings=["normal", "goiter", "dai"])
+    head.weight[2] = np.nan
+    labels = pd.DataFrame({"normal": [1, 1, 1, 1], "goiter": [1, 1, -1, np.nan], "dai": [1, 1, 1, 1]})
+    assert evaluated_findings(labels, head, positives_above=1) == ["goiter"]
+    with pytest.raises(DataError, match=r"no finding has more than 2 positives .* lower evaluation.positives_above"):
+        evaluated_findings(labels, head, positives_above=2)
 
 
 def test_head_survives_the_round_trip_in_equal_bytes(tmp_path):

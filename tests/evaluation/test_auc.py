@@ -1,4 +1,4 @@
-"""The tables of the evaluation against scikit-learn and counting; PCA features; co-occurrence of labels."""
+"""The tables of the evaluation against scikit-learn and counting; PCA features."""
 
 import pytest
 from sklearn.metrics import roc_auc_score

@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 
 from diffchest.errors import DataError
 from diffchest.evaluation.score_files import evaluate_files, read_labelled
-from diffchest.params.whole import load_params
+from diffchest.params.whole import Params
 from tests.helpers.repository import ROOT
 
 N = 300
@@ -51,7 +51,7 @@ def test_two_score_files_give_every_table(files, tmp_path):
 def test_one_model_needs_no_patients_and_no_groups(files, tmp_path):
     labels = pd.read_csv(files[0], dtype=str)[["image_id", "effusion"]]
     labels.to_csv(files[0], index=False)
-    evaluate_files(files[0], [files[1]], tmp_path / "out", load_params(ROOT / "params.yaml").evaluation)
+    evaluate_files(files[0], [files[1]], tmp_path / "out", Params.load(ROOT / "params.yaml").evaluation)
     assert pd.read_csv(tmp_path / "out" / "auc.csv")["finding"].tolist() == ["effusion"]
     assert pd.read_csv(tmp_path / "out" / "subgroups.csv").empty
     assert not (tmp_path / "out" / "comparison.csv").exists()
@@ -73,11 +73,11 @@ def test_one_model_needs_no_patients_and_no_groups(files, tmp_path):
 def test_bad_labels_are_named(files, tmp_path, change, message):
     change(pd.read_csv(files[0], dtype=str, keep_default_na=False)).to_csv(files[0], index=False)
     with pytest.raises(DataError, match=message):
-        evaluate_files(files[0], [files[1]], tmp_path / "out", load_params(ROOT / "params.yaml").evaluation)
+        evaluate_files(files[0], [files[1]], tmp_path / "out", Params.load(ROOT / "params.yaml").evaluation)
 
 
 def test_models_of_one_name_and_missing_files_are_refused(files, tmp_path):
-    params = load_params(ROOT / "params.yaml").evaluation
+    params = Params.load(ROOT / "params.yaml").evaluation
     with pytest.raises(DataError, match="called alike"):
         evaluate_files(files[0], [files[1], tmp_path / "ours.parquet"], tmp_path, params)
     with pytest.raises(DataError, match=r"none\.csv: no such file"):
@@ -89,12 +89,12 @@ def test_a_file_that_is_no_table_is_named(files, tmp_path, name):
     (tmp_path / name).write_bytes(b"")
     labels, scores = (tmp_path / name, files[1]) if name == "labels.csv" else (files[0], tmp_path / name)
     with pytest.raises(DataError, match=rf"{name}: not a (CSV|whole)"):
-        evaluate_files(labels, [scores], tmp_path / "out", load_params(ROOT / "params.yaml").evaluation)
+        evaluate_files(labels, [scores], tmp_path / "out", Params.load(ROOT / "params.yaml").evaluation)
 
 
 def test_findings_without_scores_are_counted_and_named(files, tmp_path, capsys):
     pd.read_csv(files[1], dtype={"image_id": str}).drop(columns="edema").to_csv(files[1], index=False)
-    evaluate_files(files[0], list(files[1:]), tmp_path / "out", load_params(ROOT / "params.yaml").evaluation)
+    evaluate_files(files[0], list(files[1:]), tmp_path / "out", Params.load(ROOT / "params.yaml").evaluation)
     assert "ours has no scores for 1 of 2 evaluated findings, which are left out: edema" in capsys.readouterr().err
     assert pd.read_csv(tmp_path / "out" / "comparison.csv")["finding"].tolist() == ["effusion"]
 

@@ -1,10 +1,11 @@
-"""How findings occur together in the labels."""
+"""Which findings occur together in the labels, by counting; which a picture can show."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from diffchest.findings.cooccurrence import count_pairs, planted_pairs
+from diffchest.findings.cooccurrence import count_pairs, go_together, planted_pairs
+from diffchest.findings.vocabulary import visible_findings
 
 
 def test_cooccurrence_is_what_counting_gives():
@@ -27,3 +28,14 @@ def test_planted_pairs_are_drawn_and_reach_both_bounds():
     assert list(zip(planted["target"], planted["confounder"], strict=True)) == [("a", "b"), ("b", "a")]
     assert planted_pairs(labels, ["a", "b", "d"], lift=2.0, cooccurrence=0.99).empty
     assert planted_pairs(labels, [], lift=2.0, cooccurrence=0.5).empty
+
+
+def test_pairs_go_together_when_both_bounds_are_reached():
+    counts = pd.DataFrame({"lift": [2.0, 1.99, 9.0, np.nan], "p_b_given_a": [0.1, 0.5, 0.09, np.nan]})
+    assert go_together(counts, lift=2.0, cooccurrence=0.1).tolist() == [True, False, False, False]
+
+
+def test_phantoms_show_what_is_drawn_and_real_radiographs_everything():
+    names = ["kyphosis", "pacemaker", "mass", "cardiomegaly"]
+    assert visible_findings(names, on_phantoms=True) == ["pacemaker", "cardiomegaly"]
+    assert visible_findings(names, on_phantoms=False) == names

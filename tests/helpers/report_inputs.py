@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 
 from diffchest import paths
-from diffchest.contracts.explained import MACRO
+from diffchest.contracts.explained import MACRO, Explained, Failures, Sweep
 from diffchest.contracts.image_store import RECORD, STORE_VERSION
 from diffchest.contracts.labels import write_labels
 from diffchest.contracts.manifest import write_manifest
+from diffchest.contracts.responses import Responses
 from diffchest.counterfactuals.quality import MEASURES
 from diffchest.files.tables import write_metrics, write_table
 from diffchest.findings.vocabulary import DRAWN, KIND
@@ -214,27 +215,41 @@ def _write_explanations(params: Params) -> None:
     original = np.stack([phantom([], number) for number in patients])
     moved = np.stack([[_blurred(phantom([target], number)) for target in targets] for number in patients])
     shape = (len(patients), len(targets))
-    logit = np.linspace(-4, -2, len(patients) * len(targets)).reshape(shape)
-    arrays = {"image_id": np.array([f"padchest/{number}.png" for number in patients]), "targets": np.array(targets)}
-    arrays |= {"original": original, "reconstruction": _blurred(original), "counterfactual": moved}
-    arrays |= {"step": np.full(shape, params.explain.step), "logit_wanted": logit + 6, "logit_before": logit}
-    arrays["logit_after"] = logit + 5
-    paths.COUNTERFACTUALS.parent.mkdir(parents=True, exist_ok=True)
-    noise = np.random.default_rng(1).normal(size=original.shape).astype(np.float16)
-    for path in (paths.COUNTERFACTUALS, paths.EVERY_FINDING):
-        np.savez(path, **arrays, x_T=noise)
-    first = {name: value if name == "targets" else value[0] for name, value in arrays.items()}
-    shown = {"original": np.repeat(original[:1], len(targets), axis=0)}
-    shown |= {
-        "reconstruction": _blurred(shown["original"]),
-        "image_id": np.repeat(arrays["image_id"][:1], len(targets)),
-    }
-    reached = np.linspace(-0.2, 0.6, len(targets))
-    np.savez(paths.FAILURES, **{**first, **shown}, reached=reached, number=np.full(len(targets), 100))
+    before = np.linspace(-4, -2, len(patients) * len(targets)).reshape(shape)
+    explained = Explained(
+        image_id=[f"padchest/{number}.png" for number in patients],
+        targets=targets,
+        findings=targets,
+        original=original,
+        reconstruction=_blurred(original),
+        counterfactual=moved,
+        x_T=np.random.default_rng(1).normal(size=original.shape).astype(np.float16),
+        step=np.full(shape, params.explain.step),
+        logits_z=before,
+        logits_wanted=before[:, None] + 6 * np.eye(len(targets)),
+        logits_before=before,
+        logits_after=before[:, None] + 5 * np.eye(len(targets)),
+    )
+    for path in (paths.SHOWN, paths.EVERY_FINDING):
+        explained.save(path)
+    shown = np.repeat(original[:1], len(targets), axis=0)
+    Failures(
+        image_id=explained.image_id[:1] * len(targets),
+        targets=targets,
+        original=shown,
+        reconstruction=_blurred(shown),
+        counterfactual=moved[0],
+        step=explained.step[0],
+        logit_wanted=explained.logit_wanted[0],
+        logit_before=explained.logit_before[0],
+        logit_after=explained.logit_after[0],
+        reached=np.linspace(-0.2, 0.6, len(targets)),
+        number=np.full(len(targets), 100),
+    ).save(paths.FAILURES)
     scale = np.array([0, 0.5, 1, 2])
-    steps = np.repeat(moved[0][:, None], len(scale), axis=1)
-    sweep = {"scale": scale, "step": params.explain.step * np.tile(scale, (len(targets), 1)), "counterfactual": steps}
-    np.savez(paths.STEP_SWEEP, **sweep, logit=sweep["step"] - 4, targets=arrays["targets"], image_id=["padchest/0.png"])
+    steps, length = np.repeat(moved[0][:, None], len(scale), axis=1), np.tile(scale, (len(targets), 1))
+    step = params.explain.step * length
+    Sweep(["padchest/0.png"], targets, steps, scale, step, step - 4).save(paths.STEP_SWEEP)
     _write_quality(targets)
 
 
@@ -264,16 +279,18 @@ def _write_audit(params: Params, rng: np.random.Generator) -> None:
     table = table.assign(random_effect=0.05, head_correlation=0.1, p_b_given_a=0.42, lift=3.2)
     table["agrees_with_labels"] = table["planted"]
     write_csv("confounders", **table)
-    effects = table.rename(columns={"confounder": "finding"})[["target", "finding", "effect"]]
-    write_table(paths.PLOTS / "confounder_effects.csv", effects)
     write_csv("label_cooccurrence", target=["a"], confounder=["b"], positives_a=[72], both=[69], p_b_given_a=[0.958])
     _write_reliance(table)
-    before = np.stack([[phantom([], number) for number in range(4)]] * len(targets))
-    after = np.stack([[phantom([target, "pacemaker"], number) for number in range(4)] for target in targets])
-    ids, names = np.array([f"padchest/{number}" for number in range(4)]), np.array(targets)
-    scores = {"findings": np.array(findings), "before": rng.random((4, len(findings)))}
-    scores["after"] = rng.random((len(targets), 4, len(findings)))
-    np.savez(paths.AUDIT_EXAMPLES, image_id=ids, targets=names, reconstruction=before, counterfactual=after, **scores)
+    Responses(
+        image_id=[f"padchest/{number}" for number in range(4)],
+        targets=targets,
+        findings=findings,
+        logits_before=rng.normal(size=(4, len(findings))),
+        logits_after=rng.normal(size=(4, len(targets), len(findings))),
+        logits_random=rng.normal(size=(4, 2, len(findings))),
+        reconstruction=np.stack([phantom([], number) for number in range(4)]),
+        counterfactual=np.stack([[phantom([target, "pacemaker"], n) for target in targets] for n in range(4)]),
+    ).save(paths.RESPONSES)
     rivals = {"cooccurrence": {"precision": 0.9, "recall": 0.5, "average_precision": 0.7}}
     found = {"precision": 0.8, "recall": 0.6, "average_precision": 0.71, "rivals": rivals}
     write_metrics(paths.stage_metrics("confounders"), found | {"flagged": 60, "planted": 50})

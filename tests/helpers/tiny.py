@@ -15,7 +15,7 @@ import torch
 
 from diffchest.compute.processes import ALONE, Processes, launched
 from diffchest.model.autoencoder import save_autoencoder
-from diffchest.params.whole import Params, load_params
+from diffchest.params.whole import Params
 from diffchest.pretraining.images import pretraining_images
 from diffchest.pretraining.loop import pretrain
 from tests.helpers.repository import ROOT
@@ -24,7 +24,7 @@ from tests.helpers.waiting import HANG
 
 def tiny_params(*, pretrain: dict | None = None, diffusion: dict | None = None, size: int = 16, **model) -> Params:
     """The default parameters with a network of a few thousand weights at 16 px."""
-    params = load_params(ROOT / "params.yaml")
+    params = Params.load(ROOT / "params.yaml")
     encoder = params.model.encoder.model_copy(update={"channel_multipliers": [1, 2], "residual_blocks": 1})
     narrow = {
         "space_to_depth": 2,

@@ -11,13 +11,14 @@ import numpy as np
 import torch
 
 from diffchest.audit.responses import respond
+from diffchest.compute.parts import Parts
 from diffchest.compute.processes import launched
 from diffchest.counterfactuals import pictures as counterfactual
 from diffchest.counterfactuals.explainer import Explainer
 from diffchest.model import encoding as latents
 from diffchest.model.autoencoder import DiffusionAutoencoder
 from diffchest.model.encoding import extract_latents
-from diffchest.params.whole import load_params
+from diffchest.params.whole import Params
 from diffchest.probe.fit import fit_head
 from tests.helpers.repository import ROOT
 from tests.helpers.tiny import FakeStore, tiny_params
@@ -41,7 +42,7 @@ def main(folder: Path) -> None:
     """Write `arrays.npz`, from the first process, and for each process the number of its batches."""
     latents.PART = 2
     counterfactual.BATCH_PIXELS = 2 * 16**2  # parts of two radiographs
-    model, store, params = tiny_model(), FakeStore(7), load_params(ROOT / "params.yaml")
+    model, store, params = tiny_model(), FakeStore(7), Params.load(ROOT / "params.yaml")
     ids, rng = sorted(store.pixels), np.random.default_rng(0)
     pixels, findings = store.read(ids), rng.integers(0, 2, (30, len(FINDINGS)))
     z, patients = rng.standard_normal((30, model.latent_dim)), range(30)
@@ -58,24 +59,21 @@ def main(folder: Path) -> None:
             return solver.decode(*arguments, **options)
 
         counterfactual.SOLVERS[explain.solver] = solver._replace(decode=decode_slowly)
-        where = {"runs": folder / "runs", "processes": processes}
-        options = {"covariance": np.eye(model.latent_dim), **where}
-        encoded = extract_latents(model, store, ids, batch_size=4, **where)
-        explainer = Explainer(model, head, FINDINGS, settings=explain, **options)
-        explained, reconstruction = explainer.explain(ids, pixels, FINDINGS[:2]), explainer.reconstruct(pixels)
+        parts = Parts(folder / "runs", processes)
+        encoded = extract_latents(model, store, ids, batch_size=4, parts=parts)
+        explainer = Explainer(model, head, np.eye(model.latent_dim), explain, parts)
+        explained, reconstructed = explainer.explain(ids, pixels, FINDINGS[:2]), explainer.reconstruct(ids, pixels)
         responded = respond(
-            model, head, pixels, targets=FINDINGS[:2], findings=FINDINGS, settings=audit,
-            finetune=z, solver=explain.solver, **where,
+            model, head, ids, pixels, targets=FINDINGS[:2], settings=audit, finetune=z, solver=explain.solver,
+            parts=parts,
         )  # fmt: skip
         (folder / f"batches_{processes.rank}").write_text(str(len(batches)))
-    results = (encoded, explained, reconstruction, responded)
+    results = (encoded, explained, reconstructed, responded)
     assert all((result is not None) == processes.first for result in results)
-    if encoded and explained and reconstruction is not None and responded:
-        responses, still, moved = responded
-        audited = {f"audit_{name}": value for name, value in vars(responses).items()}
-        drawn = {"z": encoded.z, "reconstructed": reconstruction, "still": still, "pictures": moved}
-        arrays = vars(explained) | audited | drawn
-        np.savez(folder / "arrays.npz", **arrays)
+    if encoded and explained and reconstructed and responded:
+        audited = {f"audit_{name}": value for name, value in responded.arrays().items()}
+        drawn = {"z": encoded.z, "reconstructed": reconstructed.reconstruction}
+        np.savez(folder / "arrays.npz", **explained.arrays() | audited | drawn)
 
 
 if __name__ == "__main__":

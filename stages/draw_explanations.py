@@ -1,0 +1,69 @@
+"""Draw counterfactuals and reconstructions of test radiographs, and keep pictures and logits (figures 3, S3-S6)."""
+
+from diffchest import paths
+from diffchest.compute.device import set_up
+from diffchest.compute.parts import Parts
+from diffchest.compute.processes import launched
+from diffchest.contracts.dataset import Dataset
+from diffchest.contracts.explained import Explained
+from diffchest.contracts.head import Head, evaluated_findings
+from diffchest.contracts.image_store import ImageStore
+from diffchest.contracts.latents import Latents
+from diffchest.contracts.manifest import read_manifest
+from diffchest.counterfactuals.choosing import check_image_ids, choose
+from diffchest.counterfactuals.explainer import Explainer
+from diffchest.counterfactuals.moves import latent_covariance
+from diffchest.counterfactuals.pictures import check_same_model
+from diffchest.findings.vocabulary import visible_findings
+from diffchest.model.autoencoder import load_autoencoder
+from diffchest.params.counterfactuals import ExplainParams
+from diffchest.params.evaluation import EvaluatedDataset, EvaluatedFindings
+from diffchest.params.runtime import RuntimeParams
+from diffchest.progress import run, summary
+
+
+class Params(EvaluatedDataset, EvaluatedFindings):
+    """What `draw_explanations` reads of params.yaml."""
+
+    explain: ExplainParams
+    runtime: RuntimeParams
+
+
+def main() -> None:
+    """Write the pictures that the figures show, those of the numbers, and what the head says of them."""
+    params = Params.load()
+    settings, dataset = params.explain, Dataset.read(params.dataset)
+    check_image_ids(settings.image_ids, read_manifest(paths.STORED_MANIFEST))
+    model = load_autoencoder(paths.AUTOENCODER, set_up(params.runtime))
+    head, latents = Head.load(paths.HEAD), Latents.load(paths.LATENTS)
+    check_same_model(model, head, latents)
+    targets = head.choose_fitted(settings.targets, key="explain.targets")
+    findings = evaluated_findings(dataset.labels("test"), head, positives_above=params.positives_above)
+    visible = visible_findings(findings, on_phantoms=params.on_phantoms)
+    chosen, store = choose(dataset, targets, settings), ImageStore(paths.IMAGES)
+    with launched() as processes:
+        parts = Parts(paths.RUNS / "draw_explanations", processes)
+        covariance = latent_covariance(latents.select(dataset.image_ids("finetune")), head)
+        explainer = Explainer(model, head, covariance, settings, parts)
+        first = chosen.shown[:1]
+        drawn = {
+            paths.SHOWN: explainer.explain(chosen.shown, store.read(chosen.shown), targets),
+            paths.EVERY_FINDING: explainer.explain(first, store.read(first), visible),
+            paths.STEP_SWEEP: explainer.sweep(first[0], store.read(first)[0], targets),
+            paths.RECONSTRUCTIONS: explainer.reconstruct(chosen.reconstructed, store.read(chosen.reconstructed)),
+        }
+        measured = [explainer.explain(ids, store.read(ids), names) for names, ids in chosen.measured]
+    if not processes.first:
+        return
+
+    for path, kept in drawn.items():
+        if kept is not None:
+            kept.save(path)
+    Explained.save_all(paths.MEASURED, [explained for explained in measured if explained is not None])
+    parts.discard_others()
+    left_out = "".join(f"; no head for {target}" for target in settings.targets if target not in targets)
+    summary("draw_explanations", f"{len(targets)} findings, {len(chosen.shown)} radiographs for the figures{left_out}")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,69 @@
+"""The stages `explain` and `reader_sheets`: judging reads what was drawn, and draws nothing."""
+
+import json
+
+import pandas as pd
+import pytest
+from ruamel.yaml import YAML
+
+from diffchest import paths
+from diffchest.contracts.explained import Failures
+from tests.helpers.drawn_run import ROOT, TARGETS, change_params, judge, kept, write_drawn_run
+
+NAMES = ("counterfactuals", "counterfactual_quality", "reconstruction")
+
+
+@pytest.fixture
+def drawn(tmp_path, monkeypatch):
+    """What was drawn, in a working folder that has neither a network nor radiographs."""
+    monkeypatch.chdir(tmp_path)
+    write_drawn_run()
+    return kept()
+
+
+def tables():
+    return {name: pd.read_csv(paths.table(name)) for name in NAMES}
+
+
+def test_judging_again_with_other_redraws_decodes_nothing(drawn):
+    assert "20 radiographs, 2 findings" in judge("explain")
+    first = tables()
+    change_params(evaluation__bootstrap={"unit": "image", "resamples": 77, "confidence": 0.5, "seed": 1})
+    judge("explain")
+    second = tables()
+    assert kept() == drawn
+    assert first["counterfactuals"].equals(second["counterfactuals"])
+    intervals = ["low", "high"]
+    one, other = first["counterfactual_quality"], second["counterfactual_quality"]
+    pd.testing.assert_frame_equal(one.drop(columns=intervals), other.drop(columns=intervals))
+    assert ((other["high"] - other["low"]) < (one["high"] - one["low"])).mean() > 0.9
+
+    quality = one.set_index(["target", "measure"])["value"]
+    for target, rows in first["counterfactuals"].groupby("target"):
+        assert quality[target, "l1"] == pytest.approx(rows["l1"].mean(), rel=1e-4)
+        assert quality[target, "off_target"] == pytest.approx(rows["off_target"].mean(), rel=1e-4)
+    metrics = json.loads(paths.stage_metrics("explain").read_text())
+    assert metrics["reconstruction"]["mae"] == pytest.approx(first["reconstruction"]["mae"].mean(), rel=1e-4)
+    assert Failures.load(paths.FAILURES).targets == TARGETS
+
+
+def test_sheets_are_made_of_what_was_measured(drawn):
+    judge("reader_sheets")
+    assert kept() == drawn
+    assert sorted(path.name for path in paths.READER_SHEETS.glob("*.png")) == ["cardiomegaly_1.png", "pacemaker_1.png"]
+    sheet = pd.read_csv(paths.READER_SHEETS / "pacemaker.csv")
+    assert len(sheet) == 12
+    assert set(sheet["image_id"]) < {f"padchest/{number:02}" for number in range(20)}
+
+
+@pytest.mark.parametrize(
+    ("drawing", "judged"),
+    [
+        ("draw_explanations", {"evaluation.bootstrap", "figures", "reader_study"}),
+        ("draw_audit", {"confounders.flagged", "confounders.planted", "confounders.false_discovery_rate",
+                        "evaluation.bootstrap", "explain", "explain.step", "figures"}),
+    ],
+)  # fmt: skip
+def test_a_drawing_tracks_nothing_that_judges_it(drawing, judged):
+    tracked = set(YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"][drawing]["params"])
+    assert not tracked & (judged | {"confounders", "evaluation"})

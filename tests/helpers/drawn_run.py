@@ -1,0 +1,81 @@
+"""A working folder as the drawing stages leave it: what they kept, and what judging reads beside it; no network."""
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from ruamel.yaml import YAML
+
+from diffchest import paths
+from diffchest.contracts.explained import Explained, Reconstructions
+from diffchest.contracts.labels import write_labels
+from diffchest.contracts.latents import Latents
+from diffchest.contracts.manifest import write_manifest
+from tests.helpers.toy_autoencoder import DIMENSIONS, toy_head
+from tests.helpers.toy_drawings import toy_explained, toy_responses
+
+ROOT = Path(__file__).resolve().parents[2]
+FINDINGS = ["cardiomegaly", "pacemaker", "sternotomy", "pneumothorax", "kyphosis"]  # no picture shows the last
+TARGETS = ["pacemaker", "cardiomegaly"]
+IMAGES, TEST = 90, 30  # the first 30 are for testing
+
+
+def write_drawn_run() -> None:
+    """Write it to the working directory."""
+    rng = np.random.default_rng(0)
+    ids = [f"padchest/{number:02}" for number in range(IMAGES)]
+    labels = pd.DataFrame((rng.random((IMAGES, len(FINDINGS))) < 0.4) * 1.0, index=ids, columns=FINDINGS)
+    labels["sternotomy"] = labels["pacemaker"]
+    write_labels(paths.labels("padchest"), labels.astype("float32"), blank_is_negative=False, uncertain="zeros")
+    rows = {"image_id": ids, "dataset": "padchest", "patient_id": ids, "study_id": "", "source": "x", "view": "PA"}
+    roles = ["test"] * TEST + ["finetune"] * (IMAGES - TEST)
+    manifest = pd.DataFrame(rows).assign(sex="F", age=60.0, role=roles, bits_stored=0, inverted=False)
+    write_manifest(paths.STORED_MANIFEST, manifest)
+    replace(toy_head(), findings=FINDINGS).save(paths.HEAD)
+    Latents(np.array(ids), rng.normal(size=(IMAGES, DIMENSIONS)).astype(np.float32), "toy").save(paths.LATENTS)
+
+    Explained.save_all(paths.MEASURED, [toy_explained(TARGETS, ids[:20], FINDINGS)])
+    pictures = rng.integers(0, 256, (2, 12, 8, 8), dtype=np.uint8)
+    Reconstructions(ids[:12], *pictures).save(paths.RECONSTRUCTIONS)
+    before, random = rng.normal(size=(16, 5)), rng.normal(size=(16, 4, 5))
+    rise = np.zeros((4, 5))
+    rise[[0, 2], [2, 0]] = 6.0  # cardiomegaly and sternotomy
+    rise[1, 3] = 3.0
+    after = before[:, None] + rise + 0.3 * rng.normal(size=(16, 4, 5))
+    toy_responses(FINDINGS[:4], FINDINGS, before, after, random).save(paths.RESPONSES)
+    change_params()
+
+
+def change_params(**changes: object) -> None:
+    """Write `params.yaml`: the default with `changes`, `__` for the dots of a key."""
+    yaml = YAML()
+    params = yaml.load(ROOT / "params.yaml")
+    for key, value in {"evaluation__positives_above": 3, **changes}.items():
+        *sections, last = key.split("__")
+        section = params
+        for name in sections:
+            section = section[name]
+        section[last] = value
+    yaml.dump(params, Path("params.yaml"))
+
+
+def judge(stage: str) -> str:
+    """Run a stage without DVC, and see that it loads no network; what it printed."""
+    code = (
+        f"import runpy, sys; runpy.run_path({str(ROOT / 'stages' / f'{stage}.py')!r}, run_name='__main__'); "
+        "assert not [name for name in sys.modules if name == 'torch' or name.startswith('diffchest.model')]"
+    )
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def kept() -> dict[Path, tuple[bytes, int]]:
+    """Everything that was drawn: content and time."""
+    files = [*paths.EXPLANATIONS.glob("*"), *paths.RESPONSES.parent.glob("*")]
+    return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in files}

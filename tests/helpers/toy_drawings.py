@@ -1,0 +1,42 @@
+"""What drawings keep, made up: for tests of what reads it."""
+
+from typing import Any
+
+import numpy as np
+
+from diffchest.contracts.explained import Explained
+from diffchest.contracts.responses import Responses
+
+SIDE = 8  # px
+
+
+def toy_explained(targets: list[str], image_ids: list[str], findings: list[str] | None = None, **own: Any) -> Explained:
+    """Random pictures and logits; `own` gives arrays of any field, and of `logit_...` [P, T] as the class has them."""
+    rng, findings = np.random.default_rng(0), findings or targets
+    images, columns = len(image_ids), [findings.index(target) for target in targets]
+    pictures = rng.integers(0, 256, (images, 1 + len(targets), SIDE, SIDE), dtype=np.uint8)
+    fields: dict[str, Any] = {
+        "image_id": image_ids, "targets": targets, "findings": findings, "original": pictures[:, 0],
+        "reconstruction": pictures[:, 0], "counterfactual": pictures[:, 1:], "step": np.ones((images, len(targets))),
+        "x_T": rng.normal(size=(images, SIDE, SIDE)).astype(np.float16),
+    }  # fmt: skip
+    for name in ("z", "before"):
+        fields[f"logits_{name}"] = rng.normal(size=(images, len(findings))).astype(np.float32)
+    for name in ("wanted", "after"):
+        fields[f"logits_{name}"] = rng.normal(size=(images, len(targets), len(findings))).astype(np.float32)
+    for name in ("z", "before"):
+        if f"logit_{name}" in own:
+            fields[f"logits_{name}"][:, columns] = own.pop(f"logit_{name}")
+    for name in ("wanted", "after"):
+        if f"logit_{name}" in own:
+            fields[f"logits_{name}"][:, range(len(targets)), columns] = own.pop(f"logit_{name}")
+    return Explained(**fields | own)
+
+
+def toy_responses(
+    targets: list[str], findings: list[str], before: np.ndarray, after: np.ndarray, random: np.ndarray
+) -> Responses:
+    """Black pictures with these logits [P, F], [P, T, F] and [P, R, F]."""
+    black = np.zeros((len(before), 1 + len(targets), SIDE, SIDE), dtype=np.uint8)
+    ids = [f"cohort/{number}" for number in range(len(before))]
+    return Responses(ids, targets, findings, before, after, random, black[:, 0], black[:, 1:])
