@@ -15,8 +15,11 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedSeq
 
+from diffchest.files.whole import whole
+
 PACKAGE = "diffchest"
 PIPELINE = Path("dvc.yaml")
+ONE_LINE = 100  # characters: a list of keys that fits
 CODE = (f"{PACKAGE}/", "stages/")
 # what they say changes no result: a moved path fails its stage, and the value of a parameter is tracked itself
 UNLISTED = {f"{PACKAGE}/{name}.py" for name in ("errors", "paths", "progress", "params/base")}
@@ -125,14 +128,14 @@ def write_pipeline(pipeline: Path = PIPELINE) -> None:
     content = yaml.load(pipeline)
     for entry in content["stages"].values():
         stage = entry.get("do", entry)
-        script = script_of(stage)
-        others = [dep for dep in stage["deps"] if not dep.startswith(CODE)]
-        stage["deps"] = CommentedSeq([*others, *code_of(script, Path.cwd())])
-        stage["params"] = CommentedSeq(params_of(script))
-        if len(str(params_of(script))) < 100 and "${" not in str(params_of(script)):
-            stage["params"].fa.set_flow_style()
-    with pipeline.open("w") as file:
-        yaml.dump(content, file)
+        data = [dep for dep in stage["deps"] if not dep.startswith(CODE)]
+        stage["deps"] = CommentedSeq([*data, *code_of(script_of(stage), Path.cwd())])
+        keys = CommentedSeq(params_of(script_of(stage)))
+        if len(", ".join(keys)) < ONE_LINE and not any("${" in key for key in keys):
+            keys.fa.set_flow_style()
+        stage["params"] = keys
+    with whole(pipeline) as partial:
+        yaml.dump(content, partial)
 
 
 if __name__ == "__main__":

@@ -14,13 +14,15 @@ from diffchest.diffusion.solvers import SOLVERS
 from diffchest.errors import DataError
 from diffchest.images import squares
 from diffchest.images.squares import from_model_range, to_model_range
-from diffchest.model import autoencoder, blocks, encoder, unet
+from diffchest.model import autoencoder, blocks, encoder, encoding, unet
 from diffchest.model.autoencoder import DiffusionAutoencoder
+from diffchest.model.encoding import encode
 from diffchest.params.counterfactuals import SolverName
 from diffchest.progress import progress
 
 BATCH_PIXELS = 2**19  # pixels of the radiographs in one batch: 227 of 48 x 48, 8 of 256 x 256
-CODE = (autoencoder, blocks, encoder, unet, ddim, dpm_solver, schedule, solvers, squares)  # that makes a picture
+# that makes a picture
+CODE = (autoencoder, blocks, encoder, encoding, unet, ddim, dpm_solver, schedule, solvers, squares)
 
 
 def check_same_model(model: DiffusionAutoencoder, head: Head, latents: Latents) -> None:
@@ -41,11 +43,9 @@ def check_same_model(model: DiffusionAutoencoder, head: Head, latents: Latents) 
             )
 
 
-@torch.inference_mode()
 def encode_latents(model: DiffusionAutoencoder, pixels: np.ndarray) -> np.ndarray:
-    """Semantic latents of uint8 radiographs [N, H, W]: unnormalised float32 [N, d]."""
-    batches = _batches(len(pixels), pixels.shape[-1])
-    return np.concatenate([model.encode(_to_tensor(model, pixels[chosen])).cpu().numpy() for chosen in batches])
+    """Semantic latents of uint8 radiographs [N, H, W], in batches as they are decoded in: float32 [N, d]."""
+    return encode(model, pixels, _batch_size(pixels.shape[-1]))
 
 
 @torch.inference_mode()

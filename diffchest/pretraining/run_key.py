@@ -5,13 +5,11 @@ goes, how often it saves and whether it is compiled say nothing of them (compili
 device does); nor does who is held out, once it is said which images are trained on.
 """
 
-import ast
 import hashlib
-import inspect
 import json
-import textwrap
 from typing import Any
 
+from diffchest.compute.code import meaning
 from diffchest.diffusion.objective import denoising_errors, target
 from diffchest.diffusion.schedule import Schedule, linear_schedule
 from diffchest.images.squares import to_model_range
@@ -41,19 +39,6 @@ def run_key(
 def held_out_key(held_out: Images) -> str:
     """Hash what determines the losses of held-out patients besides the weights: their images, and the code."""
     return _hashed([held_out.fingerprint(), meaning(validation)])
-
-
-def meaning(part: Any) -> str:
-    """The code of a module, class or function without comments, docstrings and imports.
-
-    Where something is imported from is not what it means: modules may be moved and renamed.
-    """
-    tree = ast.parse(textwrap.dedent(inspect.getsource(part)))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
-            documented = ast.get_docstring(node) is not None
-            node.body = [line for line in node.body[documented:] if not isinstance(line, ast.Import | ast.ImportFrom)]
-    return ast.unparse(tree)
 
 
 def _hashed(content: Any) -> str:

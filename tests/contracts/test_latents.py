@@ -25,5 +25,5 @@ def test_missing_image_and_unusable_file_are_named(tmp_path):
     with pytest.raises(DataError, match="no such file"):
         Latents.load(path)
     path.write_bytes(b"PK\x03\x04 cut short")
-    with pytest.raises(DataError, match="not a file of latents"):
+    with pytest.raises(DataError, match="truncated or damaged"):
         Latents.load(path)

@@ -1,4 +1,4 @@
-"""The stages `explain` and `reader_sheets`: judging reads what was drawn, and draws nothing."""
+"""The stages that judge (`explain`, `reader_sheets`, `confounders`) read what was drawn, and draw nothing."""
 
 import json
 
@@ -11,6 +11,7 @@ from diffchest.contracts.explained import Failures
 from tests.helpers.drawn_run import ROOT, TARGETS, change_params, judge, kept, write_drawn_run
 
 NAMES = ("counterfactuals", "counterfactual_quality", "reconstruction")
+PAIR = ["target", "confounder"]
 
 
 @pytest.fixture
@@ -67,3 +68,33 @@ def test_sheets_are_made_of_what_was_measured(drawn):
 def test_a_drawing_tracks_nothing_that_judges_it(drawing, judged):
     tracked = set(YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"][drawing]["params"])
     assert not tracked & (judged | {"confounders", "evaluation"})
+
+
+def flagged(table):
+    return {tuple(pair) for pair in table.loc[table["flagged"], PAIR].to_numpy()}
+
+
+def test_judging_again_with_other_bounds_decodes_nothing(drawn):
+    change_params(confounders__flagged={"lift": 0.5, "prevalence": 0.0})
+    assert "4 targets, 16 radiographs" in judge("confounders")
+    first = pd.read_csv(paths.table("confounders"))
+    change_params(confounders__flagged={"lift": 100.0, "prevalence": 0.0})
+    judge("confounders")
+    second = pd.read_csv(paths.table("confounders"))
+    assert kept() == drawn
+    assert {("cardiomegaly", "sternotomy"), ("sternotomy", "cardiomegaly")} <= flagged(first)
+    assert not flagged(second)
+    pd.testing.assert_frame_equal(first.drop(columns="flagged"), second.drop(columns="flagged"))
+
+
+def test_truth_is_known_of_drawn_findings_alone(drawn):
+    judge("confounders")
+    table = pd.read_csv(paths.table("confounders"))
+    planted = {tuple(pair) for pair in table.loc[table["planted"], PAIR].to_numpy()}
+    assert planted == {("pacemaker", "sternotomy"), ("sternotomy", "pacemaker")}
+    metrics = json.loads(paths.stage_metrics("confounders").read_text())
+    assert metrics["pairs"] == len(table) == 4 * 4
+    assert metrics["drawn_pairs"] == 4 * 3
+    change_params(phantom__datasets=[])
+    judge("confounders")
+    assert json.loads(paths.stage_metrics("confounders").read_text())["drawn_pairs"] == 0
