@@ -36,6 +36,7 @@ from diffchest.evaluation.test_set import read_test_set
 from diffchest.findings.cooccurrence import count_pairs
 from diffchest.findings.disease_free import choose_one_per_patient, disease_free, normal_finding
 from diffchest.model.autoencoder import load_autoencoder
+from diffchest.params.evaluation import EvaluatedFindings
 from diffchest.params.whole import Params
 from diffchest.probe.fit import fit_head
 
@@ -119,7 +120,7 @@ def pairs(setting: Setting) -> None:
     table, counts = pd.read_csv(paths.table("confounders")), pd.read_csv(paths.table("label_cooccurrence"))
     table["rank"] = table.groupby("target")["probability_rise"].rank(ascending=False).astype(int)
     rows = table[table["confounder"] == AP].sort_values("lift", ascending=False)
-    test_rows, test, _ = read_test_set(setting.params)
+    test_rows, test, _ = read_test_set(EvaluatedFindings.load())
     scores = read_scores(paths.scores("diffchest"), test_rows["image_id"].tolist())
     asked = counts[counts["confounder"] == AP].assign(kind="", source="audit")
     options = {"positives_above": 4, "bootstrap": setting.params.evaluation.bootstrap, "alpha": 0.05}
