@@ -1,7 +1,6 @@
 """Pretrain the diffusion autoencoder on the stored radiographs, without labels."""
 
 import sys
-from typing import Annotated
 
 from diffchest import paths
 from diffchest.compute.device import set_up
@@ -10,7 +9,7 @@ from diffchest.contracts.image_store import ImageStore
 from diffchest.contracts.manifest import read_manifest
 from diffchest.files.tables import write_metrics, write_table
 from diffchest.model.autoencoder import save_autoencoder
-from diffchest.params.base import Key, StageParams
+from diffchest.params.base import StageParams
 from diffchest.params.network import DiffusionParams, ModelParams
 from diffchest.params.pretraining import PretrainParams
 from diffchest.params.runtime import RuntimeParams
@@ -25,7 +24,6 @@ class Params(StageParams):
     model: ModelParams
     diffusion: DiffusionParams
     pretrain: PretrainParams
-    image_size: Annotated[int, Key("images.size")]
     runtime: RuntimeParams
 
 
@@ -33,9 +31,8 @@ def main() -> None:
     """Run, or resume, the `pretrain` stage."""
     params = Params.load()
     device = set_up(params.runtime)
-    train, validation = pretraining_images(
-        read_manifest(paths.STORED_MANIFEST), ImageStore(paths.IMAGES), params.pretrain
-    )
+    store = ImageStore(paths.IMAGES)
+    train, validation = pretraining_images(read_manifest(paths.STORED_MANIFEST), store, params.pretrain)
     with launched() as processes:
         try:
             result = pretrain(
@@ -44,7 +41,7 @@ def main() -> None:
                 model=params.model,
                 diffusion=params.diffusion,
                 settings=params.pretrain,
-                image_size=params.image_size,
+                image_size=store.size,
                 runs=paths.RUNS / "pretrain",
                 device=device,
                 processes=processes,

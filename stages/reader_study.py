@@ -7,8 +7,6 @@ import pandas as pd
 from diffchest import paths
 from diffchest.contracts.dataset import Dataset
 from diffchest.files.tables import write_metrics, write_table
-from diffchest.findings.cooccurrence import planted_pairs
-from diffchest.findings.vocabulary import DRAWN, KIND
 from diffchest.params.audit import PlantedParams
 from diffchest.params.base import Key
 from diffchest.params.counterfactuals import Targets
@@ -16,7 +14,7 @@ from diffchest.params.evaluation import EvaluatedDataset
 from diffchest.params.readers import ReaderStudyParams
 from diffchest.progress import run, summary
 from diffchest.readers.ratings import QUESTION, RATING_COLUMNS, read_ratings
-from diffchest.readers.sampling import sample_radiographs, simulate_ratings, strongest_confounders
+from diffchest.readers.sampling import planted_questions, sample_radiographs, simulate_ratings
 from diffchest.readers.study import study_metrics, study_tables
 
 
@@ -33,7 +31,9 @@ def main() -> None:
     params = Params.load()
     settings, dataset = params.reader_study, Dataset.read(params.dataset)
     labels = dataset.labels("test")
-    questions = _planted_questions(params, dataset)
+    questions = pd.DataFrame(columns=QUESTION)
+    if params.on_phantoms:
+        questions = planted_questions(dataset.labels("pretrain", "finetune"), **params.planted.model_dump())
     diagnoses = sorted(set(questions["diagnosis"])) or [name for name in params.targets if name in labels]
     test = dataset.rows("test")
     template = sample_radiographs(test, labels, diagnoses, number=settings.per_diagnosis, seed=settings.seed)
@@ -53,14 +53,6 @@ def main() -> None:
     write_metrics(paths.stage_metrics("reader_study"), study_metrics(ratings, tables, simulated=simulated))
     source = "no ratings yet" if ratings.empty else f"{len(ratings):,} {'simulated ' * simulated}ratings"
     summary("reader_study", f"{len(template):,} radiographs of {len(diagnoses)} diagnoses, {source}")
-
-
-def _planted_questions(params: Params, dataset: Dataset) -> pd.DataFrame:
-    """Diagnosis, kind and confounder of the planted pairs; none where the radiographs are real."""
-    if not params.on_phantoms:
-        return pd.DataFrame(columns=QUESTION)
-    planted = planted_pairs(dataset.labels("pretrain", "finetune"), DRAWN, **params.planted.model_dump())
-    return strongest_confounders(planted, KIND)
 
 
 if __name__ == "__main__":

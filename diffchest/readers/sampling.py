@@ -7,7 +7,9 @@ import numpy as np
 import pandas as pd
 
 from diffchest.contracts.reader_tables import SIMULATED
+from diffchest.findings.cooccurrence import planted_pairs
 from diffchest.findings.disease_free import choose_one_per_patient
+from diffchest.findings.vocabulary import DRAWN, KIND
 from diffchest.params.readers import SimulatedReadersParams
 from diffchest.readers.ratings import QUESTION, RATING_COLUMNS
 
@@ -24,6 +26,14 @@ def strongest_confounders(planted: pd.DataFrame, kinds: Mapping[str, str]) -> pd
     pairs = pairs.sort_values(["p_b_given_a", "confounder"], ascending=[False, True])
     pairs = pairs.drop_duplicates(["diagnosis", "kind"])
     return pairs.sort_values(["kind", "diagnosis"], ascending=[False, True], ignore_index=True)[QUESTION]
+
+
+def planted_questions(labels: pd.DataFrame, *, lift: float, cooccurrence: float) -> pd.DataFrame:
+    """What to ask of phantoms: the strongest planted confounders of each drawn diagnosis (`QUESTION`).
+
+    labels: of the pretraining and fine-tuning radiographs; lift, cooccurrence: the bounds of `planted_pairs`.
+    """
+    return strongest_confounders(planted_pairs(labels, DRAWN, lift=lift, cooccurrence=cooccurrence), KIND)
 
 
 def sample_radiographs(
