@@ -1,4 +1,6 @@
-"""Tests lie where what they test lies: `tests/<room>/test_<module>.py` tests `diffchest/<room>/<module>.py`."""
+"""Tests lie where what they test lies, `tests/<room>/test_<module>.py`, and share nothing but helpers."""
+
+import ast
 
 import pytest
 
@@ -22,6 +24,14 @@ ROOMS = sorted(path.relative_to(TESTS).as_posix() for path in TESTS.glob("*/**/t
 def test_a_test_module_has_the_place_and_name_of_what_it_tests(test):
     module = ROOT / "diffchest" / test.replace("test_", "", 1)
     assert module.is_file(), f"tests/{test}: no such module diffchest/{module.relative_to(ROOT / 'diffchest')}"
+
+
+@pytest.mark.parametrize("test", ROOMS)
+def test_what_tests_share_is_in_helpers(test):
+    tree = ast.parse((TESTS / test).read_text())
+    imported = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    others = [name for name in imported if name.startswith("tests.") and not name.startswith("tests.helpers")]
+    assert not others, f"tests/{test} imports {others}: move what it needs to tests/helpers"
 
 
 def test_no_exception_is_for_nothing():

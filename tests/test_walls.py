@@ -2,13 +2,12 @@
 
 import ast
 import graphlib
-from pathlib import Path
 
 import pytest
 
 from diffchest.dependencies import direct_imports, used_files
+from tests.helpers.repository import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "diffchest"
 FLAT = {"errors", "paths", "progress"}
 PLAIN = FLAT | {"params", "files", "findings"}  # what says nothing of how the pipeline works

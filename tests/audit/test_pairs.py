@@ -16,8 +16,8 @@ from diffchest.audit.pairs import audit, flagged
 from diffchest.audit.responses import respond, typical_difference
 from diffchest.compute.parts import Parts
 from diffchest.errors import DataError
-from diffchest.params.audit import ConfoundersParams, FlaggedParams, PlantedParams
-from tests.helpers.toy_autoencoder import DIMENSIONS, LinearAutoencoder, toy_head, toy_radiographs
+from diffchest.params.audit import FlaggedParams
+from tests.helpers.toy_autoencoder import DIMENSIONS, TOY_AUDIT, LinearAutoencoder, toy_head, toy_radiographs
 from tests.helpers.toy_drawings import toy_responses
 
 FINDINGS = [f"finding {row}" for row in range(5)]
@@ -32,13 +32,7 @@ class ConfoundedAutoencoder(LinearAutoencoder):
         return super().predict(x_t, t, drawn)
 
 
-SETTINGS = ConfoundersParams(
-    images=6, edit="unit", step=0.2, random_directions=4, encode_steps=4, decode_steps=4, false_discovery_rate=0.05,
-    planted=PlantedParams(lift=2.0, cooccurrence=0.1), flagged=FlaggedParams(lift=2.0, prevalence=0.1), seed=0,
-)  # fmt: skip
-
-
-def run(model, head, findings, settings=SETTINGS):
+def run(model, head, findings, settings=TOY_AUDIT):
     with TemporaryDirectory() as runs:
         responses = respond(
             model, head, list("abcdef"), toy_radiographs(6), targets=findings[:2], finetune=finetune_latents(head),
@@ -53,7 +47,7 @@ def finetune_latents(head, seed=7):
 
 
 def replace_bounds(*, lift=0.1, prevalence=0.0):
-    return SETTINGS.model_copy(update={"flagged": FlaggedParams(lift=lift, prevalence=prevalence)})
+    return TOY_AUDIT.model_copy(update={"flagged": FlaggedParams(lift=lift, prevalence=prevalence)})
 
 
 def axis_head():
@@ -67,7 +61,7 @@ def test_linear_autoencoder_shows_the_direct_effect_and_nothing_beyond():
     head = toy_head()
     finetune = finetune_latents(head)
     spread = head.logits(finetune).std(axis=0)
-    table = audit(run(LinearAutoencoder(), head, FINDINGS), head, FINDINGS, finetune, SETTINGS)
+    table = audit(run(LinearAutoencoder(), head, FINDINGS), head, FINDINGS, finetune, TOY_AUDIT)
     assert len(table) == 2 * 4
     for row in table.itertuples():
         own, other = FINDINGS.index(row.target), FINDINGS.index(row.confounder)
@@ -112,7 +106,7 @@ def test_typical_difference_is_that_of_two_weighted_means():
 def test_typical_move_changes_a_linear_picture_by_the_difference():
     head, findings = toy_head(), FINDINGS
     finetune = finetune_latents(head)
-    responses = run(LinearAutoencoder(), head, findings, SETTINGS.model_copy(update={"edit": "typical", "step": 1.5}))
+    responses = run(LinearAutoencoder(), head, findings, TOY_AUDIT.model_copy(update={"edit": "typical", "step": 1.5}))
     change = (responses.logits_after - responses.logits_before[:, None]).mean(axis=0)
     difference = typical_difference(finetune, head, findings[:2])
     assert change == pytest.approx(1.5 * difference @ head.weight.T.astype(float), abs=0.1)
@@ -120,7 +114,7 @@ def test_typical_move_changes_a_linear_picture_by_the_difference():
 
 def test_random_moves_are_as_long_as_the_typical_ones_on_average():
     head, finetune = toy_head(), finetune_latents(toy_head())
-    responses = run(LinearAutoencoder(), head, FINDINGS, SETTINGS.model_copy(update={"edit": "typical"}))
+    responses = run(LinearAutoencoder(), head, FINDINGS, TOY_AUDIT.model_copy(update={"edit": "typical"}))
     z = (finetune - head.mean) / head.sd
     precision = np.linalg.inv(np.cov(z, rowvar=False))
     difference = 0.2 * typical_difference(finetune, head, FINDINGS[:2])
@@ -140,7 +134,7 @@ def test_p_value_is_the_larger_of_two_paired_one_sided_t_tests():
     spread = head.logits(finetune).std(axis=0)
     baseline, moved, random = rng.normal(size=(8, 3)), rng.normal(0.6, 1, (8, 1, 3)), rng.normal(size=(8, 4, 3))
     responses = toy_responses(FINDINGS[:1], FINDINGS[:3], baseline, moved, random)
-    table = audit(responses, head, FINDINGS[:3], finetune, SETTINGS).set_index("confounder")
+    table = audit(responses, head, FINDINGS[:3], finetune, TOY_AUDIT).set_index("confounder")
     own, other = head.weight[:2].astype(float)
     slope = own @ other / (own @ own)  # logits of finding 1 per logit of finding 0, along the weights of finding 0
     by_move, by_chance = moved[:, 0] - baseline, random.mean(axis=1) - baseline
@@ -184,7 +178,7 @@ def test_ranking_is_the_prevalence_that_the_mutual_effect_implies():
     mean, spread = logits.mean(axis=0), logits.std(axis=0)
     still, moved = rng.normal(size=(8, 3)), rng.normal(1.0, 1, (8, 2, 3))
     responses = toy_responses(FINDINGS[:2], FINDINGS[:3], still, moved, rng.normal(size=(8, 4, 3)))
-    table = audit(responses, head, FINDINGS[:3], finetune, SETTINGS).set_index(["target", "confounder"])
+    table = audit(responses, head, FINDINGS[:3], finetune, TOY_AUDIT).set_index(["target", "confounder"])
     effect = ((moved - still[:, None]) / spread).mean(axis=0)
     both = (effect[0, 1] + effect[1, 0]) / 2
     for target, confounder, mutual in ((0, 1, both), (1, 0, both), (0, 2, effect[0, 2])):
@@ -215,13 +209,13 @@ def test_findings_are_judged_alone_whatever_else_was_kept():
     names, columns = ["finding 4", "finding 2", "finding 0"], [4, 2, 0]
     kept = toy_responses(["finding 2"], FINDINGS, before, after, random)
     alone = toy_responses(["finding 2"], names, before[:, columns], after[:, :, columns], random[:, :, columns])
-    tables = [audit(responses, head, names, finetune, SETTINGS) for responses in (kept, alone)]
+    tables = [audit(responses, head, names, finetune, TOY_AUDIT) for responses in (kept, alone)]
     pd.testing.assert_frame_equal(*tables)
     assert set(tables[0]["confounder"]) == {"finding 4", "finding 0"}
     with pytest.raises(DataError, match=r"'finding 2', which is not among the 2 evaluated.*dvc repro draw_audit"):
-        audit(kept, head, ["finding 0", "finding 1"], finetune, SETTINGS)
+        audit(kept, head, ["finding 0", "finding 1"], finetune, TOY_AUDIT)
     with pytest.raises(DataError, match="draw_audit kept no logit of 'finding 1'"):
-        audit(alone, head, [*names, "finding 1"], finetune, SETTINGS)
+        audit(alone, head, [*names, "finding 1"], finetune, TOY_AUDIT)
 
 
 @pytest.mark.parametrize(
@@ -230,4 +224,4 @@ def test_findings_are_judged_alone_whatever_else_was_kept():
 )
 def test_a_pair_is_flagged_when_all_bounds_are_met(column, value):
     pair = {"p_adjusted": 0.05, "effect": 0.5, "random_limit": 0.4, "prevalence": 0.1, "prevalence_lift": 2.0}
-    assert flagged(pd.DataFrame([pair, pair | {column: value}]), SETTINGS).tolist() == [True, False]
+    assert flagged(pd.DataFrame([pair, pair | {column: value}]), TOY_AUDIT).tolist() == [True, False]

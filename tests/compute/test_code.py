@@ -8,8 +8,8 @@ import pytest
 from diffchest.compute.code import meaning
 from diffchest.counterfactuals import pictures
 from diffchest.dependencies import used_files
+from tests.helpers.repository import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 BASE = '''"""Doc."""
 from math import sqrt
 

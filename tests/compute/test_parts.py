@@ -10,15 +10,22 @@ from diffchest.compute.parts import Parts, content_key
 from diffchest.compute.processes import ALONE, Processes
 from diffchest.counterfactuals import pictures as counterfactual
 from diffchest.counterfactuals.explainer import Explainer
-from tests.audit.test_pairs import SETTINGS
 from tests.helpers.tiny import finished, launch
-from tests.helpers.toy_autoencoder import DIMENSIONS, SIZE, LinearAutoencoder, toy_explain, toy_head, toy_radiographs
+from tests.helpers.toy_autoencoder import (
+    DIMENSIONS,
+    SIZE,
+    TOY_AUDIT,
+    LinearAutoencoder,
+    toy_explain,
+    toy_head,
+    toy_radiographs,
+)
 
 TARGETS = ["finding 3", "finding 0"]
 IDS = ["a", "b", "c", "d", "e"]
 BASE = {
     "model": LinearAutoencoder(), "head": toy_head(), "pixels": toy_radiographs(5), "targets": TARGETS,
-    "covariance": np.eye(DIMENSIONS), "explain": toy_explain(), "settings": SETTINGS,
+    "covariance": np.eye(DIMENSIONS), "explain": toy_explain(), "settings": TOY_AUDIT,
     "finetune": np.random.default_rng(0).standard_normal((20, DIMENSIONS)).astype(np.float32),
 }  # fmt: skip
 

@@ -15,10 +15,10 @@ from diffchest.contracts.explained import Explained, Reconstructions
 from diffchest.contracts.labels import write_labels
 from diffchest.contracts.latents import Latents
 from diffchest.contracts.manifest import write_manifest
+from tests.helpers.repository import ROOT
 from tests.helpers.toy_autoencoder import DIMENSIONS, toy_head
 from tests.helpers.toy_drawings import toy_explained, toy_responses
 
-ROOT = Path(__file__).resolve().parents[2]
 FINDINGS = ["cardiomegaly", "pacemaker", "sternotomy", "pneumothorax", "kyphosis"]  # no picture shows the last
 TARGETS = ["pacemaker", "cardiomegaly"]
 IMAGES, TEST = 90, 30  # the first 30 are for testing

@@ -1,7 +1,6 @@
 """`params.yaml`: valid as committed, and every kind of mistake is named by its key."""
 
 import shutil
-from pathlib import Path
 from typing import Annotated
 
 import pytest
@@ -14,8 +13,8 @@ from diffchest.params.probe import ProbeParams
 from diffchest.params.runtime import RuntimeParams
 from diffchest.params.whole import Params
 from diffchest.profiles import apply_profile
+from tests.helpers.repository import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 PROFILES = sorted(path.stem for path in (ROOT / "profiles").glob("*.yaml"))
 
 

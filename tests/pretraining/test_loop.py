@@ -23,6 +23,7 @@ from diffchest.pretraining.loop import PretrainingError, newest
 from diffchest.pretraining.state import TrainingState
 from diffchest.pretraining.validation import validation_losses
 from tests.helpers.tiny import FakeStore, fake_manifest, finished, launch, run, tiny_params
+from tests.helpers.waiting import HANG, wait_for
 
 
 def start(folder: Path, *, processes: int = 1, **settings) -> subprocess.Popen:
@@ -30,18 +31,12 @@ def start(folder: Path, *, processes: int = 1, **settings) -> subprocess.Popen:
     return launch("tests.helpers.tiny", str(folder), json.dumps(settings), processes=processes)
 
 
-def wait_for_checkpoint(process: subprocess.Popen, folder: Path) -> None:
-    while not list(folder.glob("runs/*/*.pt")):
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.005)
-
-
 def test_a_killed_run_resumes_to_the_same_bytes(tmp_path):
     whole, killed = (start(tmp_path / name, images_shown=1600) for name in ("whole", "killed"))
-    wait_for_checkpoint(killed, tmp_path / "killed")
+    wait_for(lambda: list(tmp_path.glob("killed/runs/*/*.pt")), killed)
     time.sleep(random.uniform(0, 0.2))
     killed.send_signal(signal.SIGKILL)
-    assert killed.wait(60) == -signal.SIGKILL
+    assert killed.wait(HANG) == -signal.SIGKILL
     assert not (tmp_path / "killed" / "model.safetensors").exists()
 
     assert "resumed at" in finished(start(tmp_path / "killed", images_shown=1600))
@@ -67,9 +62,9 @@ def test_two_processes_stop_together_and_resume(tmp_path):
     """SIGTERM to the launcher, as SLURM sends it: one checkpoint, then the same weights as a run that never stopped."""
     settings = {"images_shown": 1600, "micro_batch": 8}
     stopped, whole = (start(tmp_path / name, processes=2, **settings) for name in ("stopped", "whole"))
-    wait_for_checkpoint(stopped, tmp_path / "stopped")
+    wait_for(lambda: list(tmp_path.glob("stopped/runs/*/*.pt")), stopped)
     stopped.send_signal(signal.SIGTERM)
-    _, message = stopped.communicate(timeout=100)
+    _, message = stopped.communicate(timeout=HANG)
     assert stopped.returncode != 0
     assert "stopped by" in message
     assert "resumed at" in finished(start(tmp_path / "stopped", processes=2, **settings))
