@@ -40,14 +40,14 @@ def test_encoding_in_memory_and_from_a_store_are_the_same_bits(model, tmp_path):
     with torch.inference_mode():
         batches = [model.encode(torch.from_numpy(to_model_range(store.read(ids[at : at + 4])))) for at in (0, 4, 8)]
     np.testing.assert_array_equal(z, torch.cat(batches).numpy())
-    latents = extract_latents(model, store, ids, batch_size=4, runs=tmp_path / "runs")
+    latents = extract_latents(model, store, ids, batch_size=4, parts=Parts(tmp_path / "runs"))
     assert latents is not None
     np.testing.assert_array_equal(latents.z, z)
 
 
 def test_no_images_have_no_latents(model, tmp_path):
     assert encode(model, np.empty((0, 16, 16), np.uint8), 4).shape == (0, model.latent_dim)
-    latents = extract_latents(model, FakeStore(images=3), [], batch_size=4, runs=tmp_path / "runs")
+    latents = extract_latents(model, FakeStore(images=3), [], batch_size=4, parts=Parts(tmp_path / "runs"))
     assert latents is not None
     assert latents.z.shape == (0, model.latent_dim)
 
