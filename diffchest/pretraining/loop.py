@@ -19,7 +19,7 @@ from diffchest.compute.processes import ALONE, Processes
 from diffchest.compute.read_ahead import read_ahead
 from diffchest.compute.stop_signals import StopSignals
 from diffchest.files.whole import whole
-from diffchest.model.autoencoder import DiffusionAutoencoder, place
+from diffchest.model.autoencoder import DiffusionAutoencoder
 from diffchest.params.network import DiffusionParams, ModelParams
 from diffchest.params.pretraining import PretrainParams
 from diffchest.pretraining.checkpoints import Checkpoints
@@ -28,7 +28,7 @@ from diffchest.pretraining.log import write_log
 from diffchest.pretraining.order import Order, batches, micro_batches, run_length
 from diffchest.pretraining.run_key import held_out_key, run_key
 from diffchest.pretraining.state import TrainingState
-from diffchest.pretraining.steps import MicroBatches, accumulate_gradient, trained_network
+from diffchest.pretraining.steps import MicroBatches, accumulate_gradient, initial_state, trained_network
 from diffchest.pretraining.validation import progress_pictures, validation_losses
 from diffchest.progress import notice, progress
 
@@ -95,8 +95,7 @@ def pretrain(
     """
     key = run_key(train, model=model, diffusion=diffusion, settings=settings, image_size=image_size)
     run = Run(train, validation, settings, Checkpoints(runs / key, key), held_out_key(validation), processes)
-    torch.manual_seed(settings.seed)
-    state = TrainingState(place(DiffusionAutoencoder(model, diffusion, image_size), device), settings)
+    state = initial_state(model, diffusion, settings, image_size=image_size, device=device)
     _resume(run, state)
     _train(run, state)
     if state.last_row != state.shown:  # the end lies between two checkpoints: a longer run has no row there
@@ -118,6 +117,12 @@ def _resume(run: Run, state: TrainingState) -> None:
     state.load_state_dict(saved, first=run.processes.first)
     if run.processes.first:
         print(f"pretrain: resumed at {state.shown:,} of {run_length(run.settings):,} images", flush=True)
+    every = run.settings.checkpoint_every
+    if saved["checkpoint_every"] != every and run.processes.first:
+        notice(
+            f"pretrain: up to here losses and pictures are of every {saved['checkpoint_every']:,} images, as that part "
+            f"of the run was asked for, not of every {every:,}"
+        )
     if saved["held_out"] == run.held_out:
         return
     if run.processes.first:
@@ -183,7 +188,8 @@ def _save(run: Run, state: TrainingState, *, record: bool) -> None:
         _record(run, state, loss_sum)
         loss_sum = torch.zeros_like(loss_sum)
     if run.processes.first:
-        run.checkpoints.save(state.shown, {"held_out": run.held_out, **state.state_dict(loss_sum)})
+        kept = {"held_out": run.held_out, "checkpoint_every": run.settings.checkpoint_every}
+        run.checkpoints.save(state.shown, kept | state.state_dict(loss_sum))
         write_log(run.checkpoints.folder, state.history, state.pictures)
     run.processes.wait()  # for the files to be written
 

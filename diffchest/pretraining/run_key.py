@@ -10,11 +10,12 @@ import json
 from typing import Any
 
 from diffchest.compute.code import meaning
+from diffchest.diffusion import ddim
 from diffchest.diffusion.objective import denoising_errors, target
-from diffchest.diffusion.schedule import Schedule, linear_schedule
-from diffchest.images.squares import to_model_range
+from diffchest.diffusion.schedule import Schedule, linear_schedule, to_epsilon, to_x0
+from diffchest.images.squares import from_model_range, to_model_range
 from diffchest.model import blocks, encoder, unet
-from diffchest.model.autoencoder import DiffusionAutoencoder, position_encoding
+from diffchest.model.autoencoder import DiffusionAutoencoder, place, position_encoding
 from diffchest.params.network import DiffusionParams, ModelParams
 from diffchest.params.pretraining import PretrainParams
 from diffchest.pretraining import order, steps, validation
@@ -22,10 +23,11 @@ from diffchest.pretraining.images import Images
 from diffchest.pretraining.state import TrainingState, ema_decay, learning_rate
 
 NOT_DETERMINING = {"images_shown", "checkpoint_every", "compile", "roles", "validation_fraction"}  # keys of `pretrain`
-NETWORK = (blocks, encoder, unet, DiffusionAutoencoder, position_encoding)
+NETWORK = (blocks, encoder, unet, DiffusionAutoencoder, place, position_encoding)
 LOSS = (Schedule, linear_schedule, target, denoising_errors, steps)
 OPTIMISER = (TrainingState.__init__, TrainingState.update, learning_rate, ema_decay)
-CODE = (*NETWORK, *LOSS, *OPTIMISER, order, to_model_range)
+CODE = (*NETWORK, *LOSS, *OPTIMISER, order, Images.batch, Images.__len__, to_model_range)
+HELD_OUT_CODE = (validation, ddim, to_epsilon, to_x0, from_model_range)  # besides `CODE`
 
 
 def run_key(
@@ -38,7 +40,7 @@ def run_key(
 
 def held_out_key(held_out: Images) -> str:
     """Hash what determines the losses of held-out patients besides the weights: their images, and the code."""
-    return _hashed([held_out.fingerprint(), meaning(validation)])
+    return _hashed([held_out.fingerprint(), [meaning(part) for part in HELD_OUT_CODE]])
 
 
 def _hashed(content: Any) -> str:

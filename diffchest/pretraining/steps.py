@@ -1,4 +1,4 @@
-"""One step of training: what is drawn for an image, its error, and the gradient of a batch over all processes."""
+"""Where training starts, and one step: what is drawn for an image, its error, a batch's gradient over all processes."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -12,7 +12,8 @@ from torch.nn.parallel import DistributedDataParallel
 
 from diffchest.compute.processes import Processes
 from diffchest.diffusion.objective import SelfConditioned, denoising_errors
-from diffchest.model.autoencoder import DiffusionAutoencoder
+from diffchest.model.autoencoder import DiffusionAutoencoder, place
+from diffchest.params.network import DiffusionParams, ModelParams
 from diffchest.params.pretraining import PretrainParams
 from diffchest.pretraining.order import DROPOUT_STREAM, IMAGE_STREAM, stream_seed
 from diffchest.pretraining.state import TrainingState
@@ -27,6 +28,14 @@ class Network:
 
     forward: SelfConditioned
     no_sync: Callable[[], AbstractContextManager[Any]]
+
+
+def initial_state(
+    model: ModelParams, diffusion: DiffusionParams, settings: PretrainParams, *, image_size: int, device: torch.device
+) -> TrainingState:
+    """Return the state before the first image: weights drawn by `pretrain.seed`."""
+    torch.manual_seed(settings.seed)
+    return TrainingState(place(DiffusionAutoencoder(model, diffusion, image_size), device), settings)
 
 
 def trained_network(model: DiffusionAutoencoder, settings: PretrainParams, processes: Processes) -> Network:

@@ -12,6 +12,7 @@ from tests.helpers.repository import ROOT
 
 BASE = '''"""Doc."""
 from math import sqrt
+from diffchest.errors import DataError
 
 def root(x):
     """Doc."""
@@ -34,7 +35,7 @@ def module(path: Path, text: str):
     [
         ("# why", "# because", True),
         ("Doc.", "Other.", True),
-        ("from math import sqrt", "from cmath import sqrt", True),
+        ("from diffchest.errors import", "from diffchest.progress import", True),
         ("\n\n", "\n\n\n\n", True),
         ("sqrt(x)", "sqrt(x) + 0", False),
         ("def root(x)", "def root(x, y=1)", False),
@@ -44,6 +45,11 @@ def test_what_is_done_counts_alone(old, new, same, tmp_path):
     first, second = module(tmp_path / "first.py", BASE), module(tmp_path / "second.py", BASE.replace(old, new))
     assert (meaning(first) == meaning(second)) == same
     assert (meaning(first.root) == meaning(second.root)) == same
+
+
+def test_whose_function_a_module_calls_counts(tmp_path):
+    other = BASE.replace("from math import sqrt", "from cmath import sqrt")
+    assert meaning(module(tmp_path / "first.py", BASE)) != meaning(module(tmp_path / "second.py", other))
 
 
 def test_parts_count_all_code_that_makes_a_picture():

@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+import torch
 
 import diffchest
 from diffchest.compute.processes import ALONE
@@ -13,11 +14,12 @@ from diffchest.model.autoencoder import DiffusionAutoencoder
 from diffchest.params.pretraining import PretrainParams
 from diffchest.pretraining.images import Images
 from diffchest.pretraining.order import Order, batches, micro_batches
-from diffchest.pretraining.run_key import CODE, held_out_key, run_key
-from diffchest.pretraining.state import TrainingState
-from diffchest.pretraining.steps import Network, accumulate_gradient
+from diffchest.pretraining.run_key import CODE, HELD_OUT_CODE, held_out_key, run_key
+from diffchest.pretraining.steps import Network, accumulate_gradient, initial_state
+from diffchest.pretraining.validation import progress_pictures, validation_losses
 from tests.helpers.tiny import FakeStore, tiny_params
 
+PACKAGE = Path(diffchest.__file__).parent
 IDS = sorted(FakeStore().pixels)
 OTHERWISE = {  # another value of every key of `pretrain`, and whether it makes other weights
     "roles": (["finetune"], False),
@@ -72,48 +74,70 @@ def test_held_out_images_have_a_key_of_their_own():
 
 
 def test_all_code_that_runs_in_a_step_is_in_the_key():
-    """As the interpreter sees it: building the network, the order of images, gradient and update."""
-    told = [lines(part) for part in CODE]
-    package = Path(diffchest.__file__).parent
-    # what they return is in the key (pixels, parameters), or they only add up over processes
-    elsewhere = {"images/squares.py": "to_model_range", "pretraining/images.py": "", "compute/processes.py": ""}
+    """As the interpreter sees it: drawing the weights, the order of images, gradient and update."""
+    params = tiny_params(dropout=0.1, position_frequencies=2, pretrain={"horizontal_flip": 0.5, "micro_batch": 8})
+    train = Images(FakeStore(), IDS)
+    ran = calls(lambda: take_a_step(params, train))
+    assert {"accumulate_gradient", "forward", "update", "take", "linear_schedule"} <= {name for _, name, _ in ran}
+    assert not outside(ran, CODE)
+
+
+def test_all_code_that_judges_held_out_patients_is_in_their_key():
+    params = tiny_params()
+    model = DiffusionAutoencoder(params.model, params.diffusion, params.images.size)
+    held_out = Images(FakeStore(), IDS[:4])
+
+    def judge():
+        validation_losses(model, held_out, params.pretrain, ALONE)
+        progress_pictures(model, held_out, params.pretrain)
+
+    ran = calls(judge)
+    assert {"ddim_encode", "ddim_decode", "from_model_range", "denoising_errors"} <= {name for _, name, _ in ran}
+    assert not outside(ran, (*CODE, *HELD_OUT_CODE))
+
+
+def calls(work):
+    """File, name and line of every function of the package that `work` calls."""
     ran: set[tuple[str, str, int]] = set()
 
     def seen(frame, event, _):
         file = Path(frame.f_code.co_filename)
-        if event == "call" and package in file.parents:
-            ran.add((file.relative_to(package).as_posix(), frame.f_code.co_name, frame.f_code.co_firstlineno))
+        if event == "call" and PACKAGE in file.parents:
+            ran.add((file.relative_to(PACKAGE).as_posix(), frame.f_code.co_name, frame.f_code.co_firstlineno))
 
-    params = tiny_params(dropout=0.1, position_frequencies=2, pretrain={"horizontal_flip": 0.5, "micro_batch": 8})
-    train = Images(FakeStore(), IDS)
     sys.setprofile(seen)
     try:
-        take_a_step(params, train)
+        work()
     finally:
         sys.setprofile(None)
-    assert {"accumulate_gradient", "forward", "update", "take", "linear_schedule"} <= {name for _, name, _ in ran}
-    missing = {
+    return ran
+
+
+def outside(ran, code):
+    """Those of `calls` that are not part of `code`; processes only add up what each of them found."""
+    told = [lines(part) for part in code]
+    return {
         (file, name)
         for file, name, line in ran
         if not any(file == part and first <= line <= last for part, first, last in told)
         and not name.startswith("<")
-        and file not in elsewhere
+        and file != "compute/processes.py"
     }
-    assert not missing
 
 
 def lines(part):
     """File, first and last line of a part of the package."""
     code, first = inspect.getsourcelines(part)
-    file = Path(inspect.getsourcefile(part) or "").relative_to(Path(diffchest.__file__).parent)
+    file = Path(inspect.getsourcefile(part) or "").relative_to(PACKAGE)
     return file.as_posix(), first, first + len(code) - 1
 
 
 def take_a_step(params, train):
     settings = params.pretrain
-    model = DiffusionAutoencoder(params.model, params.diffusion, params.images.size)
-    state, order = TrainingState(model, settings), Order(len(train), settings.seed)
+    device = torch.device("cpu")
+    state = initial_state(params.model, params.diffusion, settings, image_size=params.images.size, device=device)
+    order = Order(len(train), settings.seed)
     batch = next(batches(0, settings))
     parts = [(part, train.batch(order.take(part))) for part in micro_batches(batch, settings.micro_batch, 0, 1)]
-    accumulate_gradient(Network(model, nullcontext), state, batch, parts, ALONE)
+    accumulate_gradient(Network(state.model, nullcontext), state, batch, parts, ALONE)
     state.update(len(batch))
