@@ -16,6 +16,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedSeq
 
 from diffchest.files.whole import whole
+from diffchest.params.base import StageParams
 
 PACKAGE = "diffchest"
 PIPELINE = Path("dvc.yaml")
@@ -110,14 +111,19 @@ def code_of(script: Path, root: Path) -> list[str]:
     return [script.as_posix(), *folders(used_files(root / script, root) - {script.as_posix()}, root)]
 
 
-def params_of(script: Path) -> list[str]:
-    """The keys of `params.yaml` that a stage's script tracks: those of its class `Params`."""
+def params_class(script: Path) -> type[StageParams]:
+    """The class of the keys that a stage's script reads."""
     spec = importlib.util.spec_from_file_location(script.stem, script)
     if spec is None or spec.loader is None:
         raise FileNotFoundError(script)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.Params.tracked()
+    return module.Params
+
+
+def params_of(script: Path) -> list[str]:
+    """The keys of `params.yaml` that a stage's script tracks."""
+    return params_class(script).tracked()
 
 
 def write_pipeline(pipeline: Path = PIPELINE) -> None:

@@ -11,7 +11,7 @@ from diffchest.evaluation.comparison import comparison_metrics, comparison_table
 from diffchest.evaluation.published import recomputed_claims
 from diffchest.evaluation.test_set import read_test_set
 from diffchest.files.tables import write_metrics, write_table
-from diffchest.params.base import Key
+from diffchest.params.base import OURS, Key
 from diffchest.params.baselines import ComparedModels, ScoredModels
 from diffchest.params.evaluation import BootstrapParams, EvaluatedFindings, PermutationParams
 from diffchest.progress import run, summary
@@ -31,12 +31,11 @@ def main() -> None:
     image_ids = rows["image_id"].tolist()
     models = [params.reference, *(name for name in params.baselines.ready if name != params.reference)]
     ours, *others = (
-        read_scores(paths.scores(model), image_ids, min_scored=params.least_scored(model))
-        for model in ("diffchest", *models)
+        read_scores(paths.scores(model), image_ids, min_scored=params.least_scored(model)) for model in (OURS, *models)
     )
     tables, metrics = [], {}
     for model, theirs in zip(models, others, strict=True):
-        tell_unmatched(test.labels.columns, {"diffchest": ours, model: theirs})
+        tell_unmatched(test.labels.columns, {OURS: ours, model: theirs})
         table = comparison_table(test, ours, theirs, bootstrap=params.bootstrap, permutation=params.permutation)
         metrics[model] = comparison_metrics(table, reference=model)
         tables.append(table.assign(reference=model))

@@ -7,7 +7,7 @@ from diffchest.contracts.dataset import Dataset
 from diffchest.contracts.latents import Latents
 from diffchest.contracts.scores import write_scores
 from diffchest.files.tables import write_metrics, write_table
-from diffchest.params.base import Key, StageParams
+from diffchest.params.base import OURS, Key, StageParams
 from diffchest.params.probe import ProbeParams
 from diffchest.probe.fit import fit_head, head_table, subsample_patients, tell_unfitted
 from diffchest.progress import run, summary
@@ -45,7 +45,7 @@ def main() -> None:
     )
     head.save(paths.HEAD)
     probabilities = head.probabilities(latents.select(test_ids))
-    write_scores(paths.scores("diffchest"), probabilities, model="diffchest", image_ids=test_ids, findings=findings)
+    write_scores(paths.scores(OURS), probabilities, model=OURS, image_ids=test_ids, findings=findings)
 
     table = head_table(head, labels, penalty)
     write_table(paths.table("head"), table)

@@ -13,7 +13,7 @@ from diffchest.evaluation.test_set import read_test_set
 from diffchest.files.tables import write_metrics, write_table
 from diffchest.findings.vocabulary import KIND
 from diffchest.params.audit import FalseDiscoveryRate, PlantedParams
-from diffchest.params.base import Key
+from diffchest.params.base import OURS, Key
 from diffchest.params.evaluation import BootstrapParams, EvaluatedFindings
 from diffchest.progress import run, summary
 
@@ -40,7 +40,7 @@ def main() -> None:
     table = reliance_table(
         pairs,
         test,
-        read_scores(paths.scores("diffchest"), rows["image_id"].tolist()),
+        read_scores(paths.scores(OURS), rows["image_id"].tolist()),
         positives_above=params.in_each_group,
         bootstrap=params.bootstrap,
         alpha=params.false_discovery_rate,

@@ -9,7 +9,7 @@ from diffchest.contracts.scores import read_scores
 from diffchest.evaluation.subgroups import subgroup_metrics, subgroup_tables
 from diffchest.evaluation.test_set import read_test_set
 from diffchest.files.tables import write_metrics, write_table
-from diffchest.params.base import Key
+from diffchest.params.base import OURS, Key
 from diffchest.params.baselines import ScoredModels
 from diffchest.params.evaluation import BootstrapParams, EvaluatedFindings, SubgroupsParams
 from diffchest.progress import run, summary
@@ -38,7 +38,7 @@ def main() -> None:
     write_table(paths.table("subgroups"), pd.concat(tables))
     write_table(paths.table("subgroup_gaps"), pd.concat(gaps))
     write_metrics(paths.stage_metrics("subgroups"), metrics)
-    found = metrics["diffchest"].items()
+    found = metrics[OURS].items()
     gaps_of = [(name, entry["auc_gaps"]) for name, entry in found if "auc_gaps" in entry]
     text = ", ".join(f"{name} {gap['significant_holm']} of {gap['tested']}" for name, gap in gaps_of)
     summary("subgroups", f"significant gaps in AUC (Holm): {text or 'no attribute has two groups'}")

@@ -30,7 +30,8 @@ def main() -> None:
     print(
         f"\n| stage | seconds |\n|---|---:|\n| (start) | {marks[1][1] - start if len(marks) > 1 else end - start:.1f} |"
     )
-    for (name, begun), (_, ended) in zip(marks[1:], [*marks[2:], ("", end)], strict=True):
+    stops = [begun for _, begun in marks[2:]] + [end]
+    for (name, begun), ended in zip(marks[1:], stops, strict=False):  # no mark but the start: nothing to do
         print(f"| `{name}` | {ended - begun:.1f} |")
     print(f"| **all** | **{end - start:.1f}** |")
     sys.exit(code)

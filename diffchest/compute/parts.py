@@ -59,7 +59,7 @@ class Parts:
         """Delete what this run did not use, once its own result is safe; the first process does it."""
         if self.processes.first and self.folder.is_dir():
             for path in self.folder.iterdir():
-                if path.name not in self.used:
+                if path.is_dir() and path.name not in self.used:
                     shutil.rmtree(path)
 
     def discard(self) -> None:

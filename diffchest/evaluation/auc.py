@@ -1,4 +1,4 @@
-"""AUC tables of one or several models on one test set (figure 2, table S1)."""
+"""The AUC of every finding, and its means over findings, of a model on a test set (figure 2)."""
 
 from collections.abc import Collection, Mapping
 

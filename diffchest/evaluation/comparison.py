@@ -1,4 +1,4 @@
-"""AUC tables of one or several models on one test set (figure 2, table S1)."""
+"""The paired comparison of two models: AUCs, their difference, permutation and DeLong tests (table S1)."""
 
 from collections.abc import Mapping
 

@@ -10,8 +10,8 @@ from diffchest import paths
 from diffchest.figures.inputs import read_rows
 from diffchest.figures.settings import FigureParams
 from diffchest.figures.style import BLUE, GREY, INK, ORANGE, forest_axes, new_figure, wrapped
+from diffchest.params.base import OURS
 
-MODEL = "diffchest"
 ROW = 4.6  # mm
 
 
@@ -20,7 +20,7 @@ def draw(params: FigureParams) -> Figure:
     bound = params.positives_above
     table = read_rows(paths.table("auc"), stage="evaluate", empty=f"no finding has more than {bound} test positives")
     reference = params.reference
-    ours = table[table["model"] == MODEL].sort_values(["auc", "finding"], ascending=[False, True])
+    ours = table[table["model"] == OURS].sort_values(["auc", "finding"], ascending=[False, True])
     theirs = table[table["model"] == reference].set_index("finding").reindex(ours["finding"])
     half = math.ceil(len(ours) / 2)
     confidence = params.confidence

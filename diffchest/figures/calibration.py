@@ -11,6 +11,7 @@ from diffchest.figures.inputs import read_rows
 from diffchest.figures.settings import FigureParams
 from diffchest.figures.style import BLUE, GREY, LIGHT, ORANGE, new_figure, wrapped
 from diffchest.findings.disease_free import normal_finding
+from diffchest.params.base import OURS
 
 PANELS, COLUMNS = 8, 4
 TICKS = [0, 0.05, 0.2, 0.5, 1]
@@ -30,14 +31,14 @@ def draw(params: FigureParams) -> Figure:
     grid = figure.subplots(rows, min(COLUMNS, len(findings)), squeeze=False).ravel()
     for axes, finding in zip(grid, findings, strict=False):
         axes.plot([0, 1], [0, 1], color=GREY, lw=0.7, ls=":")
-        for model, colour, marker in ((reference, ORANGE, "D"), ("diffchest", BLUE, "o")):
+        for model, colour, marker in ((reference, ORANGE, "D"), (OURS, BLUE, "o")):
             _draw_curve(axes, _of(curves, model, finding), _of(table, model, finding), colour, marker)
         axes.set_title(wrapped(finding, 24, 1), loc="left")
     for axes in grid[len(findings) :]:
         axes.set_axis_off()
     markers = [
         Line2D([], [], color=colour, marker=marker, ms=3, lw=0.9, label=name)
-        for model, name, colour, marker in (("diffchest", "DiffChest", BLUE, "o"), (reference, reference, ORANGE, "D"))
+        for model, name, colour, marker in ((OURS, "DiffChest", BLUE, "o"), (reference, reference, ORANGE, "D"))
         if model in set(table["model"])
     ]
     figure.legend(

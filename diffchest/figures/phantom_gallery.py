@@ -20,9 +20,7 @@ TITLE, CAPTION = 9.0, 9.0  # mm
 def draw(params: FigureParams) -> Figure:
     """Draw a gallery of test phantoms; a notice on real radiographs, which a gallery must not spread."""
     if not params.on_phantoms:
-        raise NothingToDrawError(
-            f"the test radiographs of {params.dataset} are real; take phantom_gallery out of figures.names"
-        )
+        raise NothingToDrawError(f"the test radiographs of {params.dataset} are real, and a gallery would spread them")
     chosen = choose_examples(Dataset.read(params.dataset).labels("test"))
     if not chosen:
         raise NothingToDrawError("no test radiograph shows a drawn finding; draw more: phantom.labelled_images")

@@ -8,8 +8,8 @@ from diffchest import paths
 from diffchest.figures.inputs import read_rows
 from diffchest.figures.settings import FigureParams
 from diffchest.figures.style import CYCLE, forest_axes, new_figure, wrapped
+from diffchest.params.base import OURS
 
-MODEL = "diffchest"
 ROWS = 10  # findings of each attribute
 ROW = 8.0  # mm
 ALPHA = 0.05
@@ -20,8 +20,8 @@ def draw(params: FigureParams) -> Figure:
     empty = "no finding has two groups with enough positives, or evaluation.subgroups.attributes is empty"
     gaps = read_rows(paths.table("subgroup_gaps"), stage="subgroups", empty=empty)
     table = read_rows(paths.table("subgroups"), stage="subgroups", empty=empty)
-    gaps = gaps[(gaps["model"] == MODEL) & (gaps["measure"] == "auc")]
-    table = table[table["model"] == MODEL]
+    gaps = gaps[(gaps["model"] == OURS) & (gaps["measure"] == "auc")]
+    table = table[table["model"] == OURS]
     attributes = [name for name in params.groups if name in set(gaps["attribute"])]
     figure = new_figure("AUC by group: the findings whose groups differ most", params, height=24 + ROW * ROWS)
     panels = figure.subplots(1, max(len(attributes), 1), squeeze=False).ravel()

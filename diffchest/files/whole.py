@@ -11,9 +11,10 @@ from pathlib import Path
 def whole(path: Path) -> Iterator[Path]:
     """Give a path to write to; what lies there at the end of the block becomes `path`, in one step.
 
-    Until then, and if the block raises or the process is killed, `path` is what it was: the old file, or none. It
-    survives a power cut. Folders are made. The path given has the name of `path`, because writers go by its suffix or
-    put it into the file; it lies in `<path>.partial/`, of which only a killed process leaves anything.
+    Until then, and if the block raises or the process is killed, `path` is what it was: the old file, or none; after a
+    power cut it is old or new, never half. One writer at a time. Folders are made. The path given has the name of
+    `path`, because writers go by its suffix or put it into the file; it lies in `<path>.partial/`, of which only a
+    killed process leaves anything.
     """
     folder = path.with_name(f"{path.name}.partial")
     folder.mkdir(parents=True, exist_ok=True)

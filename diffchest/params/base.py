@@ -1,6 +1,6 @@
 """What every section of `params.yaml` is made of, and reading the keys that a stage declares."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -11,6 +11,7 @@ from ruamel.yaml import YAML, YAMLError
 from diffchest.errors import DataError
 
 PARAMS_FILE = Path("params.yaml")
+OURS = "diffchest"  # our own model, beside those that it is compared with
 UNTRACKED = "runtime"  # the section that changes no result: no stage depends on it
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -126,18 +127,36 @@ def validate(model: type[Model], raw: Any, *, source: str, keys: Mapping[str, st
     try:
         return model.model_validate(raw)
     except ValidationError as error:
-        lines = [_describe(problem, keys or {}) for problem in error.errors()]
+        found: dict[str, list[str]] = {}
+        for problem in error.errors():
+            key, text = _describe(problem, raw, keys or {})
+            found.setdefault(key, []).append(text)
+        lines = [f"  {key}: {', or '.join(dict.fromkeys(texts))}" for key, texts in found.items()]
         raise ParamsError(f"{source}: {len(lines)} problem(s)\n" + "\n".join(lines)) from None
 
 
-def _describe(problem: Any, keys: Mapping[str, str]) -> str:
-    """One line for one pydantic problem."""
-    first, *rest = (str(part) for part in problem["loc"] or [""])
+def _describe(problem: Any, raw: Any, keys: Mapping[str, str]) -> tuple[str, str]:
+    """The dotted key of one pydantic problem, and what it is."""
+    first, *rest = _keys_alone(problem["loc"], raw) or [""]
     key = ".".join([keys.get(first, first), *rest]) or "(whole file)"
     if problem["type"] == "extra_forbidden":
-        return f"  {key}: unknown key (found {problem['input']!r}); check its spelling against params.yaml in git"
+        return key, f"unknown key (found {problem['input']!r}); check its spelling against params.yaml in git"
     if problem["type"] == "missing":
-        return f"  {key}: missing; add it"
+        return key, "missing; add it"
     if problem["type"] == "value_error":
-        return f"  {key}: {problem['ctx']['error']}"
-    return f"  {key}: {problem['msg']}, found {problem['input']!r}"
+        return key, str(problem["ctx"]["error"])
+    return key, f"{problem['msg']}, found {problem['input']!r}"
+
+
+def _keys_alone(location: Sequence[Any], raw: Any) -> list[str]:
+    """A problem's location without what pydantic adds to it: which of several possible types it tried."""
+    kept: list[str] = []
+    for number, part in enumerate(location, start=1):
+        if isinstance(raw, Mapping) and (part in raw or number == len(location)):
+            raw = raw.get(part)
+        elif isinstance(raw, list) and isinstance(part, int) and part < len(raw):
+            raw = raw[part]
+        else:
+            continue
+        kept.append(str(part))
+    return kept

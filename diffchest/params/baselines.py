@@ -1,13 +1,13 @@
 """`baselines`: the models that ours is compared with."""
 
 import re
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
-from diffchest.params.base import Fraction, Key, ParamsError, PositiveInt, Section, Seed, StageParams, Words
+from diffchest.params.base import OURS, Fraction, Key, ParamsError, PositiveInt, Section, Seed, StageParams, Words
 
-OURS = "diffchest"
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
@@ -38,7 +38,16 @@ class FileParams(Section):
         return self
 
 
-Baseline = PcaParams | ChexzeroParams | FileParams
+def _kind(section: Any) -> str:
+    """Which class a section is to be checked as, by the keys that are its alone."""
+    named = section if isinstance(section, Mapping) else vars(section)
+    return "pca" if "components" in named else "chexzero" if {"checkpoints", "prompts"} & set(named) else "file"
+
+
+Baseline = Annotated[
+    Annotated[PcaParams, Tag("pca")] | Annotated[ChexzeroParams, Tag("chexzero")] | Annotated[FileParams, Tag("file")],
+    Discriminator(_kind),
+]
 
 
 class BaselinesParams(BaseModel):

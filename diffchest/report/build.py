@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from diffchest import paths
+from diffchest.params.base import OURS
 from diffchest.report.contents import SECTIONS, STAGES, Item, ReportParams, Section, figures_of, simulated
 
 SHOWN_ROWS = 12  # a longer table is folded
@@ -48,7 +49,7 @@ def build_report(params: ReportParams, metrics: Mapping[str, Any]) -> str:
         loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
     subject = "phantom radiographs (embedded default)" if params.on_phantoms else params.dataset
-    shown = [(section, *_contents(section, params)) for section in SECTIONS]
+    shown = [(section, *_contents(section, params, metrics)) for section in SECTIONS]
     return environment.get_template("template.html").render(
         title=f"DiffChest report: {subject}",
         on_phantoms=params.on_phantoms,
@@ -60,10 +61,10 @@ def build_report(params: ReportParams, metrics: Mapping[str, Any]) -> str:
     )
 
 
-def _contents(section: Section, params: ReportParams) -> tuple[list[Item], list[Table]]:
+def _contents(section: Section, params: ReportParams, metrics: Mapping[str, Any]) -> tuple[list[Item], list[Table]]:
     items = [replace(item, name=item.name.format(reference=params.reference)) for item in section.tables]
     tables = [table for item in items if (table := read_table(item)) is not None]
-    return figures_of(section, params), tables
+    return figures_of(section, params, metrics), tables
 
 
 def read_table(item: Item) -> Table | None:
@@ -95,7 +96,7 @@ def format_cell(cell: Any) -> str:
 def key_numbers(metrics: Mapping[str, Any], params: ReportParams) -> list[tuple[str, str, str]]:
     """The numbers at the top of the page: (value, name, remark); those that are not there are left out."""
     reference = params.reference
-    ours = ("evaluate", "diffchest")
+    ours = ("evaluate", OURS)
     find = _Finder(metrics)
     compared = find("compare", "findings", ".0f")
     better = find("compare", "wins", ".0f")
@@ -129,5 +130,5 @@ class _Finder:
 
     def interval(self, name: str) -> str:
         """The confidence interval of a mean AUC, or nothing."""
-        low, high = (self("evaluate", "diffchest", f"{name}_{end}", ".3f") for end in ("low", "high"))
+        low, high = (self("evaluate", OURS, f"{name}_{end}", ".3f") for end in ("low", "high"))
         return f"{low} to {high}" if low and high else ""

@@ -71,9 +71,14 @@ class ReportParams(EvaluatedDataset, ComparedModels):
     efficiency_dataset: Annotated[str | None, Key("data_efficiency.dataset")]
 
 
-def figures_of(section: Section, params: ReportParams) -> list[Item]:
-    """The figures of a section that are drawn, without those that only say why there is nothing to draw."""
+def figures_of(section: Section, params: ReportParams, metrics: Mapping[str, Any]) -> list[Item]:
+    """The figures of a section that are drawn, without those that only say why there is nothing to draw.
+
+    metrics: of all stages.
+    """
     nothing = set() if params.on_phantoms else {"phantom_gallery"}
+    if not metrics.get("reader_study", {}).get("readers"):
+        nothing.add("reader_agreement")
     if params.efficiency_dataset is None:
         nothing.add("data_efficiency")
     drawn = (item for item in section.figures if params.figures == "all" or item.name in params.figures)

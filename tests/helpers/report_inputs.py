@@ -334,4 +334,4 @@ def _write_readers(rng: np.random.Generator) -> None:
     write_csv(
         "reader_discordant", **case, image_id=["padchest/1"], said_present=names[:1], said_absent=["; ".join(names[1:])]
     )
-    write_metrics(paths.stage_metrics("reader_study"), {"simulated": True, "treatment": {"kappa": 0.9}})
+    write_metrics(paths.stage_metrics("reader_study"), {"simulated": True, "readers": 3, "treatment": {"kappa": 0.9}})

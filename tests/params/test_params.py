@@ -1,5 +1,6 @@
 """`params.yaml`: valid as committed, and every kind of mistake is named by its key."""
 
+import functools
 import shutil
 from typing import Annotated
 
@@ -8,7 +9,7 @@ from ruamel.yaml import YAML
 
 from diffchest.params.audit import AuditDrawingParams, ConfoundersParams
 from diffchest.params.base import Fraction, Key, ParamsError, StageParams
-from diffchest.params.baselines import ComparedModels, FileParams, PcaParams
+from diffchest.params.baselines import Baseline, ComparedModels, PcaParams
 from diffchest.params.probe import ProbeParams
 from diffchest.params.runtime import RuntimeParams
 from diffchest.params.whole import Params
@@ -39,7 +40,13 @@ def test_committed_params_are_valid():
         ("diffusion.prediction", "x0", "diffusion.prediction"),
         ("diffusion.beta_end", 0.00001, "must not be below"),
         ("cohorts.padchest.format", "dicom", "cohorts.padchest"),
-        ("cohorts.padchest.rooot", "x", "rooot: unknown key"),
+        ("cohorts.padchest.rooot", "x", r"\n  cohorts\.padchest\.rooot: unknown key"),
+        ("figures.names", "auc_forest", r": 1 problem\(s\)\n  figures\.names: .*'all'.*, or .*valid list"),
+        (
+            "baselines.pca.components",
+            0,
+            r": 1 problem\(s\)\n  baselines\.pca\.components: .*greater than or equal to 1",
+        ),
         ("cohorts.datasets", ["padchest", "nowhere"], "cohorts.nowhere"),
         ("evaluation.dataset", "nowhere", "evaluation.dataset"),
         ("baselines.reference", "chexzero", "baselines.reference"),
@@ -145,7 +152,7 @@ class Some(StageParams):
     probe: ProbeParams
     drawing: Annotated[AuditDrawingParams, Key("confounders")]
     least: Annotated[Fraction, Key("evaluation.min_scored")]
-    model: Annotated[PcaParams | FileParams, Key("baselines.${key}")]
+    model: Annotated[Baseline, Key("baselines.${key}")]
     runtime: RuntimeParams
 
 
@@ -170,11 +177,12 @@ def test_a_stage_tracks_sections_whole_parts_key_by_key_and_never_where_it_runs(
         ("evaluation.min_scored", 2.0, "evaluation.min_scored: .*less than or equal to 1, found 2.0"),
         ("probe.fractoin", 0.1, "probe.fractoin: unknown key"),
         ("confounders.images", "many", "confounders.images: .*found 'many'"),
+        ("baselines.pca.components", 0, r": 1 problem\(s\)\n  baselines\.pca\.components: .*greater than"),
     ],
 )
 def test_mistakes_in_a_stages_keys_are_named_as_in_the_file(raw, key, value, message):
-    section, last = key.split(".")
-    raw[section][last] = value
+    *sections, last = key.split(".")
+    functools.reduce(dict.__getitem__, sections, raw)[last] = value
     with pytest.raises(ParamsError, match=message):
         Some.parse(raw, key="pca")
 
