@@ -7,12 +7,7 @@ from typing import Annotated
 from diffchest import paths
 from diffchest.cohorts.rejected import report_unreadable
 from diffchest.compute.workers import cluster
-from diffchest.contracts.manifest import (
-    MANIFEST_COLUMNS,
-    TO_DECODE_COLUMNS,
-    read_manifest,
-    write_manifest,
-)
+from diffchest.contracts.manifest import MANIFEST_COLUMNS, TO_DECODE_COLUMNS, read_manifest, write_manifest
 from diffchest.images.building import StoreRow, build_store, claimed, fingerprint, publish
 from diffchest.params.base import Fraction, Key, StageParams
 from diffchest.params.images import ImagesParams

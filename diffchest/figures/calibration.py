@@ -7,9 +7,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from diffchest import paths
+from diffchest.figures.frame import new_figure
 from diffchest.figures.inputs import read_rows
 from diffchest.figures.settings import FigureParams
-from diffchest.figures.style import BLUE, GREY, LIGHT, ORANGE, new_figure, wrapped
+from diffchest.figures.style import BLUE, GREY, LIGHT, ORANGE, wrapped
 from diffchest.findings.disease_free import normal_finding
 from diffchest.params.base import OURS
 

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from diffchest import paths
 from diffchest.contracts.responses import Responses
 from diffchest.figures.explained import RE_ENCODED, STEP_UNITS, scores
+from diffchest.figures.frame import new_figure
 from diffchest.figures.inputs import read_rows
 from diffchest.figures.settings import FigureParams
 from diffchest.figures.style import (
@@ -15,7 +16,6 @@ from diffchest.figures.style import (
     difference_bar,
     difference_limit,
     footnote,
-    new_figure,
     show_difference,
     show_picture,
     signed_difference,

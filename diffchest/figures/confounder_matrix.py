@@ -11,9 +11,10 @@ from matplotlib.patches import Patch, Rectangle
 from scipy.cluster.hierarchy import leaves_list, linkage
 
 from diffchest import paths
+from diffchest.figures.frame import new_figure
 from diffchest.figures.inputs import read_rows
 from diffchest.figures.settings import FigureParams
-from diffchest.figures.style import DIVERGING, INK, LIGHT, new_figure, wrapped
+from diffchest.figures.style import DIVERGING, INK, LIGHT, wrapped
 
 DOT: Any = {"s": 5, "color": "white", "edgecolors": INK, "linewidths": 0.5}
 LARGEST = 42  # rows and columns: 4 mm each at print size

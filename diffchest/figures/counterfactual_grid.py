@@ -6,13 +6,13 @@ from matplotlib.figure import Figure
 
 from diffchest import paths
 from diffchest.figures.explained import RE_ENCODED, describe_move, direction, read_explained, score
+from diffchest.figures.frame import new_figure
 from diffchest.figures.settings import FigureParams
 from diffchest.figures.style import (
     WIDTH,
     difference_bar,
     difference_limit,
     footnote,
-    new_figure,
     show_code,
     show_difference,
     show_picture,

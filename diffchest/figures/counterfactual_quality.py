@@ -5,9 +5,10 @@ from matplotlib.figure import Figure
 
 from diffchest import paths
 from diffchest.contracts.explained import MACRO
+from diffchest.figures.frame import new_figure
 from diffchest.figures.inputs import read_rows
 from diffchest.figures.settings import FigureParams
-from diffchest.figures.style import BLUE, INK, LIGHT, footnote, new_figure, wrapped
+from diffchest.figures.style import BLUE, INK, LIGHT, footnote, wrapped
 
 PANELS = {
     "reached": "seen of the\nchange asked for",

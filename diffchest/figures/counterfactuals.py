@@ -3,13 +3,13 @@
 from matplotlib.figure import Figure
 
 from diffchest.figures.explained import RE_ENCODED, describe_move, first_of, read_explained, score
+from diffchest.figures.frame import new_figure
 from diffchest.figures.settings import FigureParams
 from diffchest.figures.style import (
     WIDTH,
     difference_bar,
     difference_limit,
     footnote,
-    new_figure,
     show_difference,
     show_picture,
     signed_difference,

@@ -9,9 +9,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from diffchest import paths
+from diffchest.figures.frame import new_figure
 from diffchest.figures.inputs import read_rows
 from diffchest.figures.settings import FigureParams
-from diffchest.figures.style import CYCLE, GREY, INK, new_figure
+from diffchest.figures.style import CYCLE, GREY, INK
 
 COLUMNS = 3
 MARKERS = "^sDvP*"

@@ -6,6 +6,7 @@ from scipy.special import expit
 from diffchest import paths
 from diffchest.contracts.explained import Failures
 from diffchest.figures.explained import RE_ENCODED, describe_move, first_of, scores
+from diffchest.figures.frame import new_figure
 from diffchest.figures.settings import FigureParams
 from diffchest.figures.style import (
     WIDTH,
@@ -13,7 +14,6 @@ from diffchest.figures.style import (
     difference_bar,
     difference_limit,
     footnote,
-    new_figure,
     show_difference,
     show_picture,
     signed_difference,

@@ -3,9 +3,10 @@
 from matplotlib.figure import Figure
 
 from diffchest import paths
+from diffchest.figures.frame import new_figure
 from diffchest.figures.inputs import read_rows
 from diffchest.figures.settings import FigureParams
-from diffchest.figures.style import BLUE, GREY, RED, new_figure
+from diffchest.figures.style import BLUE, GREY, RED
 
 CURVES = {
     "mse_other": ("z of another radiograph", GREY, "--"),

@@ -8,8 +8,9 @@ from matplotlib.figure import Figure
 from diffchest import paths
 from diffchest.contracts.dataset import Dataset
 from diffchest.contracts.latents import Latents
+from diffchest.figures.frame import new_figure
 from diffchest.figures.settings import FigureParams
-from diffchest.figures.style import CYCLE, GREY, LIGHT, RED, NothingToDrawError, new_figure
+from diffchest.figures.style import CYCLE, GREY, LIGHT, RED, NothingToDrawError
 
 FINDINGS = 5  # panels of findings, after the one of views
 SHOWN = 4000  # points

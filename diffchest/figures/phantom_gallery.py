@@ -8,8 +8,9 @@ from matplotlib.figure import Figure
 from diffchest import paths
 from diffchest.contracts.dataset import Dataset
 from diffchest.contracts.image_store import ImageStore
+from diffchest.figures.frame import new_figure
 from diffchest.figures.settings import FigureParams
-from diffchest.figures.style import GREY, WIDTH, NothingToDrawError, new_figure, show_picture, wrapped
+from diffchest.figures.style import GREY, WIDTH, NothingToDrawError, show_picture, wrapped
 from diffchest.findings.disease_free import disease_free
 from diffchest.findings.vocabulary import DRAWN
 

@@ -6,9 +6,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from diffchest import paths
+from diffchest.figures.frame import new_figure
 from diffchest.figures.inputs import read_rows
 from diffchest.figures.settings import FigureParams
-from diffchest.figures.style import BLUE, RED, new_figure
+from diffchest.figures.style import BLUE, RED
 
 PREFIX = "validation_loss_t"
 

@@ -4,8 +4,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from diffchest import paths
+from diffchest.figures.frame import new_figure
 from diffchest.figures.settings import FigureParams
-from diffchest.figures.style import WIDTH, NothingToDrawError, new_figure, show_picture
+from diffchest.figures.style import WIDTH, NothingToDrawError, show_picture
 from diffchest.files.arrays import load_arrays
 
 CHECKPOINTS = 5  # shown, of all

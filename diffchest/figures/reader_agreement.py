@@ -10,9 +10,10 @@ from matplotlib.lines import Line2D
 
 from diffchest import paths
 from diffchest.contracts.reader_tables import SIMULATED
+from diffchest.figures.frame import new_figure
 from diffchest.figures.inputs import read_rows
 from diffchest.figures.settings import FigureParams
-from diffchest.figures.style import GREY, INK, KIND_COLOUR, LIGHT, new_figure, wrapped
+from diffchest.figures.style import GREY, INK, KIND_COLOUR, LIGHT, wrapped
 
 TABLES = {"treatment": paths.table("reader_table_1"), "physiology": paths.table("reader_table_2")}
 MATRIX = 46.0  # mm

@@ -5,8 +5,9 @@ from matplotlib.figure import Figure
 
 from diffchest import paths
 from diffchest.figures.explained import first_of, read_explained
+from diffchest.figures.frame import new_figure
 from diffchest.figures.settings import FigureParams
-from diffchest.figures.style import WIDTH, footnote, new_figure, show_code, show_picture
+from diffchest.figures.style import WIDTH, footnote, show_code, show_picture
 
 SHOWN = 6
 LABELS = 12.0  # mm left for the names of the rows

@@ -31,8 +31,9 @@ from diffchest.figures import (
     subgroups,
     teaser,
 )
+from diffchest.figures.frame import empty_figure
 from diffchest.figures.settings import FigureParams
-from diffchest.figures.style import RC, NothingToDrawError, empty_figure
+from diffchest.figures.style import RC, NothingToDrawError
 from diffchest.files.whole import whole
 from diffchest.params.figures import FigureNames
 

@@ -5,9 +5,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from diffchest import paths
+from diffchest.figures.frame import new_figure
 from diffchest.figures.inputs import read_rows
 from diffchest.figures.settings import FigureParams
-from diffchest.figures.style import BLUE, INK, RED, NothingToDrawError, forest_axes, new_figure, wrapped
+from diffchest.figures.style import BLUE, INK, RED, NothingToDrawError, forest_axes, wrapped
 
 ROWS = 20  # pairs of each panel
 ROW = 7.0  # mm

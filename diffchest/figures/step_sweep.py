@@ -6,8 +6,9 @@ from scipy.special import expit
 from diffchest import paths
 from diffchest.contracts.explained import Sweep
 from diffchest.figures.explained import STEP_UNITS, direction, first_of
+from diffchest.figures.frame import new_figure
 from diffchest.figures.settings import FigureParams
-from diffchest.figures.style import BLUE, WIDTH, NothingToDrawError, footnote, new_figure, show_picture, wrapped
+from diffchest.figures.style import BLUE, WIDTH, NothingToDrawError, footnote, show_picture, wrapped
 
 TARGETS = 6
 LABELS = 16.0  # mm left for the names of the rows

@@ -11,9 +11,10 @@ from matplotlib.patches import FancyBboxPatch
 
 from diffchest import paths
 from diffchest.contracts.study_flow import EXCLUDED, ROLES
+from diffchest.figures.frame import new_figure
 from diffchest.figures.inputs import read_rows
 from diffchest.figures.settings import FigureParams
-from diffchest.figures.style import BLUE, GREY, INK, WIDTH, new_figure, wrapped
+from diffchest.figures.style import BLUE, GREY, INK, WIDTH, wrapped
 
 ROW, GAP = 12.5, 3.5  # mm
 TITLE, DATASET = 8.0, 7.0

@@ -9,22 +9,17 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 
-from diffchest.figures.settings import FigureParams
-
 WIDTH = 180.0  # mm: a double column in print
 MILLIMETRES_PER_INCH = 25.4
-
 # Okabe & Ito 2008
 BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 PURPLE, SKY = "#CC79A7", "#56B4E9"
 CYCLE = (BLUE, RED, GREEN, PURPLE, ORANGE, SKY)
 INK, GREY, LIGHT = "#222222", "#767676", "#D9D9D9"
 KIND_COLOUR = {"treatment": RED, "physiology": BLUE, "": GREY}
-
 # blue to red, safe for the colour-blind (ColorBrewer RdBu), with true white at zero
 _BLUE_TO_RED = "#053061 #2166AC #4393C3 #A6CFE3 #FFFFFF #F6B394 #D6604D #B2182B #67001F"
 DIVERGING = LinearSegmentedColormap.from_list("blue_white_red", _BLUE_TO_RED.split())
-
 RC: Any = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
@@ -54,27 +49,6 @@ RC: Any = {
 
 class NothingToDrawError(ValueError):
     """An input has no rows; the message says which and why, and is drawn in place of the figure."""
-
-
-def subject(params: FigureParams) -> str:
-    """Whose radiographs the figures show, for titles."""
-    return "phantom radiographs" if params.on_phantoms else params.dataset
-
-
-def new_figure(title: str, params: FigureParams, *, height: float) -> Figure:
-    """A titled figure, 180 mm wide and `height` mm high, whose title says whose radiographs it shows."""
-    figure = Figure(figsize=(WIDTH / MILLIMETRES_PER_INCH, height / MILLIMETRES_PER_INCH), layout="constrained")
-    engine: Any = figure.get_layout_engine()
-    engine.set(w_pad=0.03, h_pad=0.03, wspace=0.02, hspace=0.02)
-    figure.suptitle(f"{title} · {subject(params)}", x=0.012, ha="left")
-    return figure
-
-
-def empty_figure(title: str, params: FigureParams, reason: str) -> Figure:
-    """A figure that says why there is nothing to draw."""
-    figure = new_figure(title, params, height=40)
-    figure.text(0.5, 0.45, wrapped(reason, 90), ha="center", va="center", color=GREY, fontsize=8)
-    return figure
 
 
 def forest_axes(axes: Axes, names: list[str], *, rows: int, **font: Any) -> None:

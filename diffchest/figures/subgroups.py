@@ -5,9 +5,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from diffchest import paths
+from diffchest.figures.frame import new_figure
 from diffchest.figures.inputs import read_rows
 from diffchest.figures.settings import FigureParams
-from diffchest.figures.style import CYCLE, forest_axes, new_figure, wrapped
+from diffchest.figures.style import CYCLE, forest_axes, wrapped
 from diffchest.params.base import OURS
 
 ROWS = 10  # findings of each attribute

@@ -8,6 +8,7 @@ from matplotlib.patches import Patch
 from diffchest import paths
 from diffchest.contracts.explained import Explained
 from diffchest.figures.explained import read_explained, score
+from diffchest.figures.frame import new_figure
 from diffchest.figures.inputs import read_rows
 from diffchest.figures.settings import FigureParams
 from diffchest.figures.style import (
@@ -16,7 +17,6 @@ from diffchest.figures.style import (
     LIGHT,
     NothingToDrawError,
     difference_limit,
-    new_figure,
     show_difference,
     show_picture,
     signed_difference,

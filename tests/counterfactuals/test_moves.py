@@ -10,13 +10,7 @@ from scipy.special import expit
 from skimage.metrics import structural_similarity
 
 from diffchest.contracts.latents import Latents
-from diffchest.counterfactuals.moves import (
-    edit_latents,
-    edit_moves,
-    latent_covariance,
-    logit_spread,
-    random_moves,
-)
+from diffchest.counterfactuals.moves import edit_latents, edit_moves, latent_covariance, logit_spread, random_moves
 from diffchest.counterfactuals.pictures import check_same_model, decode, encode_latents, encode_noise
 from diffchest.counterfactuals.similarity import newly_clipped, similarity
 from diffchest.errors import DataError

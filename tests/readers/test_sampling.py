@@ -5,9 +5,7 @@ import pandas as pd
 import pytest
 
 from diffchest.readers.sampling import sample_radiographs, simulate_ratings, strongest_confounders
-from diffchest.readers.study import (
-    reader_table,
-)
+from diffchest.readers.study import reader_table
 from tests.helpers.ratings import IDS, QUESTIONS, simulated_readers
 
 

@@ -68,6 +68,8 @@ def test_page_shows_the_figures_that_are_drawn(params, reports, monkeypatch):
     off = params.model_copy(update={"efficiency_dataset": None})
     assert "figures/data_efficiency.png" in build_report(params, {})
     assert "figures/data_efficiency.png" not in build_report(off, {})
+    readers = {number: build_report(params, {"reader_study": {"readers": number}}) for number in (0, 3)}
+    assert ["figures/reader_agreement.png" in html for html in readers.values()] == [False, True]
 
 
 def test_page_says_phantom_radiographs(params, reports, monkeypatch):
