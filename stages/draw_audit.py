@@ -10,7 +10,7 @@ from diffchest.compute.processes import launched
 from diffchest.contracts.dataset import Dataset
 from diffchest.contracts.head import Head, evaluated_findings
 from diffchest.contracts.image_store import ImageStore
-from diffchest.contracts.latents import Latents
+from diffchest.contracts.moves import Moves
 from diffchest.counterfactuals.pictures import check_same_model
 from diffchest.findings.disease_free import choose_disease_free
 from diffchest.findings.vocabulary import visible_findings
@@ -36,8 +36,8 @@ def main() -> None:
     params = Params.load()
     settings, dataset = params.confounders, Dataset.read(params.dataset)
     model = load_autoencoder(paths.AUTOENCODER, set_up(params.runtime))
-    head, latents = Head.load(paths.HEAD), Latents.load(paths.LATENTS)
-    check_same_model(model, head, latents)
+    head, fitted = Head.load(paths.HEAD), Moves.load(paths.MOVES)
+    check_same_model(model, head, fitted)
     findings = evaluated_findings(dataset.labels("test"), head, positives_above=params.positives_above)
     cautious = dataset.labels("test", uncertain="ones")  # who may have a disease is not disease-free
     image_ids = choose_disease_free(dataset.rows("test"), cautious, number=settings.images, seed=settings.seed)
@@ -49,7 +49,7 @@ def main() -> None:
             image_ids,
             ImageStore(paths.IMAGES).read(image_ids),
             targets=visible_findings(findings, on_phantoms=params.on_phantoms),
-            finetune=latents.select(dataset.image_ids("finetune")),
+            fitted=fitted,
             solver=params.solver,
             settings=settings,
             parts=parts,

@@ -1,5 +1,7 @@
 """Draw counterfactuals and reconstructions of test radiographs, and keep pictures and logits (figures 3, S3-S6)."""
 
+from dataclasses import replace
+
 from diffchest import paths
 from diffchest.compute.device import set_up
 from diffchest.compute.parts import Parts
@@ -8,11 +10,10 @@ from diffchest.contracts.dataset import Dataset
 from diffchest.contracts.explained import Explained
 from diffchest.contracts.head import Head, evaluated_findings
 from diffchest.contracts.image_store import ImageStore
-from diffchest.contracts.latents import Latents
 from diffchest.contracts.manifest import read_manifest
+from diffchest.contracts.moves import Moves
 from diffchest.counterfactuals.choosing import check_image_ids, choose
 from diffchest.counterfactuals.explainer import Explainer
-from diffchest.counterfactuals.moves import latent_covariance
 from diffchest.counterfactuals.pictures import check_same_model
 from diffchest.findings.vocabulary import visible_findings
 from diffchest.model.autoencoder import load_autoencoder
@@ -35,16 +36,17 @@ def main() -> None:
     settings, dataset = params.explain, Dataset.read(params.dataset)
     check_image_ids(settings.image_ids, read_manifest(paths.STORED_MANIFEST))
     model = load_autoencoder(paths.AUTOENCODER, set_up(params.runtime))
-    head, latents = Head.load(paths.HEAD), Latents.load(paths.LATENTS)
-    check_same_model(model, head, latents)
+    head, moves = Head.load(paths.HEAD), Moves.load(paths.MOVES)
+    check_same_model(model, head, moves)
     targets = head.choose_fitted(settings.targets, key="explain.targets")
     findings = evaluated_findings(dataset.labels("test"), head, positives_above=params.positives_above)
     visible = visible_findings(findings, on_phantoms=params.on_phantoms)
-    chosen, store = choose(dataset, targets, settings), ImageStore(paths.IMAGES)
+    # on phantoms there is a twin of every drawn finding to judge by, and pictures cost little
+    measured_targets = list(dict.fromkeys([*targets, *visible])) if params.on_phantoms else targets
+    chosen, store = choose(dataset, targets, measured_targets, settings), ImageStore(paths.IMAGES)
     with launched() as processes:
         parts = Parts(paths.RUNS / "draw_explanations", processes)
-        covariance = latent_covariance(latents.select(dataset.image_ids("finetune")), head)
-        explainer = Explainer(model, head, covariance, settings, parts)
+        explainer = Explainer(model, head, moves, settings, parts)
         first = chosen.shown[:1]
         drawn = {
             paths.SHOWN: explainer.explain(chosen.shown, store.read(chosen.shown), targets),
@@ -53,13 +55,19 @@ def main() -> None:
             paths.RECONSTRUCTIONS: explainer.reconstruct(chosen.reconstructed, store.read(chosen.reconstructed)),
         }
         measured = [explainer.explain(ids, store.read(ids), names) for names, ids in chosen.measured]
-    if not processes.first:
-        return
-
+        other = explainer.towards(chosen.other_way)
+        back = [other.explain(ids, store.read(ids), names) for names, ids in chosen.other]
     for path, kept in drawn.items():
         if kept is not None:
             kept.save(path)
-    Explained.save_all(paths.MEASURED, [explained for explained in measured if explained is not None])
+    groups = [explained for explained in measured if explained is not None]
+    Explained.save_all(paths.MEASURED, groups)
+    Explained.save_all(paths.OTHER_WAY, [explained for explained in back if explained is not None])
+    few = groups[0].sample(settings.both_ways, seed=settings.seed)
+    alone = replace(explainer, parts=Parts(parts.folder, used=parts.used))  # the pictures are in this process only
+    axioms = alone.there_and_back(few)
+    if axioms is not None:
+        axioms.save(paths.AXIOMS)
     parts.discard_others()
     left_out = "".join(f"; no head for {target}" for target in settings.targets if target not in targets)
     summary("draw_explanations", f"{len(targets)} findings, {len(chosen.shown)} radiographs for the figures{left_out}")

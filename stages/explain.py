@@ -8,9 +8,8 @@ from diffchest import paths
 from diffchest.contracts.dataset import Dataset
 from diffchest.contracts.explained import Explained, Reconstructions
 from diffchest.contracts.head import Head, evaluated_findings
-from diffchest.contracts.latents import Latents
 from diffchest.contracts.manifest import read_manifest
-from diffchest.counterfactuals.moves import latent_covariance, logit_spread
+from diffchest.contracts.moves import Moves
 from diffchest.counterfactuals.quality import (
     MEASURES,
     RECONSTRUCTION,
@@ -41,8 +40,7 @@ def main() -> None:
     patients = read_manifest(paths.STORED_MANIFEST).set_index("image_id")["patient_id"]
 
     findings = evaluated_findings(dataset.labels("test"), head, positives_above=params.positives_above)
-    finetune = Latents.load(paths.LATENTS).select(dataset.image_ids("finetune"))
-    spread = logit_spread(head, latent_covariance(finetune, head))
+    spread = Moves.load(paths.MOVES).logit_spread(head)
     table = pd.concat([counterfactual_table(explained, findings, spread) for explained in measured], ignore_index=True)
     write_table(paths.table("counterfactuals"), table)
     worst(measured).save(paths.FAILURES)

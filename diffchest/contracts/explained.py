@@ -16,15 +16,16 @@ class Explained(ArrayFile):
     """Counterfactuals of P radiographs towards T targets; pictures are uint8, F findings those that the head has.
 
     * original, reconstruction [P, H, W]; counterfactual [P, T, H, W]; x_T float16 [P, H, W] (the first channel)
-    * step [P, T]: how far z was moved
+    * step [P, T]: how far z was moved; scale [P, T]: by how much the change was scaled (`explain.corrections`)
     * logits_z [P, F]: of the radiograph itself; logits_wanted [P, T, F]: of the moved z
-    * logits_before [P, F], logits_after [P, T, F]: of the re-encoded reconstruction and counterfactual
+    * logits_before [P, F]: of what the change is added to, the radiograph, or its reconstruction where it was decoded
+    * logits_after [P, T, F]: of the re-encoded counterfactual
 
     `logit_...` [P, T] are those of each target, `before` and `after` [P, T] its probabilities.
     """
 
     STAGE = "draw_explanations"
-    VERSION = 1
+    VERSION = 2
 
     image_id: list[str]
     targets: list[str]
@@ -34,6 +35,7 @@ class Explained(ArrayFile):
     counterfactual: np.ndarray
     x_T: np.ndarray  # noqa: N815 - the field's own symbol
     step: np.ndarray
+    scale: np.ndarray
     logits_z: np.ndarray
     logits_wanted: np.ndarray
     logits_before: np.ndarray
@@ -113,6 +115,24 @@ class Reconstructions(ArrayFile):
     image_id: list[str]
     original: np.ndarray
     reconstruction: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Axioms(ArrayFile):
+    """What a sound counterfactual fulfils (Monteiro et al. 2023), of P radiographs and T targets; uint8 pictures.
+
+    original [P, H, W]; returned [P, T, H, W]: moved, and the picture moved back; unmoved [P, N, H, W]: moved by nothing
+    again and again.
+    """
+
+    STAGE = "draw_explanations"
+    VERSION = 1
+
+    image_id: list[str]
+    targets: list[str]
+    original: np.ndarray
+    returned: np.ndarray
+    unmoved: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,27 +10,45 @@ import pandas as pd
 from diffchest.contracts.dataset import Dataset
 from diffchest.errors import DataError
 from diffchest.findings.disease_free import choose_disease_free, choose_one_per_patient, choose_with_finding
-from diffchest.params.counterfactuals import ExplainParams
+from diffchest.params.counterfactuals import ExplainParams, Towards
 from diffchest.progress import notice
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """Image ids of what is drawn: `measured` with their targets, `shown` in the figures, and `reconstructed`."""
+    """Image ids of what is drawn: `measured` with their targets, `shown` in the figures, and `reconstructed`.
+
+    other: radiographs with their targets that are moved the `other_way`, few for each.
+    """
 
     measured: list[tuple[list[str], list[str]]]
     shown: list[str]
     reconstructed: list[str]
+    other: list[tuple[list[str], list[str]]]
+    other_way: Towards
 
 
-def choose(dataset: Dataset, targets: Sequence[str], settings: ExplainParams) -> Chosen:
-    """Choose test radiographs as the `explain` section says; errors as `choose_radiographs`."""
+def choose(dataset: Dataset, targets: Sequence[str], measured: Sequence[str], settings: ExplainParams) -> Chosen:
+    """Choose test radiographs as the `explain` section says; errors as `choose_radiographs`.
+
+    targets: what the figures show; measured: the targets of the numbers, which hold them.
+    """
     test, seed = dataset.rows("test"), settings.seed
     # who may have a disease is not disease-free, and who may not have the finding cannot be moved away from it
-    cautious = dataset.labels("test", uncertain="ones" if settings.towards == "presence" else "zeros")
-    measured = choose_radiographs(test, cautious, targets, settings)
-    shown = settings.image_ids or choose_shown(measured, settings.patients, seed=seed)
-    return Chosen(measured, shown, choose_one_per_patient(test, number=settings.reconstructions, seed=seed))
+    cautious = {
+        "presence": dataset.labels("test", uncertain="ones"),
+        "absence": dataset.labels("test", uncertain="zeros"),
+    }
+    groups = choose_radiographs(test, cautious[settings.towards], measured, settings)
+    of_figures = choose_radiographs(test, cautious[settings.towards], targets, settings)
+    shown = settings.image_ids or choose_shown(of_figures, settings.patients, seed=seed)
+    other_way: Towards = "absence" if settings.towards == "presence" else "presence"
+    few = settings.model_copy(update={"towards": other_way, "radiographs": settings.both_ways})
+    other = []
+    if settings.both_ways and not settings.image_ids:
+        other = choose_radiographs(test, cautious[other_way], measured, few)
+    reconstructed = choose_one_per_patient(test, number=settings.reconstructions, seed=seed)
+    return Chosen(groups, shown, reconstructed, other, other_way)
 
 
 def choose_radiographs(

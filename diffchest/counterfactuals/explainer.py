@@ -1,34 +1,44 @@
 """Drawing counterfactuals: moving radiographs, decoding them, and asking the head about the pictures."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from diffchest.compute.parts import Arrays, Parts
-from diffchest.contracts.explained import Explained, Reconstructions, Sweep
+from diffchest.contracts.explained import Axioms, Explained, Reconstructions, Sweep
 from diffchest.contracts.head import Head
-from diffchest.counterfactuals import moves
+from diffchest.contracts.moves import Moves
+from diffchest.counterfactuals import differences, edited, moves, pictures
+from diffchest.counterfactuals.edited import draw_edits
 from diffchest.counterfactuals.moves import edit_latents
-from diffchest.counterfactuals.pictures import encode_latents, round_trip
+from diffchest.counterfactuals.pictures import batch_size, encode_latents
 from diffchest.model.autoencoder import DiffusionAutoencoder
-from diffchest.params.counterfactuals import ExplainParams, MoveParams
+from diffchest.params.counterfactuals import ExplainParams, PictureParams, Towards
 
 SWEEP = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)  # steps of a sweep, in steps of the counterfactual
 
 
+NULL_EDITS = 10  # times that a radiograph is moved by nothing (composition, Monteiro et al. 2023)
+CODE = (*pictures.CODE, pictures, differences, edited, moves, Head)  # that makes a picture
+
+
 @dataclass(frozen=True)
 class Explainer:
-    """Moves radiographs as the `explain` section says, decodes them, and asks the head about the pictures.
+    """Moves radiographs as the `explain` section says, draws them, and asks the head about the pictures.
 
-    covariance: see `moves.edit_moves`. What it draws is None in all processes of `parts` but the first.
+    What it draws is None in all processes of `parts` but the first.
     """
 
     model: DiffusionAutoencoder
     head: Head
-    covariance: np.ndarray
+    moves: Moves
     settings: ExplainParams
     parts: Parts
+
+    def towards(self, towards: Towards) -> "Explainer":
+        """The same towards presence, or towards absence."""
+        return replace(self, settings=self.settings.model_copy(update={"towards": towards}))
 
     def explain(self, image_ids: Sequence[str], pixels: np.ndarray, targets: Sequence[str]) -> Explained | None:
         """Reconstruct the radiographs `pixels` (uint8 [P, H, W]) and move each towards every one of `targets`.
@@ -36,11 +46,12 @@ class Explainer:
         Raises `DataError` for a target that the head cannot answer for.
         """
         z = encode_latents(self.model, pixels)
-        moved, step = edit_latents(z, self.head, targets, self.settings, covariance=self.covariance)
-        drawn = self._round_trip(pixels, np.concatenate([z[:, None], moved], axis=1), ["explain", *targets])
+        moved, step = edit_latents(z, self.head, self.moves, targets, self.settings)
+        drawn = self._draw(pixels, np.concatenate([z[:, None], moved], axis=1), targets)
         if drawn is None:
             return None
         logits = self._logits(drawn["z"])
+        shown = self._shown_before(z, logits)
         return Explained(
             image_id=list(image_ids),
             targets=list(targets),
@@ -50,20 +61,21 @@ class Explainer:
             counterfactual=drawn["pictures"][:, 1:],
             x_T=drawn["x_T"],
             step=step,
+            scale=drawn["scale"],
             logits_z=self._logits(z),
             logits_wanted=self._logits(moved),
-            logits_before=logits[:, 0],
+            logits_before=shown,
             logits_after=logits[:, 1:],
         )
 
     def sweep(self, image_id: str, pixels: np.ndarray, targets: Sequence[str]) -> Sweep | None:
         """Move one radiograph, uint8 [H, W], by growing multiples (`SWEEP`) of the step."""
         z = encode_latents(self.model, pixels[None])
-        moved, step = edit_latents(z, self.head, targets, self.settings, covariance=self.covariance)
+        moved, step = edit_latents(z, self.head, self.moves, targets, self.settings)
         scale = np.array(SWEEP, dtype=np.float32)
         along = z + scale[None, :, None] * (moved[0] - z)[:, None]  # [T, S, d]
         latents = np.concatenate([z[:, None], along.reshape(1, -1, z.shape[1])], axis=1)
-        drawn = self._round_trip(pixels[None], latents, ["sweep", *SWEEP, *targets])
+        drawn = self._draw(pixels[None], latents, [target for target in targets for _ in SWEEP])
         if drawn is None:
             return None
         shape = (len(targets), len(SWEEP))
@@ -79,21 +91,45 @@ class Explainer:
 
     def reconstruct(self, image_ids: Sequence[str], pixels: np.ndarray) -> Reconstructions | None:
         """Encode and decode radiographs, uint8 [N, H, W], with their own latents."""
-        drawn = self._round_trip(pixels, encode_latents(self.model, pixels)[:, None], ["reconstruct"])
+        drawn = self._draw(pixels, encode_latents(self.model, pixels)[:, None], [])
         return None if drawn is None else Reconstructions(list(image_ids), pixels, drawn["pictures"][:, 0])
 
-    def _round_trip(self, pixels: np.ndarray, latents: np.ndarray, content: list) -> Arrays | None:
-        move = self.settings.model_dump(include=set(MoveParams.model_fields))
-        return round_trip(
-            self.model,
-            pixels,
-            latents,
-            solver=self.settings.solver,
-            encode_steps=self.settings.encode_steps,
-            decode_steps=self.settings.decode_steps,
-            content=[vars(self.head), content, self.covariance, move, moves, Head, Explainer],
-            parts=self.parts,
+    def there_and_back(self, explained: Explained) -> Axioms | None:
+        """Move the counterfactuals back, and the originals by nothing, `NULL_EDITS` times (Monteiro et al. 2023)."""
+        back = self.towards("absence" if self.settings.towards == "presence" else "presence")
+        returned = np.empty_like(explained.counterfactual)
+        for column, target in enumerate(explained.targets):
+            pixels = explained.counterfactual[:, column]
+            z = encode_latents(self.model, pixels)
+            moved, _ = edit_latents(z, self.head, self.moves, [target], back.settings)
+            drawn = back._draw(pixels, np.concatenate([z[:, None], moved], axis=1), [target])
+            if drawn is not None:
+                returned[:, column] = drawn["pictures"][:, 1]
+        pixels, repeated = explained.original, []
+        for _ in range(NULL_EDITS):
+            z = encode_latents(self.model, pixels)
+            drawn = self._draw(pixels, np.stack([z, z], axis=1), explained.targets[:1])
+            if drawn is None:
+                return None
+            pixels = drawn["pictures"][:, 1]
+            repeated.append(pixels)
+        return Axioms(explained.image_id, explained.targets, explained.original, returned, np.stack(repeated, axis=1))
+
+    def _draw(self, pixels: np.ndarray, latents: np.ndarray, asked_of: Sequence[str]) -> Arrays | None:
+        settings = PictureParams.model_validate(self.settings.model_dump())
+        rows = self.head.rows(asked_of)
+        return self.parts.gather(
+            lambda chosen: draw_edits(self.model, self.head, pixels[chosen], latents[chosen], rows, settings),
+            len(pixels),
+            size=batch_size(pixels.shape[-1]),
+            content=[self.model.sha256, vars(self.head), pixels, latents, list(asked_of), settings.model_dump(), *CODE],
+            desc="draw",
         )
+
+    def _shown_before(self, z: np.ndarray, logits: np.ndarray) -> np.ndarray:
+        """The logits [P, F] of what a change is added to: the radiograph, or its reconstruction where it is decoded."""
+        decoded = self.settings.picture == "decode" and self.settings.local is None
+        return logits[:, 0] if decoded else self._logits(z)
 
     def _logits(self, z: np.ndarray) -> np.ndarray:
         """Logits [..., F] of the fitted findings, of unnormalised latents [..., d]."""

@@ -8,7 +8,7 @@ import torch
 
 from diffchest.compute.parts import Arrays, Parts
 from diffchest.contracts.head import Head
-from diffchest.contracts.latents import Latents
+from diffchest.contracts.moves import Moves
 from diffchest.diffusion import ddim, dpm_solver, schedule, solvers
 from diffchest.diffusion.solvers import SOLVERS
 from diffchest.errors import DataError
@@ -25,27 +25,24 @@ BATCH_PIXELS = 2**19  # pixels of the radiographs in one batch: 227 of 48 x 48, 
 CODE = (autoencoder, blocks, encoder, encoding, unet, ddim, dpm_solver, schedule, solvers, squares)
 
 
-def check_same_model(model: DiffusionAutoencoder, head: Head, latents: Latents) -> None:
-    """Raise `DataError` unless `latents` are of this autoencoder and `head` was fitted on such latents."""
+def check_same_model(model: DiffusionAutoencoder, head: Head, moves: Moves) -> None:
+    """Raise `DataError` unless `head` was fitted on latents of this autoencoder, and `moves` as well."""
     if head.weight.shape[1] != model.latent_dim:
         raise DataError(
             f"the head expects z of {head.weight.shape[1]} dimensions, the autoencoder makes {model.latent_dim}; "
             "run extract_latents and fit_head again"
         )
-    for name, sha256 in (
-        ("head was fitted on the latents", head.model_sha256),
-        ("latents are those", latents.model_sha256),
-    ):
+    for name, sha256 in (("head was", head.model_sha256), ("moves were", moves.model_sha256[0])):
         if sha256 != model.sha256:
             raise DataError(
-                f"the {name} of autoencoder {sha256[:12]}, this one is {model.sha256[:12]}; "
-                "run extract_latents and fit_head again"
+                f"the {name} fitted on the latents of autoencoder {sha256[:12]}, this one is {model.sha256[:12]}; "
+                "run extract_latents, fit_head and fit_moves again"
             )
 
 
 def encode_latents(model: DiffusionAutoencoder, pixels: np.ndarray) -> np.ndarray:
     """Semantic latents of uint8 radiographs [N, H, W], in batches as they are decoded in: float32 [N, d]."""
-    return encode(model, pixels, _batch_size(pixels.shape[-1]))
+    return encode(model, pixels, batch_size(pixels.shape[-1]))
 
 
 @torch.inference_mode()
@@ -118,19 +115,19 @@ def round_trip(
     return parts.gather(
         part,
         len(pixels),
-        size=_batch_size(pixels.shape[-1]),
+        size=batch_size(pixels.shape[-1]),
         content=[model.sha256, pixels, solver, encode_steps, decode_steps, content, *CODE, sys.modules[__name__]],
         desc="draw",
     )
 
 
-def _batch_size(size: int) -> int:
+def batch_size(size: int) -> int:
     """How many radiographs of `size` x `size` pixels one batch may hold."""
     return max(1, BATCH_PIXELS // size**2)
 
 
 def _batches(images: int, size: int) -> list[slice]:
-    length = _batch_size(size)
+    length = batch_size(size)
     return [slice(start, start + length) for start in range(0, images, length)]
 
 

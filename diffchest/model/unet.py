@@ -9,15 +9,18 @@ from diffchest.params.network import ModelParams
 class UNet(nn.Module):
     """Denoising U-Net (Dhariwal & Nichol 2021) with AdaGN on time and z (Preechakul et al. 2022).
 
-    `channels` and `size` are those of the folded image: `params.channels * k^2` and `image_size / k`.
+    `in_channels` and `size` are those of the folded image: with k x k pixels a channel, `size` is `image_size / k`.
+    `params.latent_map_channels` more input channels are a linear map of z, a picture that it draws itself: scales of
+    channels alone (0, the paper) can hardly place a thin line.
     """
 
     def __init__(self, params: ModelParams, *, in_channels: int, out_channels: int, size: int) -> None:
         super().__init__()
-        base, time_dim = params.base_channels, params.time_dim
+        base, time_dim, drawn = params.base_channels, params.time_dim, params.latent_map_channels
         self.base_channels = base
+        self.latent_map = nn.Linear(params.latent_dim, drawn * size**2) if drawn else None
         self.time = nn.Sequential(nn.Linear(base, time_dim), nn.SiLU(), nn.Linear(time_dim, time_dim))
-        self.down, skips, size = _down(params, in_channels, size)
+        self.down, skips, size = _down(params, in_channels + drawn, size)
         width = skips[-1]
         self.middle = nn.ModuleList(
             [_block(params, width, width), _attention(params, width), _block(params, width, width)]
@@ -29,6 +32,8 @@ class UNet(nn.Module):
     def forward(self, x: Tensor, t: Tensor, z: Tensor) -> Tensor:
         """Map x_t [N, C, H, W], t [N] and z [N, d] to the raw prediction [N, C, H, W]."""
         time = nn.functional.silu(self.time(timestep_embedding(t, self.base_channels)))
+        if self.latent_map is not None:
+            x = cat([x, self.latent_map(z).view(len(x), -1, *x.shape[2:])], dim=1)
         z = nn.functional.silu(z)
         h, skips = x, []
         for step in self.down:

@@ -1,6 +1,6 @@
 """`confounders`: the confounder audit."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
@@ -27,7 +27,7 @@ class FlaggedParams(Section):
 class AuditMoveParams(Part):
     """The keys of `confounders` that say how z is moved."""
 
-    edit: Edit | Literal["typical"]
+    edit: Edit
     step: PositiveFloat
 
 

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field
 from diffchest.params.base import Part, PositiveFloat, PositiveInt, Seed
 
 SolverName = Literal["ddim", "dpm_solver"]
-Edit = Literal["plausible", "eq4", "eq5", "unit"]
+Edit = Literal["alone", "typical", "plausible", "eq4", "eq5", "unit"]
 Towards = Literal["presence", "absence"]
 
 
@@ -31,15 +31,26 @@ class MoveParams(Part):
     to_probability: Annotated[float, Field(gt=0.0, lt=1.0)] | None
 
 
-class ExplainParams(MoveParams, extra="forbid"):
+class PictureParams(Part):
+    """The keys of `explain` that say how a moved z becomes a picture."""
+
+    picture: Literal["difference", "decode"]
+    noise_level: Annotated[float, Field(gt=0.0, lt=1.0)]
+    noise_draws: PositiveInt
+    local: Annotated[float, Field(gt=0.0, lt=1.0)] | None
+    corrections: Annotated[int, Field(ge=0)]
+    solver: SolverName
+    encode_steps: PositiveInt
+    decode_steps: PositiveInt
+    seed: Seed
+
+
+class ExplainParams(MoveParams, PictureParams, extra="forbid"):
     """`explain`: counterfactual radiographs."""
 
     targets: Targets
     image_ids: Names
     patients: PositiveInt
     radiographs: Annotated[int, Field(ge=2)]
-    solver: SolverName
-    encode_steps: PositiveInt
-    decode_steps: PositiveInt
+    both_ways: Annotated[int, Field(ge=0)]
     reconstructions: PositiveInt
-    seed: Seed

@@ -34,6 +34,7 @@ class ModelParams(Section):
     norm_groups: PositiveInt
     time_dim: PositiveInt
     latent_dim: PositiveInt
+    latent_map_channels: Annotated[int, Field(ge=0)]
     encoder: EncoderParams
 
 

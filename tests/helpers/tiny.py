@@ -33,6 +33,7 @@ def tiny_params(*, pretrain: dict | None = None, diffusion: dict | None = None, 
         "residual_blocks": 1,
         "time_dim": 16,
         "latent_dim": 4,
+        "latent_map_channels": 2,
         "attention_resolutions": [4],
         "encoder": encoder,
     }

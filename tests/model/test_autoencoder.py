@@ -54,7 +54,7 @@ def test_position_channels_tell_all_places_apart():
     places = waves.flatten(1).T
     assert torch.cdist(places, places).fill_diagonal_(9).min() > 0.1
     assert torch.allclose(waves[3, 4], torch.full((16,), math.cos(math.pi * 4.5 / 16)))  # along a row, nothing changes
-    assert build(position_frequencies=0).unet.down[0][0].in_channels == 4
+    assert build(position_frequencies=0, latent_map_channels=0).unet.down[0][0].in_channels == 4
     assert build(position_frequencies=3).encoder.down[0][0].in_channels == 16
 
 

@@ -39,6 +39,7 @@ def geometry(shapes: Shapes, *, source: Path, image_size: int | None = None) -> 
         norm_groups=32,
         time_dim=time_dim,
         latent_dim=latent_dim,
+        latent_map_channels=0,
         encoder=EncoderParams(
             channel_multipliers=multipliers[levels:],
             residual_blocks=depth,

@@ -1,0 +1,47 @@
+"""How z is moved towards each finding: what the fine-tuning radiographs say, fitted once for all that move z."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from diffchest.contracts.array_file import ArrayFile, columns_of
+from diffchest.contracts.head import Head
+
+
+@dataclass(frozen=True, eq=False)
+class Moves(ArrayFile):
+    """Moves of the F findings that the head was fitted for, from without to with, in the space that it standardises to.
+
+    * alone [F, W, d]: what the finding adds while all others are held, in each of the ways it shows in (sides, places),
+      the most frequent first; NaN where there are fewer. share [F, W]: how often it shows in each; 0 where NaN
+    * typical [F, d]: how radiographs that the head calls the finding differ from the others, whatever goes with it
+    * covariance [d, d]: of the latents
+    * threshold [F]: the logit above which as many radiographs lie as have the finding
+    * model_sha256, one: whose latents
+    """
+
+    STAGE = "fit_moves"
+    VERSION = 1
+
+    findings: list[str]
+    alone: np.ndarray
+    share: np.ndarray
+    typical: np.ndarray
+    covariance: np.ndarray
+    threshold: np.ndarray
+    model_sha256: list[str]
+
+    def rows(self, findings: Sequence[str]) -> np.ndarray:
+        """Where `findings` are; `DataError` for one that is not there."""
+        return columns_of(findings, self.findings, stage=self.STAGE)
+
+    def thresholds(self) -> pd.Series:
+        """`threshold` by finding."""
+        return pd.Series(self.threshold, index=self.findings)
+
+    def logit_spread(self, head: Head) -> pd.Series:
+        """Standard deviation of the logit of every finding among the latents, by finding."""
+        weight = head.weight[head.rows(self.findings)].astype(np.float64)
+        return pd.Series(np.sqrt(np.sum(weight @ self.covariance * weight, axis=1)), index=self.findings)

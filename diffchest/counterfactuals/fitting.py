@@ -1,0 +1,48 @@
+"""Fitting the moves: what the latents, the labels and the head say of the fine-tuning radiographs."""
+
+import numpy as np
+import pandas as pd
+from scipy.special import expit
+
+from diffchest.contracts.head import Head
+from diffchest.contracts.moves import Moves
+from diffchest.counterfactuals.alone import covariates, fit_alone
+from diffchest.findings.disease_free import normal_finding
+
+
+def fit_moves(z: np.ndarray, labels: pd.DataFrame, rows: pd.DataFrame, head: Head) -> Moves:
+    """The moves of all findings that the head was fitted for.
+
+    z: unnormalised latents [N, d] of the fine-tuning radiographs; labels: theirs, NaN where not assessed, for which the
+    head's probability stands in; rows: theirs of the manifest. All in the same order. The label for "nothing abnormal"
+    is not held: whatever is added removes it.
+    """
+    findings = head.fitted
+    standard = ((z - head.mean) / head.sd).astype(np.float64)
+    logits = head.logits(z)[:, head.rows(findings)].astype(np.float64)
+    called = pd.DataFrame(expit(logits), columns=findings)
+    known = labels.reindex(columns=findings).reset_index(drop=True)
+    present = known.where(known.notna(), called)
+    alone, share = fit_alone(standard, present.drop(columns=normal_finding(findings) or []), covariates(rows), findings)
+    absent = 1.0 - present.mean().to_numpy()
+    threshold = [np.quantile(logits[:, column], absent[column]) for column in range(len(findings))]
+    return Moves(
+        findings=findings,
+        alone=alone,
+        share=share,
+        typical=typical_difference(standard, called.to_numpy()),
+        covariance=np.atleast_2d(np.cov(standard, rowvar=False)),
+        threshold=np.array(threshold),
+        model_sha256=[head.model_sha256],
+    )
+
+
+def typical_difference(z: np.ndarray, called: np.ndarray) -> np.ndarray:
+    """How radiographs that the head calls each finding differ from the others: [F, d].
+
+    z: standardised latents [N, d]; called: the head's probabilities [N, F]. The difference of two means: one weighted
+    by the probability p, one by 1 - p. No label is used. It equals Cov(z, p) / (m (1 - m)), with m the mean of p: the
+    activation pattern of the head's output (Haufe et al. 2014), in the unit "from not A to A".
+    """
+    others = 1.0 - called
+    return (called.T @ z) / called.sum(axis=0)[:, None] - (others.T @ z) / others.sum(axis=0)[:, None]
