@@ -54,9 +54,9 @@ def main() -> None:
             paths.STEP_SWEEP: explainer.sweep(first[0], store.read(first)[0], targets),
             paths.RECONSTRUCTIONS: explainer.reconstruct(chosen.reconstructed, store.read(chosen.reconstructed)),
         }
-        measured = [explainer.explain(ids, store.read(ids), names) for names, ids in chosen.measured]
+        measured = [explainer.explain(ids, store.read(ids), names, reconstruct=False) for names, ids in chosen.measured]
         other = explainer.towards(chosen.other_way)
-        back = [other.explain(ids, store.read(ids), names) for names, ids in chosen.other]
+        back = [other.explain(ids, store.read(ids), names, reconstruct=False) for names, ids in chosen.other]
     for path, kept in drawn.items():
         if kept is not None:
             kept.save(path)

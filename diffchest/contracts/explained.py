@@ -15,7 +15,8 @@ MACRO = "(mean of the targets)"  # the target of such rows in counterfactual_qua
 class Explained(ArrayFile):
     """Counterfactuals of P radiographs towards T targets; pictures are uint8, F findings those that the head has.
 
-    * original, reconstruction [P, H, W]; counterfactual [P, T, H, W]; x_T float16 [P, H, W] (the first channel)
+    * original, reconstruction [P, H, W]; counterfactual [P, T, H, W]; x_T float16 [P, H, W] (the first channel);
+      where a difference was added to the original and no figure shows it, `reconstruction` is the original, `x_T` 0
     * step [P, T]: how far z was moved; scale [P, T]: by how much the change was scaled (`explain.corrections`)
     * logits_z [P, F]: of the radiograph itself; logits_wanted [P, T, F]: of the moved z
     * logits_before [P, F]: of what the change is added to, the radiograph, or its reconstruction where it was decoded

@@ -18,7 +18,7 @@ IMPLIED_POSITIVES = 10  # ... among at least so many radiographs with A
 WAYS_POSITIVES = 60  # ... of which there are at least so many
 MAX_WAYS = 4
 LEAST_SHARE = 0.12  # ... into parts that are not strays
-SEPARATION = 3.0  # ... whose centres are so many standard deviations apart (Ashman et al. 1994: 2 are distinct)
+SEPARATION = 4.0  # ... whose centres are so many standard deviations apart (Ashman et al. 1994: 2 are distinct)
 DISTINCT = 2.5  # ... along directions with this many times the largest variance that chance would show
 
 

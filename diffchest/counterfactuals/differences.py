@@ -15,6 +15,7 @@ from diffchest.images.squares import to_model_range
 from diffchest.model.autoencoder import DiffusionAutoencoder
 
 GRAY = 127.5  # gray levels of 255 in a unit of the model's range
+NOISE_SEED = 0
 BLUR = 1 / 64  # of the side: standard deviation with which a change is smoothed before it is looked at
 
 
@@ -26,7 +27,6 @@ def denoised_change(
     *,
     noise_level: float,
     draws: int,
-    seed: int,
     batch_size: int,
 ) -> np.ndarray:
     """The change that each moved latent makes in the denoised radiograph, the mean over `draws` of noise.
@@ -38,7 +38,7 @@ def denoised_change(
     images, moved = latents.shape[:2]
     timestep = min(int(noise_level * model.schedule.timesteps), model.schedule.timesteps - 1)
     side = pixels.shape[-1]
-    noise = torch.randn(draws, model.channels, side, side, generator=torch.Generator().manual_seed(seed))
+    noise = torch.randn(draws, model.channels, side, side, generator=torch.Generator().manual_seed(NOISE_SEED))
     source, flat = np.repeat(np.arange(images), moved), latents.reshape(images * moved, -1)
     denoised = np.zeros((images * moved, side, side), dtype=np.float32)
     for start in range(0, len(flat), batch_size):

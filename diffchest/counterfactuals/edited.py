@@ -22,22 +22,27 @@ def draw_edits(
     latents: np.ndarray,
     asked_of: np.ndarray,
     settings: PictureParams,
+    *,
+    reconstruct: bool,
 ) -> Arrays:
     """Draw radiographs with moved latents, and encode the pictures again.
 
     pixels: uint8 [N, H, W]; latents: unnormalised float32 [N, 1 + T, d], a radiograph's own z first; asked_of [T]: the
     head's row whose logit each move is to change. Returns `pictures` uint8 [N, 1 + T, H, W], first those of the own z;
     their latents `z` [N, 1 + T, d]; `scale` [N, T] of the changes (see `corrected`); `x_T` float16 [N, H, W] (the first
-    channel). Differences start from the radiograph itself, so the own z changes nothing; its reconstruction, by way of
-    x_T, is the first picture all the same, since it shows what the network knows.
+    channel). Differences are added to the radiograph itself. Unless they `reconstruct` it by way of x_T all the same,
+    to show what the network knows, it is its own first picture, and `x_T` is 0.
     """
-    x_end = encode_noise(model, pixels, latents[:, 0], solver=settings.solver, steps=settings.encode_steps)
-    through = latents if settings.picture == "decode" else latents[:, :1]
-    pictures = decode(model, x_end, through, solver=settings.solver, steps=settings.decode_steps)
-    reconstruction = pictures[:, :1]
-    base = reconstruction if settings.picture == "decode" else pixels[:, None]
-    if settings.picture == "decode":
-        change = pictures[:, 1:].astype(np.float32) - reconstruction
+    own, base = latents[:, :1], pixels[:, None]
+    reconstruction, x_T = base, np.zeros(pixels.shape, dtype=np.float16)
+    decoded = settings.picture == "decode"
+    if reconstruct or decoded:
+        x_end = encode_noise(model, pixels, latents[:, 0], solver=settings.solver, steps=settings.encode_steps)
+        through = latents if decoded else own
+        drawn = decode(model, x_end, through, solver=settings.solver, steps=settings.decode_steps)
+        reconstruction, x_T = drawn[:, :1], x_end[:, 0].astype(np.float16)
+    if decoded:
+        change, base = drawn[:, 1:].astype(np.float32) - reconstruction, reconstruction
     else:
         change = denoised_change(
             model,
@@ -45,7 +50,6 @@ def draw_edits(
             latents,
             noise_level=settings.noise_level,
             draws=settings.noise_draws,
-            seed=settings.seed,
             batch_size=batch_size(pixels.shape[-1]),
         )
     if settings.local is not None:
@@ -54,12 +58,12 @@ def draw_edits(
     def logits_of(pictures: np.ndarray) -> np.ndarray:
         return _own_logits(model, head, pictures, asked_of)
 
-    own = head.logits(latents.reshape(-1, latents.shape[-1])).reshape(*latents.shape[:2], -1)
-    asked = own[:, 1:][:, np.arange(len(asked_of)), asked_of] - own[:, 0][:, asked_of]
+    logits = head.logits(latents.reshape(-1, latents.shape[-1])).reshape(*latents.shape[:2], len(head.findings))
+    asked = logits[:, 1:][:, np.arange(len(asked_of)), asked_of] - logits[:, 0][:, asked_of]
     scale, drawn = corrected(base[:, 0], change, asked, logits_of, rounds=settings.corrections)
     pictures = np.concatenate([reconstruction, drawn], axis=1)
     z = encode_latents(model, pictures.reshape(-1, *pixels.shape[1:])).reshape(*pictures.shape[:2], -1)
-    return {"pictures": pictures, "z": z, "scale": scale, "x_T": x_end[:, 0].astype(np.float16)}
+    return {"pictures": pictures, "z": z, "scale": scale, "x_T": x_T}
 
 
 def corrected(
@@ -100,5 +104,6 @@ def corrected(
 def _own_logits(model: DiffusionAutoencoder, head: Head, pictures: np.ndarray, asked_of: np.ndarray) -> np.ndarray:
     """The logit of each picture's own target: uint8 [N, T, H, W], or [N, 1, H, W] for all targets, to [N, T]."""
     number, drawn = pictures.shape[:2]
-    logits = head.logits(encode_latents(model, pictures.reshape(-1, *pictures.shape[2:]))).reshape(number, drawn, -1)
+    logits = head.logits(encode_latents(model, pictures.reshape(-1, *pictures.shape[2:])))
+    logits = logits.reshape(number, drawn, len(head.findings))
     return logits[:, 0][:, asked_of] if drawn == 1 else logits[:, np.arange(drawn), asked_of]

@@ -40,14 +40,17 @@ class Explainer:
         """The same towards presence, or towards absence."""
         return replace(self, settings=self.settings.model_copy(update={"towards": towards}))
 
-    def explain(self, image_ids: Sequence[str], pixels: np.ndarray, targets: Sequence[str]) -> Explained | None:
-        """Reconstruct the radiographs `pixels` (uint8 [P, H, W]) and move each towards every one of `targets`.
+    def explain(
+        self, image_ids: Sequence[str], pixels: np.ndarray, targets: Sequence[str], *, reconstruct: bool = True
+    ) -> Explained | None:
+        """Move each of the radiographs `pixels` (uint8 [P, H, W]) towards every one of `targets`.
 
+        reconstruct: show what the network knows of them as well, where the pictures can do without.
         Raises `DataError` for a target that the head cannot answer for.
         """
         z = encode_latents(self.model, pixels)
         moved, step = edit_latents(z, self.head, self.moves, targets, self.settings)
-        drawn = self._draw(pixels, np.concatenate([z[:, None], moved], axis=1), targets)
+        drawn = self._draw(pixels, np.concatenate([z[:, None], moved], axis=1), targets, reconstruct=reconstruct)
         if drawn is None:
             return None
         logits = self._logits(drawn["z"])
@@ -75,7 +78,7 @@ class Explainer:
         scale = np.array(SWEEP, dtype=np.float32)
         along = z + scale[None, :, None] * (moved[0] - z)[:, None]  # [T, S, d]
         latents = np.concatenate([z[:, None], along.reshape(1, -1, z.shape[1])], axis=1)
-        drawn = self._draw(pixels[None], latents, [target for target in targets for _ in SWEEP])
+        drawn = self._draw(pixels[None], latents, [target for target in targets for _ in SWEEP], reconstruct=False)
         if drawn is None:
             return None
         shape = (len(targets), len(SWEEP))
@@ -91,7 +94,7 @@ class Explainer:
 
     def reconstruct(self, image_ids: Sequence[str], pixels: np.ndarray) -> Reconstructions | None:
         """Encode and decode radiographs, uint8 [N, H, W], with their own latents."""
-        drawn = self._draw(pixels, encode_latents(self.model, pixels)[:, None], [])
+        drawn = self._draw(pixels, encode_latents(self.model, pixels)[:, None], [], reconstruct=True)
         return None if drawn is None else Reconstructions(list(image_ids), pixels, drawn["pictures"][:, 0])
 
     def there_and_back(self, explained: Explained) -> Axioms | None:
@@ -102,27 +105,35 @@ class Explainer:
             pixels = explained.counterfactual[:, column]
             z = encode_latents(self.model, pixels)
             moved, _ = edit_latents(z, self.head, self.moves, [target], back.settings)
-            drawn = back._draw(pixels, np.concatenate([z[:, None], moved], axis=1), [target])
+            drawn = back._draw(pixels, np.concatenate([z[:, None], moved], axis=1), [target], reconstruct=False)
             if drawn is not None:
                 returned[:, column] = drawn["pictures"][:, 1]
         pixels, repeated = explained.original, []
         for _ in range(NULL_EDITS):
             z = encode_latents(self.model, pixels)
-            drawn = self._draw(pixels, np.stack([z, z], axis=1), explained.targets[:1])
+            drawn = self._draw(pixels, np.stack([z, z], axis=1), explained.targets[:1], reconstruct=False)
             if drawn is None:
                 return None
             pixels = drawn["pictures"][:, 1]
             repeated.append(pixels)
         return Axioms(explained.image_id, explained.targets, explained.original, returned, np.stack(repeated, axis=1))
 
-    def _draw(self, pixels: np.ndarray, latents: np.ndarray, asked_of: Sequence[str]) -> Arrays | None:
+    def _draw(
+        self, pixels: np.ndarray, latents: np.ndarray, asked_of: Sequence[str], *, reconstruct: bool
+    ) -> Arrays | None:
         settings = PictureParams.model_validate(self.settings.model_dump())
         rows = self.head.rows(asked_of)
+
+        def part(chosen: slice) -> Arrays:
+            few, moved = pixels[chosen], latents[chosen]
+            return draw_edits(self.model, self.head, few, moved, rows, settings, reconstruct=reconstruct)
+
+        determined = [vars(self.head), pixels, latents, list(asked_of), settings.model_dump(), reconstruct]
         return self.parts.gather(
-            lambda chosen: draw_edits(self.model, self.head, pixels[chosen], latents[chosen], rows, settings),
+            part,
             len(pixels),
             size=batch_size(pixels.shape[-1]),
-            content=[self.model.sha256, vars(self.head), pixels, latents, list(asked_of), settings.model_dump(), *CODE],
+            content=[self.model.sha256, *determined, *CODE],
             desc="draw",
         )
 

@@ -42,7 +42,6 @@ class PictureParams(Part):
     solver: SolverName
     encode_steps: PositiveInt
     decode_steps: PositiveInt
-    seed: Seed
 
 
 class ExplainParams(MoveParams, PictureParams, extra="forbid"):
@@ -54,3 +53,4 @@ class ExplainParams(MoveParams, PictureParams, extra="forbid"):
     radiographs: Annotated[int, Field(ge=2)]
     both_ways: Annotated[int, Field(ge=0)]
     reconstructions: PositiveInt
+    seed: Seed

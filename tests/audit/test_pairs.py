@@ -13,11 +13,12 @@ from scipy.stats import norm
 from scipy.stats import t as student
 
 from diffchest.audit.pairs import audit, flagged
-from diffchest.audit.responses import respond, typical_difference
+from diffchest.audit.responses import respond
 from diffchest.compute.parts import Parts
+from diffchest.counterfactuals.fitting import typical_difference
 from diffchest.errors import DataError
 from diffchest.params.audit import FlaggedParams
-from tests.helpers.toy_autoencoder import DIMENSIONS, TOY_AUDIT, LinearAutoencoder, toy_head, toy_radiographs
+from tests.helpers.toy_autoencoder import DIMENSIONS, TOY_AUDIT, LinearAutoencoder, toy_head, toy_moves, toy_radiographs
 from tests.helpers.toy_drawings import toy_responses
 
 FINDINGS = [f"finding {row}" for row in range(5)]
@@ -35,11 +36,16 @@ class ConfoundedAutoencoder(LinearAutoencoder):
 def run(model, head, findings, settings=TOY_AUDIT):
     with TemporaryDirectory() as runs:
         responses = respond(
-            model, head, list("abcdef"), toy_radiographs(6), targets=findings[:2], finetune=finetune_latents(head),
+            model, head, list("abcdef"), toy_radiographs(6), targets=findings[:2], fitted=fitted_moves(head),
             solver="ddim", settings=settings, parts=Parts(Path(runs)),
         )  # fmt: skip
     assert responses is not None
     return responses
+
+
+def fitted_moves(head):
+    z, called = (finetune_latents(head) - head.mean) / head.sd, head.probabilities(finetune_latents(head))
+    return toy_moves(head, np.cov(z.T), typical=typical_difference(z, called))
 
 
 def finetune_latents(head, seed=7):
@@ -100,15 +106,14 @@ def test_typical_difference_is_that_of_two_weighted_means():
         np.average(z, axis=0, weights=probability[:, row]) - np.average(z, axis=0, weights=1 - probability[:, row])
         for row in (3, 0)
     ]
-    assert typical_difference(finetune, head, ["finding 3", "finding 0"]) == pytest.approx(np.array(expected), abs=1e-5)
+    assert typical_difference(z, probability)[[3, 0]] == pytest.approx(np.array(expected), abs=1e-5)
 
 
 def test_typical_move_changes_a_linear_picture_by_the_difference():
     head, findings = toy_head(), FINDINGS
-    finetune = finetune_latents(head)
     responses = run(LinearAutoencoder(), head, findings, TOY_AUDIT.model_copy(update={"edit": "typical", "step": 1.5}))
     change = (responses.logits_after - responses.logits_before[:, None]).mean(axis=0)
-    difference = typical_difference(finetune, head, findings[:2])
+    difference = fitted_moves(head).typical[:2]
     assert change == pytest.approx(1.5 * difference @ head.weight.T.astype(float), abs=0.1)
 
 
@@ -117,7 +122,7 @@ def test_random_moves_are_as_long_as_the_typical_ones_on_average():
     responses = run(LinearAutoencoder(), head, FINDINGS, TOY_AUDIT.model_copy(update={"edit": "typical"}))
     z = (finetune - head.mean) / head.sd
     precision = np.linalg.inv(np.cov(z, rowvar=False))
-    difference = 0.2 * typical_difference(finetune, head, FINDINGS[:2])
+    difference = 0.2 * fitted_moves(head).typical[:2]
     expected = np.sqrt(np.einsum("td,de,te->t", difference, precision, difference)).mean()
     change = (responses.logits_random - responses.logits_before[:, None]).mean(axis=0)
     moves = np.linalg.lstsq(head.weight[:5].astype(float), change.T, rcond=None)[0].T

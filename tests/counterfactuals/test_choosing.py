@@ -57,7 +57,11 @@ def test_who_may_have_a_finding_is_neither_free_of_it_nor_moved_away_from_it(tow
     labels = pd.DataFrame({"goiter": [1.0, -1.0, 0.0]}, index=list("abc"), dtype="float32")
     write_labels(paths.labels("set"), labels, blank_is_negative=False, uncertain="zeros")
     rows = pd.DataFrame({"image_id": list("abc"), "patient_id": list("abc"), "role": "test"})
-    chosen = choose(Dataset("set", rows), ["goiter"], toy_explain(radiographs=5, reconstructions=2, towards=towards))
+    settings = toy_explain(radiographs=5, reconstructions=2, towards=towards, both_ways=5)
+    chosen = choose(Dataset("set", rows), ["goiter"], ["goiter"], settings)
     assert chosen.measured == measured
     assert chosen.shown == measured[0][1]
     assert len(chosen.reconstructed) == 2
+    ways = {"presence": [(["goiter"], ["c"])], "absence": [(["goiter"], ["a"])]}
+    assert chosen.other == ways[chosen.other_way]
+    assert {towards, chosen.other_way} == set(ways)

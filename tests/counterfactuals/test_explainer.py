@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 
 from diffchest.compute.parts import Parts
-from diffchest.counterfactuals.explainer import SWEEP, Explainer
-from tests.helpers.toy_autoencoder import LinearAutoencoder, toy_explain, toy_head, toy_radiographs
+from diffchest.counterfactuals.explainer import NULL_EDITS, SWEEP, Explainer
+from tests.helpers.toy_autoencoder import LinearAutoencoder, toy_explain, toy_head, toy_moves, toy_radiographs
 
 TARGETS = ["finding 3", "finding 0"]
-COVARIANCE = np.diag([3.0, 2, 1, 1, 0.5, 0.1])
 IDS = ["a", "b", "c"]
 
 
 def explainer(runs, **settings):
-    return Explainer(LinearAutoencoder(), toy_head(), COVARIANCE, toy_explain(edit="eq5", **settings), Parts(runs))  # type: ignore[arg-type]
+    head, chosen = toy_head(), toy_explain(edit="eq5", **settings)
+    return Explainer(LinearAutoencoder(), head, toy_moves(head), chosen, Parts(runs))  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def test_logits_of_all_findings_agree_with_the_closed_form(explained):
 def test_findings_that_the_head_was_not_fitted_for_are_left_out(tmp_path):
     head = toy_head()
     head.weight[1] = np.nan
-    made = Explainer(LinearAutoencoder(), head, COVARIANCE, toy_explain(), Parts(tmp_path))  # type: ignore[arg-type]
+    made = Explainer(LinearAutoencoder(), head, toy_moves(head), toy_explain(), Parts(tmp_path))  # type: ignore[arg-type]
     explained = made.explain(["a"], toy_radiographs(1), TARGETS)
     assert explained is not None
     assert explained.findings == ["finding 0", "finding 2", "finding 3", "finding 4"]
@@ -82,3 +82,50 @@ def test_reconstruction_of_what_the_model_can_draw_is_exact(tmp_path):
     assert reconstructed.image_id == IDS
     assert (reconstructed.original == pixels).all()
     assert np.abs(reconstructed.reconstruction.astype(int) - pixels).max() <= 1
+
+
+def test_differences_add_to_the_radiograph_what_the_moved_latent_adds_to_the_picture(tmp_path):
+    """The toy draws D z whatever the noise, so the difference is D (z' - z) in closed form."""
+    pixels, head, model = toy_radiographs(3), toy_head(), LinearAutoencoder()
+    made = explainer(tmp_path, picture="difference", noise_draws=2).explain(IDS, pixels, TARGETS)
+    assert made is not None
+    basis = model.basis.detach().numpy().astype(float)
+    for column, row in enumerate([3, 0]):
+        change = (basis @ (0.2 * head.weight[row].astype(float) * head.sd)).reshape(16, 16) * 127.5
+        expected = np.clip(pixels + change, 0, 255)
+        assert np.abs(made.counterfactual[:, column] - expected).max() <= 0.51
+    assert (made.logits_before == made.logits_z).all()
+
+
+def test_corrections_reach_what_was_asked_for(tmp_path):
+    """An encoder that sees less than what was drawn: the change is drawn larger."""
+
+    class Dull(LinearAutoencoder):
+        def predict(self, x_t, t, z):
+            return super().predict(x_t, t, 0.6 * z)
+
+    head, pixels = toy_head(), toy_radiographs(3)
+    seen = {}
+    for corrections in (0, 3):
+        settings = toy_explain(edit="eq5", step=1.0, picture="difference", corrections=corrections)
+        made = Explainer(Dull(), head, toy_moves(head), settings, Parts(tmp_path))  # type: ignore[arg-type]
+        explained = made.explain(IDS, pixels, TARGETS)
+        assert explained is not None
+        asked = explained.logit_wanted - explained.logit_z
+        seen[corrections] = (explained.logit_after - explained.logit_before) / asked, explained.scale
+    assert seen[0][0] == pytest.approx(0.6, abs=0.1)
+    assert seen[3][0] == pytest.approx(1.0, abs=0.1)
+    assert (seen[0][1] == 1).all()
+    assert seen[3][1] == pytest.approx(1 / 0.6, rel=0.15)
+
+
+def test_there_and_back_returns_where_the_edit_is_linear(tmp_path):
+    made = explainer(tmp_path, picture="difference", step=0.05)
+    explained = made.explain(IDS, toy_radiographs(3), TARGETS)
+    assert explained is not None
+    axioms = made.there_and_back(explained)
+    assert axioms is not None
+    assert axioms.unmoved.shape == (3, NULL_EDITS, 16, 16)
+    assert (axioms.unmoved == axioms.original[:, None]).all()
+    away = np.abs(explained.counterfactual.astype(int) - explained.original[:, None]).mean()
+    assert np.abs(axioms.returned.astype(int) - axioms.original[:, None]).mean() < 0.1 * away

@@ -9,8 +9,7 @@ from scipy.optimize import minimize
 from scipy.special import expit
 from skimage.metrics import structural_similarity
 
-from diffchest.contracts.latents import Latents
-from diffchest.counterfactuals.moves import edit_latents, edit_moves, latent_covariance, logit_spread, random_moves
+from diffchest.counterfactuals.moves import edit_latents, edit_moves, random_moves
 from diffchest.counterfactuals.pictures import check_same_model, decode, encode_latents, encode_noise
 from diffchest.counterfactuals.similarity import newly_clipped, similarity
 from diffchest.errors import DataError
@@ -20,7 +19,14 @@ from diffchest.findings.disease_free import (
     choose_with_finding,
     disease_free,
 )
-from tests.helpers.toy_autoencoder import DIMENSIONS, LinearAutoencoder, toy_explain, toy_head, toy_radiographs
+from tests.helpers.toy_autoencoder import (
+    DIMENSIONS,
+    LinearAutoencoder,
+    toy_explain,
+    toy_head,
+    toy_moves,
+    toy_radiographs,
+)
 
 TARGETS = ["finding 3", "finding 0"]
 IDENTITY = np.eye(DIMENSIONS)
@@ -33,7 +39,7 @@ def latents():
 
 def moved_by(z, head, covariance=IDENTITY, **settings):
     """The moved latents [N, T, d] alone."""
-    return edit_latents(z, head, TARGETS, toy_explain(**settings), covariance=covariance)[0]
+    return edit_latents(z, head, toy_moves(head, covariance), TARGETS, toy_explain(**settings))[0]
 
 
 def standardised(z, head):
@@ -78,29 +84,22 @@ def test_eq4_is_a_gradient_step_on_the_log_likelihood(latents, towards, wanted):
         assert move == pytest.approx(np.transpose(gradient), abs=5e-3)
 
 
-def test_unknown_edit_is_an_error(latents):
-    head = toy_head()
-    with pytest.raises(DataError, match="plausible, eq4, eq5 or unit"):
-        edit_moves(latents, head, TARGETS, edit="eq6", covariance=IDENTITY)  # type: ignore[arg-type]
-
-
-def test_head_or_latents_of_another_autoencoder_are_an_error(latents):
+def test_head_or_moves_of_another_autoencoder_are_an_error():
     model, head = LinearAutoencoder(), toy_head()
-    own, other = (Latents(np.array(["a"]), latents[:1], sha256) for sha256 in ("toy", "other"))
-    check_same_model(model, head, own)  # type: ignore[arg-type]
+    moves = toy_moves(head)
+    check_same_model(model, head, moves)  # type: ignore[arg-type]
     with pytest.raises(DataError, match="head was fitted on the latents of autoencoder other, this one is toy"):
-        check_same_model(model, replace(head, model_sha256="other"), own)  # type: ignore[arg-type]
-    with pytest.raises(DataError, match="latents are those of autoencoder other"):
-        check_same_model(model, head, other)  # type: ignore[arg-type]
+        check_same_model(model, replace(head, model_sha256="other"), moves)  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="moves were fitted on the latents of autoencoder other"):
+        check_same_model(model, head, replace(moves, model_sha256=["other"]))  # type: ignore[arg-type]
     with pytest.raises(DataError, match="4 dimensions, the autoencoder makes 6"):
-        check_same_model(model, replace(head, weight=head.weight[:, :4]), own)  # type: ignore[arg-type]
+        check_same_model(model, replace(head, weight=head.weight[:, :4]), moves)  # type: ignore[arg-type]
 
 
 def test_plausible_edit_is_the_likeliest_latent_with_its_logit(latents):
     head = toy_head()
     sample = np.random.default_rng(0).standard_normal((500, DIMENSIONS)) @ np.diag([3, 2, 1, 1, 0.5, 0.1])
-    covariance = latent_covariance(sample * head.sd + head.mean, head)
-    assert covariance == pytest.approx(np.cov(sample.T), rel=1e-6)
+    covariance = np.cov(sample.T)
     moved = moved_by(latents, head, covariance=covariance, edit="plausible", step=2.0)
     start = standardised(latents, head).astype(np.float64)
     precision = np.linalg.inv(covariance)
@@ -128,9 +127,8 @@ def test_a_probability_is_reached_by_the_smallest_step(latents, edit, towards, p
     head = toy_head()
     covariance = np.diag([3.0, 2, 1, 1, 0.5, 0.1])
     settings = {"edit": edit, "towards": towards}
-    moved, steps = edit_latents(
-        latents, head, TARGETS, toy_explain(**settings, to_probability=probability), covariance=covariance
-    )
+    asked = toy_explain(**settings, to_probability=probability)
+    moved, steps = edit_latents(latents, head, toy_moves(head, covariance), TARGETS, asked)
     before, after = head.probabilities(latents)[:, [3, 0]], np.empty((4, 2))
     for column, row in enumerate([3, 0]):
         after[:, column] = head.probabilities(moved[:, column])[:, row]
@@ -145,10 +143,26 @@ def test_a_probability_is_reached_by_the_smallest_step(latents, edit, towards, p
         assert logits[1] == pytest.approx((logits[0] + logits[2]) / 2, abs=1e-3)
 
 
+def test_alone_adds_the_most_frequent_way_and_takes_away_the_one_that_is_shown():
+    head = toy_head()
+    rng = np.random.default_rng(2)
+    alone = np.full((5, 2, DIMENSIONS), np.nan)
+    alone[:, 0], alone[3, 1] = rng.standard_normal((5, DIMENSIONS)), 5 * rng.standard_normal(DIMENSIONS)
+    moves = toy_moves(head, alone=alone)
+    z = ((np.array([alone[3, 0], alone[3, 1]]) + 0.1) * head.sd + head.mean).astype(np.float32)
+    up = edit_moves(z, head, moves, TARGETS, edit="alone")
+    assert up == pytest.approx(alone[[3, 0], 0][None])
+    down = edit_moves(z, head, moves, TARGETS, edit="alone", towards="absence")
+    assert down == pytest.approx(-np.array([[alone[3, 0], alone[0, 0]], [alone[3, 1], alone[0, 0]]]))
+    alone[0] = np.nan
+    with pytest.raises(DataError, match="'finding 0' has no move `alone`"):
+        edit_moves(z, head, toy_moves(head, alone=alone), TARGETS, edit="alone")
+
+
 def test_spread_of_the_logits_is_that_of_the_latents(latents):
     head = toy_head()
-    sample = np.random.default_rng(0).standard_normal((500, DIMENSIONS)) * head.sd + head.mean
-    spread = logit_spread(head, latent_covariance(sample, head))
+    standard = np.random.default_rng(0).standard_normal((500, DIMENSIONS))
+    sample, spread = standard * head.sd + head.mean, toy_moves(head, np.cov(standard.T)).logit_spread(head)
     assert spread.index.tolist() == head.findings
     assert spread[TARGETS].to_numpy() == pytest.approx(head.logits(sample)[:, [3, 0]].std(axis=0, ddof=1), rel=1e-5)
 

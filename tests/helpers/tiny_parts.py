@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 
 from diffchest.audit.responses import respond
@@ -15,6 +16,7 @@ from diffchest.compute.parts import Parts
 from diffchest.compute.processes import launched
 from diffchest.counterfactuals import pictures as counterfactual
 from diffchest.counterfactuals.explainer import Explainer
+from diffchest.counterfactuals.fitting import fit_moves
 from diffchest.model import encoding as latents
 from diffchest.model.autoencoder import DiffusionAutoencoder
 from diffchest.model.encoding import extract_latents
@@ -47,8 +49,12 @@ def main(folder: Path) -> None:
     pixels, findings = store.read(ids), rng.integers(0, 2, (30, len(FINDINGS)))
     z, patients = rng.standard_normal((30, model.latent_dim)), range(30)
     head, _ = fit_head(z, findings, patients, params=params.probe, findings=FINDINGS)
+    rows = pd.DataFrame({"view": ["PA", "AP"] * 15, "sex": ["F"] * 30, "age": rng.uniform(20, 90, 30)})
+    moves = fit_moves(z, pd.DataFrame(findings, columns=FINDINGS, dtype=float), rows, head)
     steps = {"encode_steps": 4, "decode_steps": 4}
-    explain = params.explain.model_copy(update={**steps, "edit": "eq4", "step": 20.0, "targets": FINDINGS[:2]})
+    explain = params.explain.model_copy(
+        update={**steps, "edit": "eq4", "step": 20.0, "targets": FINDINGS[:2], "picture": "decode"}
+    )
     audit = params.confounders.model_copy(update={**steps, "edit": "unit", "step": 20.0, "random_directions": 2})
     batches, solver = [], counterfactual.SOLVERS[explain.solver]
     with launched() as processes:
@@ -61,10 +67,10 @@ def main(folder: Path) -> None:
         counterfactual.SOLVERS[explain.solver] = solver._replace(decode=decode_slowly)
         parts = Parts(folder / "runs", processes)
         encoded = extract_latents(model, store, ids, batch_size=4, parts=parts)
-        explainer = Explainer(model, head, np.eye(model.latent_dim), explain, parts)
+        explainer = Explainer(model, head, moves, explain, parts)
         explained, reconstructed = explainer.explain(ids, pixels, FINDINGS[:2]), explainer.reconstruct(ids, pixels)
         responded = respond(
-            model, head, ids, pixels, targets=FINDINGS[:2], settings=audit, finetune=z, solver=explain.solver,
+            model, head, ids, pixels, targets=FINDINGS[:2], settings=audit, fitted=moves, solver=explain.solver,
             parts=parts,
         )  # fmt: skip
         (folder / f"batches_{processes.rank}").write_text(str(len(batches)))

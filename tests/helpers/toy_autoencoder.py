@@ -5,6 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from diffchest.contracts.head import Head
+from diffchest.contracts.moves import Moves
 from diffchest.diffusion.schedule import linear_schedule
 from diffchest.params.audit import ConfoundersParams, FlaggedParams, PlantedParams
 from diffchest.params.counterfactuals import ExplainParams
@@ -63,6 +64,17 @@ def toy_head(findings: int = 5, seed: int = 1) -> Head:
     )
 
 
+def toy_moves(head: Head, covariance: np.ndarray | None = None, **fields) -> Moves:
+    """Moves for the toy head: latents of this covariance (default: the identity), all else 0 but `fields`."""
+    number = len(head.fitted)
+    known = {
+        "alone": np.zeros((number, 1, DIMENSIONS)), "share": np.ones((number, 1)), "threshold": np.zeros(number),
+        "typical": np.zeros((number, DIMENSIONS)), "model_sha256": [head.model_sha256], "findings": head.fitted,
+        "covariance": np.eye(DIMENSIONS) if covariance is None else covariance,
+    }  # fmt: skip
+    return Moves(**(known | fields))
+
+
 def toy_radiographs(number: int, seed: int = 2) -> np.ndarray:
     """uint8 pictures [N, 16, 16] that D z can draw."""
     model = LinearAutoencoder()
@@ -76,6 +88,7 @@ def toy_explain(**changes) -> ExplainParams:
     section = {
         "targets": ["finding 0"], "image_ids": [], "patients": 1, "radiographs": 2, "towards": "presence",
         "edit": "unit", "step": 0.2, "to_probability": None, "solver": "ddim", "encode_steps": 4, "decode_steps": 4,
-        "reconstructions": 1, "seed": 0,
+        "reconstructions": 1, "seed": 0, "both_ways": 0, "picture": "decode", "noise_level": 0.3, "noise_draws": 1,
+        "local": None, "corrections": 0,
     }  # fmt: skip
     return ExplainParams(**(section | changes))

@@ -18,6 +18,7 @@ def toy_explained(targets: list[str], image_ids: list[str], findings: list[str] 
     fields: dict[str, Any] = {
         "image_id": image_ids, "targets": targets, "findings": findings, "original": pictures[:, 0],
         "reconstruction": pictures[:, 0], "counterfactual": pictures[:, 1:], "step": np.ones((images, len(targets))),
+        "scale": np.ones((images, len(targets))),
         "x_T": rng.normal(size=(images, SIDE, SIDE)).astype(np.float16),
     }  # fmt: skip
     for name in ("z", "before"):
