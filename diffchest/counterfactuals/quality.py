@@ -3,7 +3,7 @@
 All of it is read from what was drawn and kept; nothing is decoded.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -21,7 +21,9 @@ from diffchest.stats.ratio import RatioResult, bootstrap_ratio
 REACHED = 0.9  # of the change of the logit that was asked for: the picture counts as showing it
 SATURATED = 0.03  # of the pixels newly black or white: the step left what the decoder can draw
 MEASURES = ("validity", "flipped", "reached", "own_change", "off_target", "l1", "ssim", "clipped_fraction")
+JUDGE = "head"  # of these rows of counterfactual_quality.csv
 RECONSTRUCTION = ("mae", "psnr", "ssim")
+RATIOS = {"reached": ("shown", "asked")}  # measures that are sums over radiographs, one over the other
 
 
 def changes(explained: Explained) -> tuple[np.ndarray, np.ndarray]:
@@ -130,12 +132,16 @@ def reconstruction_table(reconstructions: Reconstructions) -> pd.DataFrame:
 
 
 def quality_table(
-    table: pd.DataFrame, patients: pd.Series, measures: Sequence[str], bootstrap: BootstrapParams
+    table: pd.DataFrame,
+    patients: pd.Series,
+    measures: Sequence[str],
+    bootstrap: BootstrapParams,
+    ratios: Mapping[str, tuple[str, str]] = RATIOS,
 ) -> pd.DataFrame:
     """Mean of each measure by target, and over the targets (`MACRO`), with percentile intervals.
 
-    `reached` is the sum of what is shown over the sum of what was asked for, since the ratio of single radiographs has
-    no bounds where little was asked for.
+    A measure of `ratios`, such as `reached`, is the sum of one column over that of another, since the ratio of single
+    radiographs has no bounds where little was asked for.
     table: rows with image_id, target and the measures, NaN where one does not apply; patients: patient by image id,
     whose radiographs are redrawn together, as `bootstrap` says.
     Returns target, measure, n (rows that count), value, low, high; NaN where no row counts.
@@ -149,10 +155,10 @@ def quality_table(
 
     blocks = []
     for measure in measures:
-        of_ratio = measure == "reached"
-        values = by_image("shown" if of_ratio else measure)
+        above, below = ratios.get(measure, (measure, None))
+        values = by_image(above)
         counted = ~np.isnan(values)
-        weight = np.nan_to_num(by_image("asked")) if of_ratio else 1.0
+        weight = np.nan_to_num(by_image(below)) if below else 1.0
         result = bootstrap_ratio(np.nan_to_num(values), weight * counted, **redraws)
         blocks.append(_with_macro(result, counted.sum(axis=0), bootstrap.confidence).assign(measure=measure))
     found = pd.concat(blocks, ignore_index=True)
@@ -173,6 +179,11 @@ def _with_macro(result: RatioResult, counts: np.ndarray, confidence: float) -> p
             "high": [*result.high, high[0]],
         }
     )
+
+
+def head_quality(table: pd.DataFrame, patients: pd.Series, bootstrap: BootstrapParams) -> pd.DataFrame:
+    """The rows of counterfactual_quality.csv that the head and the original say; table: see `counterfactual_table`."""
+    return quality_table(table, patients, MEASURES, bootstrap).assign(judge=JUDGE)
 
 
 def tell_saturated(quality: pd.DataFrame) -> None:

@@ -11,26 +11,36 @@ from diffchest.figures.settings import FigureParams
 from diffchest.figures.style import BLUE, INK, LIGHT, footnote, wrapped
 
 PANELS = {
-    "reached": "seen of the\nchange asked for",
-    "flipped": "share that\ncross 0.5",
-    "own_change": "change of\nits logit, SD",
-    "off_target": "of the other\nlogits, SD",
-    "l1": "L1 to the\noriginal",
-    "ssim": "SSIM to the\noriginal",
+    ("head", "reached"): "seen of the\nchange asked for",
+    ("head", "flipped"): "share that\ncross 0.5",
+    ("head", "own_change"): "change of\nits logit, SD",
+    ("head", "off_target"): "of the other\nlogits, SD",
+    ("head", "l1"): "L1 to the\noriginal",
+    ("head", "ssim"): "SSIM to the\noriginal",
 }
-FROM_ZERO = ("flipped", "own_change", "off_target", "l1")
+TWIN_PANELS = {  # where there are true twins
+    ("added twin", "cosine"): "cosine with\nthe twin",
+    ("added twin", "size_ratio"): "size /\nthe twin's",
+    ("added twin", "outside"): "share outside\nthe twin's",
+    ("added twin", "own"): "its logit /\nthe twin's",
+    ("added twin", "off_target"): "other logits /\nthe twin's",
+    ("head", "reached"): "seen of the\nchange asked for",
+}
+FROM_ZERO = ("flipped", "own_change", "off_target", "l1", "cosine", "size_ratio", "outside", "own")
 
 
 def draw(params: FigureParams) -> Figure:
     """Draw mean and interval of each measure for every finding, and the mean over the findings at the bottom."""
     empty = "no radiograph was moved"
     table = read_rows(paths.table("counterfactual_quality"), stage="explain", empty=empty)
+    panels = TWIN_PANELS if (table["judge"] == "added twin").any() else PANELS
+    table = table[[key in panels for key in zip(table["judge"], table["measure"], strict=True)]]
     targets = list(dict.fromkeys(table["target"]))
     figure = new_figure("How good the counterfactuals are", params, height=26 + 5.5 * len(targets))
-    grid = figure.subplots(1, len(PANELS), sharey=True)
+    grid = figure.subplots(1, len(panels), sharey=True)
     places = np.arange(len(targets))
-    for axes, (measure, name) in zip(grid, PANELS.items(), strict=True):
-        rows = table[table["measure"] == measure].set_index("target").reindex(targets)
+    for axes, ((judge, measure), name) in zip(grid, panels.items(), strict=True):
+        rows = table[(table["judge"] == judge) & (table["measure"] == measure)].set_index("target").reindex(targets)
         value = rows["value"].to_numpy(dtype=float)
         error = np.abs(rows[["low", "high"]].to_numpy(dtype=float).T - value)
         for place in places:

@@ -20,3 +20,11 @@ class PhantomParams(Section):
     chexpert_test_studies: PositiveInt
     confounding: Confounding
     seed: Seed
+
+
+class TwinsParams(Section):
+    """`twins`: test phantoms drawn again with a finding more or less, to judge counterfactuals by."""
+
+    placements: PositiveInt
+    removed: PositiveInt
+    witness_images: Annotated[int, Field(ge=10)]

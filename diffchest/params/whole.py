@@ -14,7 +14,7 @@ from diffchest.params.evaluation import DataEfficiencyParams, EvaluationParams
 from diffchest.params.figures import FiguresParams
 from diffchest.params.images import ImagesParams
 from diffchest.params.network import DiffusionParams, ModelParams
-from diffchest.params.phantom import PhantomParams
+from diffchest.params.phantom import PhantomParams, TwinsParams
 from diffchest.params.pretraining import LatentsParams, PretrainEvaluationParams, PretrainParams
 from diffchest.params.probe import ProbeParams
 from diffchest.params.readers import ReaderStudyParams
@@ -37,6 +37,7 @@ class Params(StageParams):
     baselines: BaselinesParams
     evaluation: EvaluationParams
     data_efficiency: DataEfficiencyParams
+    twins: TwinsParams
     explain: ExplainParams
     confounders: ConfoundersParams
     reader_study: ReaderStudyParams

@@ -3,7 +3,7 @@
 import functools
 import io
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, groupby
 from pathlib import Path
@@ -47,6 +47,26 @@ def jpeg(image: Image) -> bytes:
     return _encode(PillowImage.fromarray(np.round(image * np.float32(255)).astype(np.uint8)), format="JPEG", quality=92)
 
 
+def draw_picture(picture: Picture, *, size: int, seed: int, placements: Mapping[str, int] | None = None) -> Image:
+    """Draw one [size, size] in [0, 1]; see `render.draw`."""
+    return draw(
+        picture.findings,
+        patient=picture.patient,
+        image=picture.image,
+        view=picture.view,
+        sex=picture.sex,
+        age=picture.age,
+        size=size,
+        seed=seed,
+        placements=placements,
+    )
+
+
+def encoded(image: Image, picture: Picture) -> bytes:
+    """The file of a drawn image [H, W], as `picture` says."""
+    return jpeg(image) if picture.bits is None else png(image, picture.bits, inverted=picture.inverted)
+
+
 def write_zips(root: Path, pictures: Iterable[Picture], *, size: int, seed: int, workers: int) -> int:
     """Draw `pictures` into the zip files they name below `root`; returns how many.
 
@@ -68,17 +88,7 @@ def _draw_chunk(pictures: Sequence[Picture], *, size: int, seed: int) -> list[by
 
 
 def _draw_one(picture: Picture, size: int, seed: int) -> bytes:
-    image = draw(
-        picture.findings,
-        patient=picture.patient,
-        image=picture.image,
-        view=picture.view,
-        sex=picture.sex,
-        age=picture.age,
-        size=size,
-        seed=seed,
-    )
-    return jpeg(image) if picture.bits is None else png(image, picture.bits, inverted=picture.inverted)
+    return encoded(draw_picture(picture, size=size, seed=seed), picture)
 
 
 def _encode(image: PillowImage.Image, **options: str | int) -> bytes:

@@ -77,6 +77,15 @@ SPECIFIC: dict[str, tuple[str, ...]] = {
     "artificial heart valve": ("artificial mitral heart valve", "artificial aortic heart valve"),
 }
 
+# findings that occur in one sex alone, or nearly so; who is not F is drawn male
+ONLY_IN: dict[str, str] = {"mastectomy": "F", "mammary prosthesis": "F", "gynecomastia": "M"}
+
+
+def plausible(finding: str, sex: str) -> bool:
+    """Whether somebody of this sex (F, or M for all others) may have the finding."""
+    drawn_as = "F" if sex == "F" else "M"
+    return ONLY_IN.get(finding, drawn_as) == drawn_as
+
 
 def shown(findings: set[str]) -> list[str]:
     """Findings to draw out of all labels of a radiograph, in the registry's order."""

@@ -1,7 +1,7 @@
 """From labels to a radiograph: anatomy, findings, exposure."""
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -27,26 +27,33 @@ def draw(
     age: float = float("nan"),
     size: int = 64,
     seed: int = 0,
+    placements: Mapping[str, int] | None = None,
 ) -> Image:
     """Draw one frontal radiograph [size, size], float32 in [0, 1], bones white.
 
     Anatomy, severity and the place of devices follow from `patient`; positioning, exposure and noise from `image`.
     `view` is PadChest's (`PA`, `AP`, `AP_horizontal`); `sex` other than M or F is drawn male; an unknown age counts
-    as 60. Labels outside `vocabulary.DRAWN` change nothing.
+    as 60. Labels outside `vocabulary.DRAWN` change nothing. `placements`: by finding, which draw of its side, place and
+    size is taken; 0, as where a finding is not named, is that of the stored radiographs.
     """
     age = 60.0 if np.isnan(age) else float(age)
-    names = shown(set(findings))
+    names, elsewhere = shown(set(findings)), placements or {}
+
+    def chance(name: str) -> np.random.Generator:
+        other = elsewhere.get(name, 0)
+        return stream(seed, patient, SITE.get(name, name), *([f"placement {other}"] if other else []))
+
     take = stream(seed, patient, image)
     anatomy = sample_anatomy(stream(seed, patient), sex=sex, age=age)
     position(anatomy, take, view=view)
     for name in names:
         if name in SHAPES:
-            SHAPES[name](anatomy, stream(seed, patient, SITE.get(name, name)))
+            SHAPES[name](anatomy, chance(name))
     canvas = Canvas(size, _positioning(take, view))
     draw_anatomy(canvas, anatomy)
     for name in names:
         if name in PAINTS:
-            PAINTS[name](canvas, anatomy, stream(seed, patient, SITE.get(name, name)))
+            PAINTS[name](canvas, anatomy, chance(name))
     return _expose(canvas, take)
 
 
