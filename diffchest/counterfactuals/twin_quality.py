@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from diffchest.contracts.explained import Explained
+from diffchest.contracts.explained import MACRO, Explained
 from diffchest.contracts.head import Head
 from diffchest.contracts.latents import Latents
 from diffchest.contracts.twins import Twins
@@ -176,11 +176,19 @@ def twin_quality(
     patients: pd.Series,
     bootstrap: BootstrapParams,
 ) -> pd.DataFrame:
-    """The rows of counterfactual_quality.csv that twins judge: of findings `added` and of findings `removed`."""
-    ways = ((ADDED, added, True), (REMOVED, removed, False))
-    tables = [
-        twin_table(judge.rows(groups, added=way), patients, bootstrap).assign(judge=name) for name, groups, way in ways
-    ]
+    """The rows of counterfactual_quality.csv that twins judge: of findings `added` and of findings `removed`.
+
+    Findings that do not enter a table are there, but in no mean.
+    """
+    tables = []
+    for name, groups, way in ((ADDED, added, True), (REMOVED, removed, False)):
+        rows = judge.rows(groups, added=way)
+        counted = rows["target"].isin(list(judge.findings))
+        few = twin_table(rows[~counted], patients, bootstrap)
+        tables += [
+            table.assign(judge=name)
+            for table in (twin_table(rows[counted], patients, bootstrap), few[few["target"] != MACRO])
+        ]
     return pd.concat(tables, ignore_index=True)
 
 
