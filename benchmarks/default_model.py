@@ -7,8 +7,8 @@ from diffchest import paths
 from diffchest.contracts.dataset import Dataset
 from diffchest.contracts.head import Head, evaluated_findings
 from diffchest.contracts.image_store import ImageStore
-from diffchest.contracts.latents import Latents
-from diffchest.counterfactuals.moves import edit_latents, latent_covariance
+from diffchest.contracts.moves import Moves
+from diffchest.counterfactuals.moves import edit_latents
 from diffchest.counterfactuals.pictures import encode_latents
 from diffchest.findings.disease_free import choose_one_per_patient
 from diffchest.model.autoencoder import load_autoencoder
@@ -31,9 +31,8 @@ class Setting:
         self.findings = evaluated_findings(
             dataset.labels("test"), self.head, positives_above=self.params.evaluation.positives_above
         )
-        latents = Latents.load(paths.LATENTS).select(dataset.image_ids("finetune"))
-        self.covariance = latent_covariance(latents, self.head)
+        self.moves = Moves.load(paths.MOVES)
 
     def moved(self, findings: list[str]) -> np.ndarray:
         """Latents [N, T, d] moved towards `findings` as the section `explain` says."""
-        return edit_latents(self.z, self.head, findings, self.params.explain, covariance=self.covariance)[0]
+        return edit_latents(self.z, self.head, self.moves, findings, self.params.explain)[0]

@@ -32,6 +32,7 @@ from diffchest.contracts.image_store import ImageStore
 from diffchest.contracts.latents import Latents
 from diffchest.contracts.responses import Responses
 from diffchest.contracts.scores import read_scores
+from diffchest.counterfactuals.fitting import fit_moves
 from diffchest.evaluation.test_set import read_test_set
 from diffchest.findings.cooccurrence import count_pairs
 from diffchest.findings.disease_free import choose_one_per_patient, disease_free, normal_finding
@@ -80,7 +81,7 @@ class Setting:
                 image_ids,
                 self.store.read(image_ids),
                 targets=[*self.findings, AP if AP in names else PA],
-                finetune=self.z,
+                fitted=fit_moves(self.z, self.finetune_labels, self.finetune, head),
                 solver=self.params.explain.solver,
                 settings=settings.model_copy(update={"step": step or settings.step}),
                 parts=Parts(Path(runs)),
