@@ -59,6 +59,12 @@ def test_a_room_never_reaches_another(room, other):
         assert not reached, f"{module.relative_to(ROOT)} reaches {reached}"
 
 
+@pytest.mark.parametrize("stage", ["pretrain", "fit_head", "draw_explanations", "draw_audit"])
+def test_nothing_that_explains_reads_what_judges_it(stage):
+    reached = used_files(ROOT / "stages" / f"{stage}.py", ROOT)
+    assert not reached & {"diffchest/contracts/twins.py", "diffchest/contracts/witness.py"}
+
+
 def test_contracts_never_import_torch():
     for module in modules("contracts"):
         for path in used_files(module, ROOT):

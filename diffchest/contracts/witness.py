@@ -25,7 +25,7 @@ class Witness(ArrayFile):
 
     def logits(self, pictures: np.ndarray) -> np.ndarray:
         """Log-odds [N, F] of pictures uint8 [N, H, W]."""
-        x = (pictures.reshape(len(pictures), -1).astype(np.float32) - self.mean) / self.sd
+        x = (pictures.reshape(len(pictures), self.mean.size).astype(np.float32) - self.mean) / self.sd
         return x @ self.weight.T + self.bias
 
     def only(self, finding: str) -> "Witness":

@@ -182,6 +182,21 @@ def test_a_specific_device_replaces_its_generic_label():
     assert np.array_equal(picture(["pacemaker", "dual chamber device"]), picture(["dual chamber device"]))
 
 
+def test_another_placement_moves_that_finding_alone():
+    """A drain elsewhere leaves the pneumothorax, which shares its site, and everything else as it was."""
+
+    def placed(names, **placements):
+        return draw(names, patient="a", image="1", sex="M", age=60.0, placements=placements)
+
+    names = ["pneumothorax", "chest drain tube"]
+    assert np.array_equal(placed(names), picture(names))
+    assert np.array_equal(placed(names, **{"chest drain tube": 0, "pacemaker": 3}), picture(names))
+    moved = [placed(names, **{"chest drain tube": place}) for place in (1, 2)]
+    assert np.array_equal(placed(names[:1], **{"chest drain tube": 1}), picture(names[:1]))
+    assert np.abs(moved[0] - picture(names)).max() > 0.02
+    assert np.abs(moved[0] - moved[1]).max() > 0.02
+
+
 def test_a_stroke_has_its_width_and_strength():
     """Across a straight line the profile is the Gaussian asked for."""
     canvas = Canvas(200)
