@@ -6,9 +6,13 @@ import sys
 import numpy as np
 import pytest
 
-from diffchest.contracts.explained import Explained, Failures, Reconstructions, Sweep
+from diffchest.contracts.explained import Axioms, Explained, Failures, Reconstructions, Sweep
+from diffchest.contracts.moves import Moves
 from diffchest.contracts.responses import Responses
+from diffchest.contracts.twins import Twins
+from diffchest.contracts.witness import Witness
 from diffchest.errors import DataError
+from tests.helpers.toy_autoencoder import toy_head, toy_moves
 from tests.helpers.toy_drawings import toy_explained, toy_responses
 
 FINDINGS = ["goiter", "mass", "dai"]
@@ -23,12 +27,17 @@ def made(kind):
         Responses: toy_responses(["mass"], FINDINGS, *(RNG.normal(size=shape) for shape in ((2, 3), (2, 1, 3), (2, 4, 3)))),
         Reconstructions: Reconstructions(["a", "b"], pictures, pictures),
         Sweep: Sweep(["a"], ["mass"], pictures[None], np.ones(2), np.ones((1, 2)), np.zeros((1, 2))),
+        Axioms: Axioms(["a", "b"], ["mass"], pictures, pictures[:, None], pictures[:, None]),
+        Moves: toy_moves(toy_head()),
+        Twins: Twins(["a", "ü"], ["mass", "dai"], np.array([True, False]), np.arange(2), pictures, pictures > 9),
+        Witness: Witness(["mass"], *(RNG.normal(size=shape).astype(np.float32) for shape in ((1, 64), 1, 64, 64))),
         Failures: Failures(["a", "b"], ["mass", "dai"], pictures, pictures, pictures, *(np.arange(2.0),) * 6),
     }[kind]  # fmt: skip
 
 
 KINDS = {Explained: "draw_explanations", Responses: "draw_audit", Reconstructions: "draw_explanations",
-         Sweep: "draw_explanations", Failures: "explain"}  # fmt: skip
+         Sweep: "draw_explanations", Failures: "explain", Axioms: "draw_explanations", Moves: "fit_moves",
+         Twins: "draw_twins", Witness: "fit_witness"}  # fmt: skip
 
 
 def same(first, second):
