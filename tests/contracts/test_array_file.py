@@ -93,9 +93,10 @@ def test_a_file_that_cannot_be_used_says_which_stage_to_run(kind, tmp_path):
     with pytest.raises(DataError, match="found 99"):
         kind.load(path)
     some = item.arrays()
-    some.pop("image_id")
+    first = next(iter(some))
+    some.pop(first)
     np.savez(path, version=kind.VERSION, **some)
-    with pytest.raises(DataError, match=rf"no array 'image_id' .*-f -s {stage}"):
+    with pytest.raises(DataError, match=rf"no array '{first}' .*-f -s {stage}"):
         kind.load(path)
 
 
