@@ -62,7 +62,7 @@ def draw(params: FigureParams) -> Figure:
             show_difference(cells[2 + 2 * target], change[row, target], limit=limit)
         if each == 1:
             continue
-        cells[1].set_ylabel("drawn", fontsize=6.5)
+        cells[1].set_ylabel("counterfactual", fontsize=6.5)
         cells = grid[each * row + 1]
         show_nothing(cells[0])
         cells[1].set_ylabel("true twin", fontsize=6.5)

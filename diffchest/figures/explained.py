@@ -13,7 +13,7 @@ from diffchest.figures.style import NothingToDrawError
 from diffchest.params.counterfactuals import MoveParams, PictureKindParams
 
 STEP_UNITS = {
-    "alone": "difference from without to with, all other findings held",
+    "alone": "× the difference from without to with, all other findings held",
     "typical": "mean difference of radiographs called so from the others",
     "plausible": "SD of the logit",
     "eq4": "(y − p) w",

@@ -7,9 +7,9 @@ from scipy.special import expit
 from diffchest import paths
 from diffchest.contracts.explained import Sweep
 from diffchest.figures.explained import (
-    STEP_UNITS,
     TwinsBeside,
     alike,
+    describe_move,
     describe_picture,
     describe_twin,
     direction,
@@ -45,8 +45,8 @@ def draw(params: FigureParams) -> Figure:
     for row in range(rows):
         for column in range(columns):
             axes, step = grid[row, column], sweep.step[row, column]
-            what = f"score {probability[row, column]:.2f}"
-            caption = f"step {step:.3g}: {what}" if column else f"unmoved: {what}"
+            moved = f"step {step:.3g}" if column else "unmoved"
+            caption = f"{moved}: {probability[row, column]:.2f}"
             show_picture(axes, sweep.counterfactual[row, column], caption)
             if column == framed:
                 for spine in axes.spines.values():
@@ -63,8 +63,8 @@ def draw(params: FigureParams) -> Figure:
     told = f"; {describe_twin(params.move)} with the framed step's" if with_twins else ""
     footnote(
         figure,
-        f"steps in {STEP_UNITS[params.move.edit]} ({params.move.edit}); {describe_picture(params.drawn)}; score: the "
-        f"head's probability in the picture; framed: the step of the other figures{told}"
+        f"framed: {describe_move(params.move, sweep.step[:, framed])}, as in the other figures; "
+        f"{describe_picture(params.drawn)}; after the colon: the head's probability in the picture{told}"
         f"{first_of(rows, len(sweep.targets), 'findings')}",
     )
     return figure

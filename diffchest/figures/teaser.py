@@ -52,7 +52,7 @@ def draw(params: FigureParams) -> Figure:
     name, twin = explained.targets[target], beside[target, row]
     before = moved_from(explained, params.drawn)[row]
     change = signed_difference(explained.counterfactual[row, target], before)
-    figure = new_figure("What does the classifier really look at?", params, height=64 if twin else 68)
+    figure = new_figure("What does the classifier really look at?", params, height=74)
     grid = figure.subplots(1, 5 if twin else 4, width_ratios=[*([1] * (4 if twin else 3)), 1.25])
     show_picture(grid[0], before)
     show_picture(grid[1], explained.counterfactual[row, target])
@@ -63,12 +63,17 @@ def draw(params: FigureParams) -> Figure:
     if twin is not None:
         show_picture(grid[3], twin.picture)
         titles.append(f"true twin: drawn\n{'with' if params.move.towards == 'presence' else 'without'} it")
-        below.append(f"{alike(twin)} of the changes")
+        below.append(alike(twin))
     for axes, title, caption in zip(grid, titles, below, strict=False):
         axes.set_title(title, fontsize=7.5)
         axes.set_xlabel(caption, fontsize=6.5)
-    _draw_bars(grid[-1], pairs[pairs["target"] == name], name)
-    which = "; of what is audited and drawn, the case nearest to its twin" if twin else ""
+    rises = pairs[pairs["target"] == name]
+    _draw_bars(grid[-1], rises)
+    which = (
+        "; cosine: of the two changes; of findings flagged in the audit, if any, the picture nearest to its twin"
+        if twin
+        else ""
+    )
     footnote(figure, f"{describe(params, explained.step)}{which}")
     return figure
 
@@ -96,8 +101,8 @@ def choose(
     return target, int(rise.argmax())
 
 
-def _draw_bars(axes: Axes, pairs: pd.DataFrame, target: str) -> None:
-    top = pairs.sort_values(["effect", "confounder"], ascending=[False, True]).head(BARS)
+def _draw_bars(axes: Axes, pairs: pd.DataFrame) -> None:
+    top = pairs.sort_values(["flagged", "effect", "confounder"], ascending=[False, False, True]).head(BARS)
     kinds = top["kind"].astype(object).fillna("")  # without a known kind the column is read as float
     colours = [KIND_COLOUR.get(kind, INK) for kind in kinds]
     error = [top["effect"] - top["low"], top["high"] - top["effect"]]
@@ -108,9 +113,9 @@ def _draw_bars(axes: Axes, pairs: pd.DataFrame, target: str) -> None:
         axes.text(0, number - 0.3, wrapped(name, 40, 1), fontsize=6.2, va="bottom", weight=weight)
     axes.set_ylim(len(top) - 0.5, -0.9)
     axes.set_yticks([])
-    axes.set_title("what else rises with it", fontsize=7.5)
-    axes.set_xlabel("mean change in the audit, SD (pale: not flagged)", fontsize=6.5)
+    axes.set_title("what else rises (audit)", fontsize=7.5)
+    axes.set_xlabel("mean SD (pale: not flagged)", fontsize=6.5)
     axes.spines["left"].set_color(LIGHT)
     shown = [kind for kind in ("treatment", "physiology") if (kinds == kind).any()]
     handles = [Patch(color=KIND_COLOUR[kind], label=kind) for kind in shown]
-    axes.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=2)
+    axes.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.3), ncols=2)
