@@ -1,9 +1,6 @@
 """Failures: of each finding the counterfactual that falls shortest of the change asked for."""
 
-from collections.abc import Sequence
-
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.special import expit
 
@@ -80,7 +77,7 @@ def draw(params: FigureParams) -> Figure:
     return figure
 
 
-def _show_twin(cells: Sequence[Axes], twin: Twin | None, original: np.ndarray, limit: float) -> None:
+def _show_twin(cells: np.ndarray, twin: Twin | None, original: np.ndarray, limit: float) -> None:
     if twin is None:
         show_nothing(cells[0], "no twin")
         show_nothing(cells[1])
