@@ -1,5 +1,6 @@
 """Test phantoms drawn again with one finding more or less: the truth that counterfactuals are judged by."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,3 +41,20 @@ class Twins(ArrayFile):
         for row in np.flatnonzero(self.added == added).tolist():
             found.setdefault((self.image_id[row], self.finding[row]), []).append(row)
         return found
+
+    def nearest(self, candidates: Sequence[int], original: np.ndarray, picture: np.ndarray) -> tuple[int, float]:
+        """Of the twins at `candidates`, at least one, that whose change is most like the change of `picture`.
+
+        original, picture: uint8 [H, W]; a change is that of gray levels from the radiograph `original`. Returns where
+        the twin is, and the cosine of the two changes.
+        """
+        before = original.astype(np.float64)
+        cosines = [cosine(picture - before, self.picture[row] - before) for row in candidates]
+        place = int(np.argmax(cosines))
+        return candidates[place], cosines[place]
+
+
+def cosine(change: np.ndarray, other: np.ndarray) -> float:
+    """Of two arrays of one shape, as vectors; 0 where one of them is 0."""
+    lengths = np.sqrt(np.sum(change**2) * np.sum(other**2))
+    return float(np.sum(change * other) / lengths) if lengths else 0.0

@@ -139,8 +139,7 @@ class Explainer:
 
     def _shown_before(self, z: np.ndarray, logits: np.ndarray) -> np.ndarray:
         """The logits [P, F] of what a change is added to: the radiograph, or its reconstruction where it is decoded."""
-        decoded = self.settings.picture == "decode" and self.settings.local is None
-        return logits[:, 0] if decoded else self._logits(z)
+        return self._logits(z) if self.settings.changes_the_original else logits[:, 0]
 
     def _logits(self, z: np.ndarray) -> np.ndarray:
         """Logits [..., F] of the fitted findings, of unnormalised latents [..., d]."""

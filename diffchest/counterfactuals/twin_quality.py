@@ -88,10 +88,8 @@ class TwinJudge:
         """The columns of one counterfactual that need no head, and the nearest `twin`'s row."""
         original = explained.original[row].astype(np.float64)
         change = explained.counterfactual[row, column] - original
-        others = self.twins.picture[candidates] - original
-        cosines = [cosine(change, other) for other in others]
-        place = int(np.argmax(cosines))
-        twin, other, size = candidates[place], others[place], np.abs(change).sum()
+        twin, alike = self.twins.nearest(candidates, explained.original[row], explained.counterfactual[row, column])
+        other, size = self.twins.picture[twin] - original, np.abs(change).sum()
         outside = np.abs(change[~self.twins.mask[twin]]).sum()
         target = explained.targets[column]
         pictures = np.stack([explained.original[row], explained.counterfactual[row, column], self.twins.picture[twin]])
@@ -100,7 +98,7 @@ class TwinJudge:
             "image_id": explained.image_id[row],
             "target": target,
             "placement": int(self.twins.placement[twin]),
-            "cosine": cosines[place],
+            "cosine": alike,
             "size": size,
             "twin_size": np.abs(other).sum(),
             "outside": outside / size if size else np.nan,
@@ -150,12 +148,6 @@ def _crossed(before: np.ndarray, after: np.ndarray, bound: np.ndarray, added: bo
     """1 where a logit crossed its bound, upwards if `added`, else downwards; NaN where it was beyond it before."""
     called, calls = (before >= bound, after >= bound) if added else (before < bound, after < bound)
     return np.where(called, np.nan, calls.astype(float))
-
-
-def cosine(change: np.ndarray, other: np.ndarray) -> float:
-    """Of two arrays of one shape, as vectors; 0 where one of them is 0."""
-    lengths = np.sqrt(np.sum(change**2) * np.sum(other**2))
-    return float(np.sum(change * other) / lengths) if lengths else 0.0
 
 
 def twin_table(rows: pd.DataFrame, patients: pd.Series, bootstrap: BootstrapParams) -> pd.DataFrame:

@@ -5,7 +5,7 @@ import math
 from matplotlib.figure import Figure
 
 from diffchest import paths
-from diffchest.figures.explained import RE_ENCODED, describe_move, direction, read_explained, score
+from diffchest.figures.explained import describe, direction, moved_from, read_explained, score
 from diffchest.figures.frame import new_figure
 from diffchest.figures.settings import FigureParams
 from diffchest.figures.style import (
@@ -24,9 +24,9 @@ MOST_COLUMNS, FEWEST_COLUMNS, ROWS = 12, 5, 5
 
 
 def draw(params: FigureParams) -> Figure:
-    """Draw the first radiograph's reconstruction and counterfactuals, each with the difference map below it."""
+    """Draw the first radiograph, its reconstruction and counterfactuals, each with the difference map below it."""
     explained = read_explained(paths.EVERY_FINDING)
-    change = signed_difference(explained.counterfactual[0], explained.reconstruction[0][None])
+    change = signed_difference(explained.counterfactual[0], moved_from(explained, params.drawn)[0][None])
     limit = difference_limit(change)
     cells = len(explained.targets) + 2
     columns = min(MOST_COLUMNS, max(FEWEST_COLUMNS, math.ceil(cells / ROWS)))
@@ -52,5 +52,5 @@ def draw(params: FigureParams) -> Figure:
         grid[2 * row, column].set_axis_off()
         grid[2 * row + 1, column].set_axis_off()
     difference_bar(figure, grid, limit, location="bottom", shrink=0.4, aspect=40, pad=0.02)
-    footnote(figure, f"{describe_move(params.move, explained.step)}; {RE_ENCODED}")
+    footnote(figure, describe(params, explained.step))
     return figure

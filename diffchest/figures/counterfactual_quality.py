@@ -8,7 +8,7 @@ from diffchest.contracts.explained import MACRO
 from diffchest.figures.frame import new_figure
 from diffchest.figures.inputs import read_rows
 from diffchest.figures.settings import FigureParams
-from diffchest.figures.style import BLUE, INK, LIGHT, footnote, wrapped
+from diffchest.figures.style import BLUE, GREY, INK, LIGHT, footnote, wrapped
 
 PANELS = {
     ("head", "reached"): "seen of the\nchange asked for",
@@ -26,7 +26,8 @@ TWIN_PANELS = {  # where there are true twins
     ("added twin", "off_target"): "other logits /\nthe twin's",
     ("head", "reached"): "seen of the\nchange asked for",
 }
-FROM_ZERO = ("flipped", "own_change", "off_target", "l1", "cosine", "size_ratio", "outside", "own")
+OF_THE_TWIN = ("size_ratio", "own", "off_target")  # of TWIN_PANELS: 1 is as the twin
+FROM_ZERO = ("flipped", "own_change", "off_target", "l1", "cosine", "outside", "own")
 
 
 def draw(params: FigureParams) -> Figure:
@@ -35,7 +36,7 @@ def draw(params: FigureParams) -> Figure:
     table = read_rows(paths.table("counterfactual_quality"), stage="explain", empty=empty)
     panels = TWIN_PANELS if (table["judge"] == "added twin").any() else PANELS
     table = table[[key in panels for key in zip(table["judge"], table["measure"], strict=True)]]
-    targets = list(dict.fromkeys(table["target"]))
+    targets = [*dict.fromkeys(table.loc[table["target"] != MACRO, "target"]), MACRO]
     figure = new_figure("How good the counterfactuals are", params, height=26 + 5.5 * len(targets))
     grid = figure.subplots(1, len(panels), sharey=True)
     places = np.arange(len(targets))
@@ -48,7 +49,15 @@ def draw(params: FigureParams) -> Figure:
             colour, marker = (INK, "D") if overall else (BLUE, "o")
             style = {"color": colour, "marker": marker, "markersize": 3.5, "elinewidth": 1, "linestyle": ""}
             axes.errorbar(value[place], place, xerr=error[:, [place]], **style)
-        if measure in FROM_ZERO:
+        if judge == "added twin" and measure in OF_THE_TWIN:
+            axes.axvline(1, color=GREY, linewidth=0.7, linestyle=":")
+        if measure == "size_ratio":  # a thin finding may be drawn many times as large
+            axes.set_xscale("symlog", linthresh=1)
+            axes.set_xticks([0, 1, 10], ["0", "1", "10"])
+            axes.set_xticks([], minor=True)
+            ends = np.nan_to_num(rows[["value", "low", "high"]].to_numpy(dtype=float))
+            axes.set_xlim(1.3 * min(ends.min(), 0.0) - 0.1, 1.3 * max(ends.max(), 1.0))
+        elif measure in FROM_ZERO:
             low, high = min(axes.get_xlim()[0], 0.0), max(axes.get_xlim()[1], 0.0)
             axes.set_xlim(low - 0.05 * (high - low), high + 0.05 * (high - low))
         axes.set_xlabel(name)
@@ -61,9 +70,15 @@ def draw(params: FigureParams) -> Figure:
     counts = table[table["target"] != MACRO].groupby("target")["n"].max()
     most, least = counts.max(), counts.min()
     number = f"{most}" if most == least else f"{least} to {most}"
+    if panels is TWIN_PANELS:
+        told = (
+            "the twin: the same phantom drawn with the finding, of several placements the nearest; dotted: as the twin"
+        )
+    else:
+        told = "SD: of a logit among the fine-tuning radiographs"
     footnote(
         figure,
         f"{number} radiographs for each finding; bars: {params.confidence:.0%} intervals "
-        "over patients; diamond: mean of the findings; SD: of a logit among the fine-tuning radiographs",
+        f"over patients; diamond: mean over findings; {told}",
     )
     return figure

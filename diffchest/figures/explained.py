@@ -1,15 +1,19 @@
-"""What the explanation figures share: reading the counterfactuals, and the words of their captions."""
+"""What the explanation figures share: counterfactuals and their true twins, and the words of their captions."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from diffchest import paths
-from diffchest.contracts.explained import Explained
+from diffchest.contracts.explained import Explained, Failures
+from diffchest.contracts.twins import Twins
+from diffchest.figures.settings import FigureParams
 from diffchest.figures.style import NothingToDrawError
-from diffchest.params.counterfactuals import MoveParams
+from diffchest.params.counterfactuals import MoveParams, PictureKindParams
 
 STEP_UNITS = {
+    "alone": "× the difference from without to with, all other findings held",
     "typical": "mean difference of radiographs called so from the others",
     "plausible": "SD of the logit",
     "eq4": "(y − p) w",
@@ -17,6 +21,10 @@ STEP_UNITS = {
     "unit": "SD per dimension of z",
 }
 RE_ENCODED = "numbers: the head's probability, reconstruction → counterfactual, both re-encoded"
+OF_THE_RADIOGRAPH = "numbers: the head's probability, radiograph → counterfactual"
+TWIN = (
+    "true twin: the same phantom drawn {} the finding; of several placements the nearest, by the cosine of the changes"
+)
 
 
 def read_explained(path: Path = paths.SHOWN) -> Explained:
@@ -25,6 +33,41 @@ def read_explained(path: Path = paths.SHOWN) -> Explained:
     if not explained.counterfactual.size:
         raise NothingToDrawError(f"{path} holds no counterfactual: the test set has too few positives of every finding")
     return explained
+
+
+def moved_from(explained: Explained | Failures, drawn: PictureKindParams) -> np.ndarray:
+    """The pictures, uint8 [N, H, W], whose change the counterfactuals are."""
+    return explained.original if drawn.changes_the_original else explained.reconstruction
+
+
+def start_name(drawn: PictureKindParams) -> str:
+    """What `moved_from` gives, for titles."""
+    return "radiograph" if drawn.changes_the_original else "reconstruction"
+
+
+@dataclass(frozen=True)
+class Twin:
+    """The true twin that is nearest to a counterfactual: picture uint8 [H, W]; cosine of their changes."""
+
+    picture: np.ndarray
+    cosine: float
+
+
+class TwinsBeside:
+    """True twins of the counterfactuals that a figure shows; there are none of real radiographs."""
+
+    def __init__(self, params: FigureParams) -> None:
+        """Read the twins with a finding more or, towards absence, less."""
+        self._twins = Twins.load(paths.TWINS)
+        self._where = self._twins.rows(added=params.move.towards == "presence")
+
+    def of(self, image_id: str, target: str, original: np.ndarray, picture: np.ndarray) -> Twin | None:
+        """The twin beside a counterfactual `picture` of the radiograph `original`, uint8 [H, W]; None without one."""
+        candidates = self._where.get((image_id, target))
+        if not candidates:
+            return None
+        row, cosine = self._twins.nearest(candidates, original, picture)
+        return Twin(self._twins.picture[row], cosine)
 
 
 def score(explained: Explained, row: int, target: int) -> str:
@@ -37,6 +80,17 @@ def scores(before: float, after: float) -> str:
     return f"{before:.2f} → {after:.2f}"
 
 
+def alike(twin: Twin) -> str:
+    """How like its twin a counterfactual is, for a caption."""
+    return f"cosine {twin.cosine:.2f}".replace("-", "−")
+
+
+def describe(params: FigureParams, step: np.ndarray) -> str:
+    """How counterfactuals were made and what their numbers are, for a caption; step: all steps of the figure."""
+    numbers = OF_THE_RADIOGRAPH if params.drawn.changes_the_original else RE_ENCODED
+    return f"{describe_move(params.move, step)}; {describe_picture(params.drawn)}; {numbers}"
+
+
 def describe_move(settings: MoveParams, step: np.ndarray) -> str:
     """How far z was moved, for a caption; step: all steps of the figure."""
     if settings.to_probability is None:
@@ -45,6 +99,21 @@ def describe_move(settings: MoveParams, step: np.ndarray) -> str:
         steps = f"{step.min():.2g} to {step.max():.2g} {STEP_UNITS[settings.edit]}"
         length = f"until the score of z is {settings.to_probability:g}, by {steps}"
     return f"z moved {direction(settings)} the finding {length} ({settings.edit})"
+
+
+def describe_picture(drawn: PictureKindParams) -> str:
+    """How the moved z became a picture, for a caption."""
+    if drawn.picture == "difference":
+        made = "what that changes in the denoised radiograph is added to the radiograph"
+    else:
+        made = "decoded from x_T"
+    where = ", where the change is large" if drawn.local is not None else ""
+    return made + where + (", scaled towards the score asked for" if drawn.corrections else "")
+
+
+def describe_twin(settings: MoveParams) -> str:
+    """What a true twin is, for a caption."""
+    return TWIN.format("with" if settings.towards == "presence" else "without")
 
 
 def direction(settings: MoveParams) -> str:

@@ -5,7 +5,7 @@ from typing import Annotated
 from diffchest.params.audit import AuditMoveParams
 from diffchest.params.base import Fraction, Key
 from diffchest.params.baselines import ComparedModels
-from diffchest.params.counterfactuals import MoveParams
+from diffchest.params.counterfactuals import MoveParams, PictureKindParams
 from diffchest.params.evaluation import EvaluatedDataset, EvaluatedFindings
 from diffchest.params.figures import FiguresParams
 from diffchest.params.network import Prediction
@@ -17,6 +17,7 @@ class FigureParams(EvaluatedDataset, EvaluatedFindings, ComparedModels):
     figures: FiguresParams
     targets: Annotated[list[str], Key("explain.targets")]
     move: Annotated[MoveParams, Key("explain")]
+    drawn: Annotated[PictureKindParams, Key("explain")]
     audit_move: Annotated[AuditMoveParams, Key("confounders")]
     false_discovery_rate: Annotated[float, Key("confounders.false_discovery_rate")]
     confidence: Annotated[float, Key("evaluation.bootstrap.confidence")]

@@ -77,6 +77,13 @@ def show_picture(axes: Axes, pixels: np.ndarray, caption: str = "") -> None:
     axes.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="bicubic")
 
 
+def show_nothing(axes: Axes, caption: str = "") -> None:
+    """Leave a place empty among pictures; its caption says why, where a picture would be."""
+    _bare(axes, "")
+    axes.set_box_aspect(1)
+    axes.text(0.5, 0.5, caption, fontsize=6, color=GREY, ha="center", va="center", transform=axes.transAxes)
+
+
 def show_code(axes: Axes, x_T: np.ndarray, caption: str = "") -> None:
     """Draw the stochastic code x_T [H, W], about standard normal, from -3 (black) to 3 (white)."""
     _bare(axes, caption)

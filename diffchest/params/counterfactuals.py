@@ -31,14 +31,24 @@ class MoveParams(Part):
     to_probability: Annotated[float, Field(gt=0.0, lt=1.0)] | None
 
 
-class PictureParams(Part):
-    """The keys of `explain` that say how a moved z becomes a picture."""
+class PictureKindParams(Part):
+    """The keys of `explain` that say what kind of picture a counterfactual is."""
 
     picture: Literal["difference", "decode"]
-    noise_level: Annotated[float, Field(gt=0.0, lt=1.0)]
-    noise_draws: PositiveInt
     local: Annotated[float, Field(gt=0.0, lt=1.0)] | None
     corrections: Annotated[int, Field(ge=0)]
+
+    @property
+    def changes_the_original(self) -> bool:
+        """Whether a change is added to the radiograph itself; else its reconstruction is what is changed."""
+        return self.picture == "difference" or self.local is not None
+
+
+class PictureParams(PictureKindParams):
+    """The keys of `explain` that say how a moved z becomes a picture."""
+
+    noise_level: Annotated[float, Field(gt=0.0, lt=1.0)]
+    noise_draws: PositiveInt
     solver: SolverName
     encode_steps: PositiveInt
     decode_steps: PositiveInt

@@ -71,6 +71,8 @@ TABLES = (
     Table("data_efficiency_readers", ("finding", "reader")),
     Table("split_*", ("patient_id",)),
     Table("head", ("finding",)),
+    Table("twins", ("finding", "direction")),
+    Table("witness", ("finding",), (_AUC,)),
     Table("baseline_*", ("finding",)),
     Table("auc", ("model", "finding"), (_AUC,)),
     Table("comparison", ("reference", "finding"), (_AUC, _DIFFERENCE, _P_VALUE)),

@@ -11,7 +11,7 @@ from diffchest.contracts.head import Head
 from diffchest.contracts.latents import Latents
 from diffchest.contracts.twins import Twins
 from diffchest.contracts.witness import Witness
-from diffchest.counterfactuals.twin_quality import TWIN_MEASURES, TwinJudge, cosine, twin_table
+from diffchest.counterfactuals.twin_quality import TWIN_MEASURES, TwinJudge, twin_table
 from diffchest.params.evaluation import BootstrapParams
 from tests.helpers.toy_drawings import SIDE, toy_explained
 
@@ -53,12 +53,6 @@ def change(picture, image=0):
 def test_there_is_a_row_for_what_has_a_twin():
     assert list(rows().index) == [("a", "A"), ("b", "B")]
     assert list(rows(added=False).index) == [("a", "B")]
-
-
-def test_cosine_of_vectors():
-    assert cosine(np.array([1.0, 0.0]), np.array([1.0, 1.0])) == pytest.approx(np.sqrt(0.5))
-    assert cosine(np.zeros(2), np.ones(2)) == 0
-    assert cosine(np.array([-3.0, 0.0]), np.array([2.0, 0.0])) == pytest.approx(-1)
 
 
 def test_pictures_are_held_against_the_nearest_twin():

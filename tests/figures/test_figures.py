@@ -1,4 +1,5 @@
 import io
+from dataclasses import replace
 from importlib import import_module
 from pkgutil import iter_modules
 
@@ -10,8 +11,10 @@ from PIL import Image
 from sklearn.decomposition import PCA
 
 from diffchest import figures, paths
+from diffchest.contracts.explained import Explained
+from diffchest.contracts.twins import Twins
 from diffchest.errors import DataError
-from diffchest.figures import auc_forest, confounder_matrix, phantom_gallery, study_flow
+from diffchest.figures import auc_forest, confounder_matrix, phantom_gallery, study_flow, teaser
 from diffchest.figures.latent_space import principal_plane
 from diffchest.figures.registry import FIGURES, chosen, save_figure
 from diffchest.figures.settings import FigureParams
@@ -39,6 +42,17 @@ def reports(root, tmp_path_factory):
 
 def texts(figure: Figure) -> str:
     return " ".join(text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text")))
+
+
+def told(name, params):
+    """All that a figure says, on one line."""
+    return texts(FIGURES[name](params)).replace("\n", " ")
+
+
+def with_keys(params, **sections):
+    """`params` with some keys of its sections `move` and `drawn` changed."""
+    changed = {name: getattr(params, name).model_copy(update=keys) for name, keys in sections.items()}
+    return params.model_copy(update=changed)
 
 
 def on_real_data(params):
@@ -98,26 +112,84 @@ def test_agreement_matrices_hold_every_pair_twice(params, reports, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("changed", "caption"),
+    ("move", "caption"),
     [
-        ({}, "z moved towards the finding by 5 SD of the logit (plausible)"),
-        ({"towards": "absence", "edit": "eq5"}, "z moved away from the finding by 5 w (eq5)"),
-        ({"to_probability": 0.9}, "until the score of z is 0.9, by 5 to 5 SD of the logit (plausible)"),
+        ({}, "z moved towards the finding by 1 × the difference from without to with, all other findings held (alone)"),
+        ({"edit": "plausible", "step": 5.0}, "z moved towards the finding by 5 SD of the logit (plausible)"),
+        ({"towards": "absence", "edit": "eq5"}, "z moved away from the finding by 1 w (eq5)"),
+        ({"edit": "plausible", "to_probability": 0.9}, "until the score of z is 0.9, by 1 to 1 SD of the logit"),
     ],
 )
-def test_counterfactual_figures_say_how_z_was_moved(changed, caption, params, reports, monkeypatch):
+def test_counterfactual_figures_say_how_z_was_moved(move, caption, params, reports, monkeypatch):
     monkeypatch.chdir(reports)
-    changed = params.model_copy(update={"move": params.move.model_copy(update=changed)})
-    for name in ("counterfactuals", "counterfactual_grid", "failures"):
-        assert caption in texts(FIGURES[name](changed)).replace("\n", " ")
+    changed = with_keys(params, move=move)
+    for name in ("counterfactuals", "counterfactual_grid", "failures", "teaser"):
+        assert caption in told(name, changed)
     titles = " ".join(FIGURES[name](changed).get_suptitle() for name in ("counterfactual_grid", "step_sweep"))
-    assert titles.count("away from") == 2 * (changed.move.towards == "absence")
-    assert "the first 4 of 8 findings" in texts(FIGURES["counterfactuals"](changed)).replace("\n", " ")
+    away = changed.move.towards == "absence"
+    assert titles.count("away from") == 2 * away
+    assert ("moved away from" in told("teaser", changed)) == away
+    assert "the first 4 of 8 findings" in told("counterfactuals", changed)
 
 
-def test_quality_figure_shows_falls_and_rises(params, reports, monkeypatch, tmp_path):
+@pytest.mark.parametrize(
+    ("drawn", "caption", "start"),
+    [
+        ({}, "denoised radiograph is added to the radiograph, where the change is large, scaled towards", "radiograph"),
+        ({"picture": "decode", "local": None, "corrections": 0}, "; decoded from x_T; numbers", "reconstruction"),
+        ({"picture": "decode", "corrections": 0}, "; decoded from x_T, where the change is large; num", "radiograph"),
+    ],
+)
+def test_counterfactual_figures_say_how_pictures_were_made_and_from_what(
+    drawn, caption, start, params, reports, monkeypatch
+):
+    monkeypatch.chdir(reports)
+    changed = with_keys(params, drawn=drawn)
+    for name in ("counterfactuals", "counterfactual_grid", "failures"):
+        assert caption in told(name, changed)
+        assert f"the head's probability, {start} → counterfactual" in told(name, changed)
+    explained = Explained.load(paths.SHOWN)
+    first = FIGURES["counterfactuals"](changed).axes[0]
+    assert first.get_title() == start
+    expected = explained.original if start == "radiograph" else explained.reconstruction
+    np.testing.assert_array_equal(first.get_images()[0].get_array(), expected[0])
+
+
+@pytest.mark.parametrize("name", ["counterfactuals", "failures", "step_sweep", "teaser"])
+def test_true_twins_stand_beside_counterfactuals_where_there_are_any(name, params, reports, monkeypatch, tmp_path):
+    monkeypatch.chdir(reports)
+    assert "true twin: the same phantom drawn with the finding" in told(name, params) or name == "teaser"
+    assert "true twin" in told(name, params)
+    assert "cosine 0." in told(name, params)
+    twins = Twins.load(paths.TWINS)
+    other_way = with_keys(params, move={"towards": "absence"})  # the twins are of findings that are added
+    none = replace(twins, **{key: value[:0] for key, value in vars(twins).items()})
+    none.save(tmp_path / "twins.npz")
+    assert "twin" not in told(name, other_way)
+    monkeypatch.setattr(paths, "TWINS", tmp_path / "twins.npz")
+    assert "twin" not in told(name, params)
+
+
+def test_teaser_shows_the_flagged_case_nearest_to_its_twin_or_the_strongest_confounder(reports, monkeypatch):
+    monkeypatch.chdir(reports)
+    explained = Explained.load(paths.SHOWN)
+    first, second, third = explained.targets[:3]
+    pairs = pd.DataFrame({"target": [first, second, third], "flagged": [True, True, False], "effect": [1.0, 2.0, 3.0]})
+    cosines = {(0, 0): 0.4, (0, 1): 0.6, (1, 1): 0.5, (2, 0): 0.9}
+    assert teaser.choose(explained, pairs, cosines, sign=1) == (0, 1)
+    assert teaser.choose(explained, pairs.assign(flagged=False), cosines, sign=1) == (2, 0)
+    rise = explained.after[:, 1] - explained.before[:, 1]
+    assert teaser.choose(explained, pairs, {}, sign=1) == (1, np.argmax(rise))
+    assert teaser.choose(explained, pairs, {}, sign=-1) == (1, np.argmin(rise))
+    with pytest.raises(NothingToDrawError, match="no row"):
+        teaser.choose(explained, pairs.assign(target="goiter"), cosines, sign=1)
+
+
+@pytest.mark.parametrize("judges", [["head"], ["head", "added twin"]])
+def test_quality_figure_shows_falls_and_rises(judges, params, reports, monkeypatch, tmp_path):
     monkeypatch.chdir(reports)
     table = pd.read_csv(paths.table("counterfactual_quality"))
+    table = table[table["judge"].isin(judges)]
     table[["value", "low", "high"]] *= -1
     table.to_csv(tmp_path / "counterfactual_quality.csv", index=False)
     for folder in (paths.TABLES, tmp_path):
