@@ -115,15 +115,15 @@ def main() -> None:
     setting = Setting(options)
     print(provenance())
     halves = {"all": setting.findings, "first half": setting.findings[::2], "second half": setting.findings[1::2]}
-    lines = [["pictures", "findings", *MEASURES]]
+    print(markdown([["pictures", "findings", *MEASURES]]))
     by_finding = None
     for name in options.only or VARIANTS:
         rows = setting.judged(**VARIANTS[name])
         by_finding = rows if by_finding is None else by_finding
         for half, findings in halves.items():
             means = setting.means(rows[rows["target"].isin(findings)])
-            lines.append([name, half, *means.values()])
-    print(markdown(lines), "\n")
+            print("| " + " | ".join([name, half, *means.values()]) + " |", flush=True)
+    print()
     table = twin_table(by_finding, setting.patients, setting.params.evaluation.bootstrap)
     lines = [["finding", *MEASURES]]
     for finding in setting.findings:

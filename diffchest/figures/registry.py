@@ -30,6 +30,7 @@ from diffchest.figures import (
     study_flow,
     subgroups,
     teaser,
+    true_twins,
 )
 from diffchest.figures.frame import empty_figure
 from diffchest.figures.settings import FigureParams
@@ -50,6 +51,7 @@ MODULES = (
     data_efficiency,
     reconstructions,
     counterfactuals,
+    true_twins,
     counterfactual_grid,
     step_sweep,
     failures,

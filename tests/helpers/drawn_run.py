@@ -11,13 +11,15 @@ import pandas as pd
 from ruamel.yaml import YAML
 
 from diffchest import paths
-from diffchest.contracts.explained import Explained, Reconstructions
+from diffchest.contracts.explained import Axioms, Explained, Reconstructions
 from diffchest.contracts.labels import write_labels
 from diffchest.contracts.latents import Latents
 from diffchest.contracts.manifest import write_manifest
+from diffchest.contracts.twins import Twins
+from diffchest.contracts.witness import Witness
 from tests.helpers.repository import ROOT
-from tests.helpers.toy_autoencoder import DIMENSIONS, toy_head
-from tests.helpers.toy_drawings import toy_explained, toy_responses
+from tests.helpers.toy_autoencoder import DIMENSIONS, toy_head, toy_moves
+from tests.helpers.toy_drawings import SIDE, toy_explained, toy_responses
 
 FINDINGS = ["cardiomegaly", "pacemaker", "sternotomy", "pneumothorax", "kyphosis"]  # no picture shows the last
 TARGETS = ["pacemaker", "cardiomegaly"]
@@ -38,7 +40,16 @@ def write_drawn_run() -> None:
     replace(toy_head(), findings=FINDINGS).save(paths.HEAD)
     Latents(np.array(ids), rng.normal(size=(IMAGES, DIMENSIONS)).astype(np.float32), "toy").save(paths.LATENTS)
 
-    Explained.save_all(paths.MEASURED, [toy_explained(TARGETS, ids[:20], FINDINGS)])
+    head = replace(toy_head(), findings=FINDINGS)
+    toy_moves(head).save(paths.MOVES)
+    measured = toy_explained(TARGETS, ids[:20], FINDINGS)
+    Explained.save_all(paths.MEASURED, [measured])
+    Explained.save_all(paths.OTHER_WAY, [toy_explained(TARGETS, ids[20:30], FINDINGS)])
+    few = measured.sample(4, seed=0)
+    Axioms(few.image_id, TARGETS, few.original, few.counterfactual, np.repeat(few.original[:, None], 10, axis=1)).save(
+        paths.AXIOMS
+    )
+    write_twins(ids, rng)
     pictures = rng.integers(0, 256, (2, 12, 8, 8), dtype=np.uint8)
     Reconstructions(ids[:12], *pictures).save(paths.RECONSTRUCTIONS)
     before, random = rng.normal(size=(16, 5)), rng.normal(size=(16, 4, 5))
@@ -48,6 +59,20 @@ def write_drawn_run() -> None:
     after = before[:, None] + rise + 0.3 * rng.normal(size=(16, 4, 5))
     toy_responses(FINDINGS[:4], FINDINGS, before, after, random).save(paths.RESPONSES)
     change_params()
+
+
+def write_twins(ids: list[str], rng: np.random.Generator) -> None:
+    """Two placements of each target in the first 20 radiographs, its absence in ten others, and a witness of both."""
+    named = [(image_id, target, place, True) for image_id in ids[:20] for target in TARGETS for place in (0, 1)]
+    named += [(image_id, target, 0, False) for image_id in ids[20:30] for target in TARGETS]
+    images, findings, places, added = (list(part) for part in zip(*named, strict=True))
+    pictures = rng.integers(0, 256, (len(named), SIDE, SIDE), dtype=np.uint8)
+    twins = Twins(images, findings, np.array(added), np.array(places), pictures, pictures > 99)
+    twins.save(paths.TWINS)
+    z = rng.normal(size=(len(named), DIMENSIONS)).astype(np.float32)
+    Latents(np.array(twins.ids), z, "toy").save(paths.TWIN_LATENTS)
+    weight = rng.normal(size=(2, SIDE**2)).astype(np.float32)
+    Witness(TARGETS, weight, np.zeros(2, np.float32), *np.float32([[0] * SIDE**2, [1] * SIDE**2])).save(paths.WITNESS)
 
 
 def change_params(**changes: object) -> None:

@@ -1,0 +1,1 @@
+"""One radiograph, one command: `python -m diffchest.explain`."""
