@@ -15,12 +15,14 @@ class Params(StageParams):
 
     towards: Annotated[Towards, Key("explain.towards")]
     seed: Annotated[Seed, Key("explain.seed")]
+    targets: Annotated[list[str], Key("explain.targets")]
 
 
 def main() -> None:
-    """Write a sheet and a table for every finding, of at most `PAIRS` of the measured counterfactuals."""
+    """Write a sheet and a table for every one of `explain.targets`, of at most `PAIRS` measured counterfactuals."""
     params = Params.load()
-    groups = [explained.sample(PAIRS, seed=params.seed) for explained in Explained.load_all(paths.MEASURED)]
+    measured = [explained.of(params.targets) for explained in Explained.load_all(paths.MEASURED)]
+    groups = [explained.sample(PAIRS, seed=params.seed) for explained in measured]
     sheets = write_reader_sheets(paths.READER_SHEETS, groups, params.towards)
     summary("reader_sheets", f"{len(sheets)} sheets in {paths.READER_SHEETS}")
 

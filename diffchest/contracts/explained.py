@@ -76,6 +76,13 @@ class Explained(ArrayFile):
         """Where `names` are among `findings`; `DataError` for one that is not."""
         return columns_of(names, self.findings, stage=self.STAGE)
 
+    def of(self, targets: Sequence[str]) -> "Explained":
+        """The part of those of `targets` that it has, in its own order."""
+        columns = [column for column, target in enumerate(self.targets) if target in targets]
+        by_target = ("counterfactual", "step", "scale", "logits_wanted", "logits_after")
+        arrays = {name: getattr(self, name)[:, columns] for name in by_target}
+        return replace(self, targets=[self.targets[column] for column in columns], **arrays)
+
     def sample(self, number: int, *, seed: int) -> "Explained":
         """The part of `number` radiographs drawn by seed, in the same order; all where there are fewer."""
         rows = np.sort(np.random.default_rng(seed).permutation(len(self.image_id))[:number])

@@ -77,6 +77,12 @@ SPECIFIC: dict[str, tuple[str, ...]] = {
     "artificial heart valve": ("artificial mitral heart valve", "artificial aortic heart valve"),
 }
 
+
+def generic(finding: str) -> list[str]:
+    """The generic labels that a specific one comes with; they go with it as well, or the device would stay."""
+    return [name for name, specific in SPECIFIC.items() if finding in specific]
+
+
 # findings that occur in one sex alone, or nearly so; who is not F is drawn male
 ONLY_IN: dict[str, str] = {"mastectomy": "F", "mammary prosthesis": "F", "gynecomastia": "M"}
 

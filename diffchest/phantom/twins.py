@@ -17,7 +17,7 @@ from diffchest.images.squares import to_square
 from diffchest.phantom.canvas import Image
 from diffchest.phantom.layouts.padchest import COLUMNS, pictures
 from diffchest.phantom.pictures import Picture, draw_picture, encoded
-from diffchest.phantom.registry import plausible
+from diffchest.phantom.registry import generic, plausible
 from diffchest.progress import progress
 
 COHORT = "padchest"  # whose layout is known here
@@ -120,7 +120,7 @@ def _draw_one(picture: Picture, image: Image, square: np.ndarray, finding: str, 
     none = np.empty((0, *square.shape), dtype=np.uint8)
     if added and not plausible(finding, picture.sex):
         return Drawn(finding, added, "implausible", [], none, none.astype(bool))
-    names = {*picture.findings, finding} if added else {*picture.findings} - {finding}
+    names = {*picture.findings, finding} if added else {*picture.findings}.difference([finding, *generic(finding)])
     other = replace(picture, findings=tuple(sorted(names)))
     different, placements = [image], []  # noise is that of the exposure, the same in all: what differs is the finding
     for placement in range(drawing.placements if added and finding not in picture.findings else 1):

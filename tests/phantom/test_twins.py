@@ -82,6 +82,14 @@ def test_what_is_removed_has_one_twin_with_all_other_findings():
     assert table.loc[("goiter", "removed")].to_dict() == {"radiographs": 1, "twins": 1, "no_op": 0, "implausible": 0}
 
 
+def test_a_specific_device_goes_with_its_generic_label():
+    """Without its label alone it would still be drawn, as a pacemaker."""
+    twins, _ = twins_of(device=[("dual chamber device", False)])
+    without = replace(KNOWN["device"], findings=("goiter",))
+    drawn = stored_as(draw_picture(without, size=64, seed=0), without, 48)
+    assert np.array_equal(twins.picture, drawn[None])
+
+
 def test_no_ops_and_implausible_findings_are_left_out_and_counted():
     twins, table = twins_of(
         healthy=[("mastectomy", True), ("kyphosis", True), ("gynecomastia", True)],
