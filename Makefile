@@ -18,9 +18,10 @@ tools: $(TOOLS)
 repro: $(INSTALLED)
 	PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro $(ARGS)
 
-# one thread per worker: two processes that both use all cores spend their time waiting for each other
+# one thread per worker: two processes that both use all cores spend their time waiting for each other; a file of tests
+# stays with one worker, so that the pipeline they share runs once, and the slow ones begin first
 test: lint types
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(TOOLS)
 	$(BIN)/ruff check .

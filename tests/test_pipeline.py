@@ -22,11 +22,20 @@ from tests.helpers.waiting import wait_for
 
 AFTER_THE_SCORES = {"check_params", "evaluate", "compare", "subgroups", "calibration", "figures", "report"}
 AFTER_THE_HEAD = {
-    *("fit_head", "draw_explanations", "explain", "reader_sheets", "draw_audit", "confounders", "reliance"),
+    *(
+        "fit_head",
+        "fit_moves",
+        "draw_explanations",
+        "explain",
+        "reader_sheets",
+        "draw_audit",
+        "confounders",
+        "reliance",
+    ),
     *AFTER_THE_SCORES,
 }
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pipeline")]
+pytestmark = pytest.mark.slow
 
 
 def run(*command: str, cwd: Path) -> str:

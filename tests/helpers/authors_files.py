@@ -17,7 +17,7 @@ FINDINGS = ["effusion", "cardiomegaly", "pneumothorax"]
 def state_of(*, size=32, beside=True, **changes):
     """A random network of a few thousand weights, as in the authors' files, and its parameters."""
     kind = {"space_to_depth": 1, "position_frequencies": 0, "channels": 3, "attention_heads": 1, "norm_groups": 32}
-    params = tiny_params(size=size, **{**kind, "attention_resolutions": [16], **changes})
+    params = tiny_params(size=size, **{**kind, "attention_resolutions": [16], "latent_map_channels": 0, **changes})
     encoder = EncoderParams(
         channel_multipliers=[*params.model.channel_multipliers, 2],
         residual_blocks=params.model.residual_blocks,

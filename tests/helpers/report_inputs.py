@@ -235,6 +235,7 @@ def _write_explanations(params: Params) -> None:
     )
     for path in (paths.SHOWN, paths.EVERY_FINDING):
         explained.save(path)
+    Explained.save_all(paths.MEASURED, [explained])
     shown = np.repeat(original[:1], len(targets), axis=0)
     Failures(
         image_id=explained.image_id[:1] * len(targets),

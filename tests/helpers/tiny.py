@@ -37,7 +37,14 @@ def tiny_params(*, pretrain: dict | None = None, diffusion: dict | None = None, 
         "attention_resolutions": [4],
         "encoder": encoder,
     }
-    run = {"images_shown": 640, "batch_size": 16, "warmup_images": 64, "checkpoint_every": 160, "seed": 1}
+    run = {
+        "learning_rate": 0.001,
+        "images_shown": 640,
+        "batch_size": 16,
+        "warmup_images": 64,
+        "checkpoint_every": 160,
+        "seed": 1,
+    }
     return params.model_copy(
         update={
             "images": params.images.model_copy(update={"size": size}),
