@@ -6,17 +6,22 @@ Writes pictures, a page and JSON to the folder. Needs the trained model, its hea
 """
 
 import argparse
+from hashlib import sha256
 from pathlib import Path
+from typing import Annotated, Literal
 
 from diffchest import paths
 from diffchest.compute.device import set_up
 from diffchest.contracts.head import Head
 from diffchest.contracts.moves import Moves
 from diffchest.counterfactuals.pictures import check_same_model
-from diffchest.explain.case import explain_one, facts, read_radiograph
-from diffchest.explain.page import GENERATED, write_case
+from diffchest.errors import DataError
+from diffchest.explain.case import cases_of, explain_one
+from diffchest.explain.folder import PAGE, record_of, write_folder
+from diffchest.explain.pictures import picture_files
+from diffchest.explain.radiograph import read_radiograph
 from diffchest.model.autoencoder import load_autoencoder
-from diffchest.params.base import PARAMS_FILE, StageParams
+from diffchest.params.base import PARAMS_FILE, Key, StageParams
 from diffchest.params.counterfactuals import ExplainParams
 from diffchest.params.runtime import RuntimeParams
 from diffchest.progress import run, summary
@@ -27,6 +32,7 @@ class Params(StageParams):
 
     explain: ExplainParams
     runtime: RuntimeParams
+    codec: Annotated[Literal["raw", "png", "jpeg"], Key("images.codec")]
 
 
 def options() -> argparse.Namespace:
@@ -34,14 +40,23 @@ def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m diffchest.explain", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("radiograph", help="a PNG, JPEG or DICOM file, or the id of a radiograph of the image store")
+    parser.add_argument(
+        "radiograph",
+        help="a PNG, JPEG or DICOM file, a member of a zip (archive.zip::film.png), or the id of a radiograph of the "
+        "image store",
+    )
     parser.add_argument("--finding", action="append", help="may be given several times; default: explain.targets")
     parser.add_argument("--towards", choices=["presence", "absence"], help="default: explain.towards")
     parser.add_argument("--out", type=Path, default=Path("explanation"), help="folder to write to")
-    parser.add_argument("--model", type=Path, default=paths.AUTOENCODER)
-    parser.add_argument("--head", type=Path, default=paths.HEAD)
-    parser.add_argument("--moves", type=Path, default=paths.MOVES)
+    for name, path in (("model", paths.AUTOENCODER), ("head", paths.HEAD), ("moves", paths.MOVES)):
+        parser.add_argument(f"--{name}", type=Path, default=path, help=f"default: {path}")
     parser.add_argument("--params", type=Path, default=PARAMS_FILE, help="whose sections `explain` and `runtime` count")
+    parser.add_argument(
+        "--bits-stored", type=int, choices=range(8, 17), metavar="8..16", help="of a PNG of 16 bits; DICOM says it"
+    )
+    parser.add_argument(
+        "--inverted", action="store_true", help="a PNG or JPEG whose low values are white; DICOM says it"
+    )
     return parser.parse_args()
 
 
@@ -55,25 +70,33 @@ def main() -> None:
     model = load_autoencoder(asked.model, set_up(params.runtime))
     head, moves = Head.load(asked.head), Moves.load(asked.moves)
     check_same_model(model, head, moves)
-    findings = list(dict.fromkeys(asked.finding or settings.targets))
-    findings = head.choose_fitted(findings, key="--finding" if asked.finding else "explain.targets")
-    radiograph = read_radiograph(asked.radiograph, size=model.image_size, store=paths.IMAGES)
-    explained = explain_one(radiograph, findings, model=model, head=head, moves=moves, settings=settings)
-    told = facts(explained, head, moves)
-    about = {
-        "name": radiograph.name,
-        "towards": settings.towards,
-        "pictures": GENERATED,
-        "decoded_height_width": radiograph.decoded,
-        "size": model.image_size,
-        "model_sha256": model.sha256,
-        "settings": settings.model_dump(),
-    }
-    write_case(asked.out, explained, told, about)
-    seen = "; ".join(
-        f"{case['finding']} {case['before']['probability']:.2f} -> {case['seen']['probability']:.2f}" for case in told
+    findings = _findings(asked.finding, head, settings)
+    radiograph = read_radiograph(
+        asked.radiograph,
+        paths.IMAGES,
+        size=model.image_size,
+        codec=params.codec,
+        bits_stored=asked.bits_stored,
+        inverted=asked.inverted,
     )
-    summary("explain", f"{asked.out / 'index.html'}: {seen}")
+    explained = explain_one(radiograph, findings, model=model, head=head, moves=moves, settings=settings)
+    cases = cases_of(explained, head, moves)
+    pictures = picture_files(explained, changes_the_original=settings.changes_the_original)
+    files = {name: sha256(getattr(asked, name).read_bytes()).hexdigest() for name in ("model", "head", "moves")}
+    write_folder(asked.out, record_of(radiograph, cases, pictures, settings, files), cases, pictures)
+    seen = "; ".join(f"{case.finding} {case.before.probability:.2f} -> {case.seen.probability:.2f}" for case in cases)
+    summary("explain", f"{asked.out / PAGE}: {seen}")
+
+
+def _findings(named: list[str] | None, head: Head, settings: ExplainParams) -> list[str]:
+    """Those named, each of which the head must know; else those of `explain.targets` that it could be fitted for."""
+    if not named:
+        return head.choose_fitted(settings.targets, key="explain.targets")
+    try:
+        head.rows(named)
+    except DataError as error:
+        raise DataError(f"--finding: {error}") from None
+    return list(dict.fromkeys(named))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,9 @@
-"""What is said of one radiograph: counterfactuals, the head's scores before, asked and seen, and what else rose."""
+"""What is said of one radiograph: its score of each finding before, asked for and seen, and what else changed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
 from scipy.special import expit
@@ -12,47 +11,63 @@ from scipy.special import expit
 from diffchest.compute.parts import Parts
 from diffchest.contracts.explained import Explained
 from diffchest.contracts.head import Head
-from diffchest.contracts.image_store import ImageStore
 from diffchest.contracts.moves import Moves
 from diffchest.counterfactuals.explainer import Explainer
 from diffchest.errors import DataError
-from diffchest.images.decoding import decode, quiet_decoders
-from diffchest.images.squares import to_square
+from diffchest.explain.radiograph import Radiograph
 from diffchest.model.autoencoder import DiffusionAutoencoder
 from diffchest.params.counterfactuals import ExplainParams
 
-ROSE = 10  # other findings that are named
+MOST_OTHERS = 10
 
 
-@dataclass(frozen=True, eq=False)
-class Radiograph:
-    """The square that the network sees, uint8 [S, S], its name, and the size of its file (None: stored)."""
+@dataclass(frozen=True)
+class Score:
+    """What the head says of a finding."""
 
-    name: str
-    square: np.ndarray
-    decoded: tuple[int, int] | None
+    probability: float
+    logit: float
+
+    @classmethod
+    def of(cls, logit: float) -> "Score":
+        """The score with this logit."""
+        return cls(probability=float(expit(np.float64(logit))), logit=float(logit))
 
 
-def read_radiograph(source: str, *, size: int, store: Path) -> Radiograph:
-    """A PNG, JPEG or DICOM file, decoded as `build_lmdb` does, or a radiograph of the image store by its id.
+@dataclass(frozen=True)
+class Other:
+    """Another finding's score before and in the picture, and the change of its logit in its SD."""
 
-    Raises `DataError` for a source that is neither, and for a file that cannot be decoded.
+    finding: str
+    before: Score
+    seen: Score
+    change_sd: float
+
+
+@dataclass(frozen=True)
+class Case:
+    """One radiograph moved towards presence or absence of one finding.
+
+    * step: how far z was moved; scale: by how much the change was scaled afterwards (`explain.corrections`)
+    * before: of what the change is added to; asked: of the moved z; seen: of the picture as shown, encoded again
+    * logit_sd: standard deviation of the finding's logit among the fine-tuning radiographs; seen_sd: the change that
+      the picture shows, in this unit
+    * threshold: the logit above which as many of them lie as have the finding
+    * others: the (at most `MOST_OTHERS`) other findings whose logit changed most, in SD each of its own;
+      others_mean_sd: the mean absolute change of all others
     """
-    path = Path(source)
-    if path.is_file():
-        with quiet_decoders():
-            try:
-                pixels = decode(path.read_bytes())
-            except DataError as error:
-                raise DataError(f"{path}: {error}; expected a PNG, JPEG or DICOM radiograph") from None
-        height, width = pixels.shape
-        return Radiograph(path.name, to_square(pixels, size), (height, width))
-    if not store.is_file():
-        raise DataError(f"{source}: no such file, and {store} holds no radiograph of that id; check the path")
-    images = ImageStore(store)
-    if source not in images:
-        raise DataError(f"{source}: no such file, and no radiograph of that id in {store}; check the path or the id")
-    return Radiograph(source, images.read([source])[0], None)
+
+    finding: str
+    step: float
+    scale: float
+    before: Score
+    asked: Score
+    seen: Score
+    logit_sd: float
+    seen_sd: float
+    threshold: float
+    others: list[Other]
+    others_mean_sd: float
 
 
 def explain_one(
@@ -68,45 +83,36 @@ def explain_one(
     with TemporaryDirectory() as folder:  # an interrupted run of seconds is not taken up again
         explainer = Explainer(model, head, moves, settings, Parts(Path(folder)))
         explained = explainer.explain([radiograph.name], radiograph.square[None], list(findings), reconstruct=False)
-    assert explained is not None  # there is one process
+    if explained is None:
+        raise DataError("one radiograph is explained by one process; run the command without torchrun")
     return explained
 
 
-def facts(explained: Explained, head: Head, moves: Moves) -> list[dict[str, Any]]:
-    """What is known of each finding's counterfactual, as JSON holds it.
-
-    Scores are probabilities and logits of the radiograph (`before`), of the moved z (`asked`) and of the picture as it
-    is shown (`seen`); `rose`: the other findings whose logit changed most, in standard deviations among the
-    fine-tuning radiographs.
-    """
+def cases_of(explained: Explained, head: Head, moves: Moves) -> list[Case]:
+    """What the counterfactuals of a single radiograph say, a case for each target."""
     spread = moves.logit_spread(head)[explained.findings].to_numpy()
-    told = []
-    for column, finding in enumerate(explained.targets):
-        own = explained.columns([finding])[0]
-        before, after = explained.logits_before[0], explained.logits_after[0, column]
-        change = (after - before) / spread
-        others = [row for row in np.argsort(-np.abs(change)) if row != own][:ROSE]
-        told.append(
-            {
-                "finding": finding,
-                "step": float(explained.step[0, column]),
-                "scale": float(explained.scale[0, column]),
-                "before": _score(before[own]),
-                "asked": _score(explained.logits_wanted[0, column, own]),
-                "seen": _score(after[own]),
-                "rose": [
-                    {
-                        "finding": explained.findings[row],
-                        "change_sd": float(change[row]),
-                        "before": _score(before[row]),
-                        "seen": _score(after[row]),
-                    }
-                    for row in others
-                ],
-            }
-        )
-    return told
+    columns = explained.columns(explained.targets)
+    return [_case(explained, target, int(own), spread, moves) for target, own in enumerate(columns)]
 
 
-def _score(logit: float) -> dict[str, float]:
-    return {"probability": float(expit(np.float64(logit))), "logit": float(logit)}
+def _case(explained: Explained, target: int, own: int, spread: np.ndarray, moves: Moves) -> Case:
+    before, seen = explained.logits_before[0], explained.logits_after[0, target]
+    change = (seen - before).astype(np.float64) / spread
+    others = [int(column) for column in np.argsort(-np.abs(change), kind="stable") if column != own]
+    finding = explained.targets[target]
+    return Case(
+        finding=finding,
+        step=float(explained.step[0, target]),
+        scale=float(explained.scale[0, target]),
+        before=Score.of(before[own]),
+        asked=Score.of(explained.logits_wanted[0, target, own]),
+        seen=Score.of(seen[own]),
+        logit_sd=float(spread[own]),
+        seen_sd=float(change[own]),
+        threshold=float(moves.thresholds()[finding]),
+        others=[
+            Other(explained.findings[column], Score.of(before[column]), Score.of(seen[column]), float(change[column]))
+            for column in others[:MOST_OTHERS]
+        ],
+        others_mean_sd=float(np.abs(change[others]).mean()) if others else 0.0,
+    )

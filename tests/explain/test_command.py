@@ -1,0 +1,104 @@
+"""`python -m diffchest.explain` of files that the model never saw."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from hashlib import sha256
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from diffchest.counterfactuals.fitting import fit_moves
+from diffchest.explain.__main__ import main
+from diffchest.model.autoencoder import load_autoencoder, save_autoencoder
+from diffchest.params.whole import Params
+from diffchest.probe.fit import fit_head
+from diffchest.progress import run
+from tests.helpers.dicom_files import dicom
+from tests.helpers.repository import ROOT
+from tests.helpers.tiny_parts import tiny_model
+
+COMMAND = [sys.executable, "-m", "diffchest.explain"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A tiny trained-less model, a head for two findings, their moves, and a DICOM file."""
+    folder = tmp_path_factory.mktemp("explain")
+    model = tiny_model()
+    save_autoencoder(folder / "model.safetensors", model)
+    z = np.random.default_rng(1).normal(size=(60, model.latent_dim)).astype(np.float32)
+    labels = (np.random.default_rng(2).random((60, 2)) < 0.5).astype(float)
+    head, _ = fit_head(
+        z, labels, range(60), params=Params.load(ROOT / "params.yaml").probe, findings=["goiter", "pacemaker"]
+    )
+    head = replace(head, model_sha256=load_autoencoder(folder / "model.safetensors").sha256)
+    head.save(folder / "head.safetensors")
+    rows = pd.DataFrame({"view": "PA", "sex": "F", "age": np.linspace(20, 80, 60)})
+    fit_moves(z, pd.DataFrame(labels, columns=head.findings), rows, head).save(folder / "moves.npz")
+    values = np.random.default_rng(0).integers(0, 4096, (48, 40)).astype(np.uint16)
+    (folder / "film.dcm").write_bytes(dicom(values, bits=12))
+    return folder
+
+
+def arguments(folder, film, *more, **files):
+    files = {"model": "model.safetensors", "head": "head.safetensors", "moves": "moves.npz"} | files
+    return [str(folder / film), *(f"--{name}={folder / file}" for name, file in files.items()), *map(str, more)]
+
+
+def test_the_command_explains_a_dicom_file_that_the_model_never_saw(folder, tmp_path):
+    asked = arguments(folder, "film.dcm", "--finding", "goiter", "--towards", "absence", "--out", tmp_path / "out")
+    done = subprocess.run([*COMMAND, *asked], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"explain: {tmp_path / 'out' / 'index.html'}: goiter ")
+    told = json.loads((tmp_path / "out" / "explanation.json").read_text())
+    facts = {key: told["radiograph"][key] for key in ("kind", "height", "width", "bits_stored", "inverted", "square")}
+    assert facts == {
+        "kind": "DICOM", "height": 48, "width": 40, "bits_stored": 12, "inverted": False, "square": 16,
+    }  # fmt: skip
+    for kind, name in (("model", "model.safetensors"), ("head", "head.safetensors"), ("moves", "moves.npz")):
+        assert told["sha256"][kind] == sha256((folder / name).read_bytes()).hexdigest()
+    (finding,) = told["findings"]
+    assert (finding["finding"], told["towards"]) == ("goiter", "absence")
+    assert finding["asked"]["logit"] < finding["before"]["logit"]
+    assert [other["finding"] for other in finding["others"]] == ["pacemaker"]
+
+
+def test_a_picture_that_was_written_has_the_score_that_was_seen(folder, tmp_path, monkeypatch):
+    """The score is of the picture as it lies in the folder. Without `--finding`: the targets that the head knows."""
+    monkeypatch.chdir(ROOT)
+    params = tmp_path / "params.yaml"
+    text = (ROOT / "params.yaml").read_text()
+    start = text.index("  targets: [cardiomegaly")
+    params.write_text(text[:start] + "  targets: [pacemaker]" + text[text.index("]", start) + 1 :])
+    found = []
+    for film in (folder / "film.dcm", tmp_path / "0" / "pacemaker_counterfactual.png"):
+        out = tmp_path / str(len(found))
+        monkeypatch.setattr(sys, "argv", ["explain", *arguments(folder, film, "--out", out, "--params", params)])
+        run(main)
+        found += json.loads((out / "explanation.json").read_text())["findings"]
+    assert [case["finding"] for case in found] == ["pacemaker", "pacemaker"]
+    assert found[1]["before"]["logit"] == pytest.approx(found[0]["seen"]["logit"], abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("film", "more", "files", "message"),
+    [
+        ("film.dcm", ["--finding", "goitre"], {}, r"^error: --finding: .*'goitre'; near names: goiter"),
+        ("head.safetensors", ["--finding", "goiter"], {}, "not a PNG, JPEG or DICOM file"),
+        ("none.dcm", ["--finding", "goiter"], {}, "none.dcm: no such file"),
+        ("film.dcm", [], {}, "explain.targets: the head has no finding 'cardiomegaly'"),
+        ("film.dcm", [], {"model": "none"}, "none: no such file; run the `pretrain` stage"),
+        ("film.dcm", [], {"head": "none"}, "none: no such head; run `dvc repro fit_head`"),
+        ("film.dcm", [], {"moves": "none"}, "none: no such file; run `dvc repro fit_moves`"),
+        ("film.dcm", ["--finding", "goiter", "--out", "params.yaml"], {}, "name another folder with --out"),
+        ("film.dcm", ["--params", "none.yaml"], {}, "none.yaml: no such file"),
+    ],
+)
+def test_what_cannot_be_explained_is_told_in_a_line(folder, monkeypatch, film, more, files, message):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(sys, "argv", ["explain", *arguments(folder, film, *more, **files)])
+    with pytest.raises(SystemExit, match=message):
+        run(main)
