@@ -80,7 +80,7 @@ def main() -> None:
         inverted=asked.inverted,
     )
     explained = explain_one(radiograph, findings, model=model, head=head, moves=moves, settings=settings)
-    cases = cases_of(explained, head, moves)
+    cases = cases_of(explained, head, moves, towards=settings.towards)
     pictures = picture_files(explained, changes_the_original=settings.changes_the_original)
     files = {name: sha256(getattr(asked, name).read_bytes()).hexdigest() for name in ("model", "head", "moves")}
     write_folder(asked.out, record_of(radiograph, cases, pictures, settings, files), cases, pictures)

@@ -16,7 +16,7 @@ from diffchest.counterfactuals.explainer import Explainer
 from diffchest.errors import DataError
 from diffchest.explain.radiograph import Radiograph
 from diffchest.model.autoencoder import DiffusionAutoencoder
-from diffchest.params.counterfactuals import ExplainParams
+from diffchest.params.counterfactuals import ExplainParams, Towards
 
 MOST_OTHERS = 10
 
@@ -53,8 +53,8 @@ class Case:
     * logit_sd: standard deviation of the finding's logit among the fine-tuning radiographs; seen_sd: the change that
       the picture shows, in this unit
     * threshold: the logit above which as many of them lie as have the finding
-    * others: the (at most `MOST_OTHERS`) other findings whose logit changed most, in SD each of its own;
-      others_mean_sd: the mean absolute change of all others
+    * others: the (at most `MOST_OTHERS`) other findings that rose most, or towards absence fell most, in SD each of
+      its own logit; others_mean_sd: the mean absolute change of all others
     """
 
     finding: str
@@ -88,17 +88,19 @@ def explain_one(
     return explained
 
 
-def cases_of(explained: Explained, head: Head, moves: Moves) -> list[Case]:
+def cases_of(explained: Explained, head: Head, moves: Moves, *, towards: Towards) -> list[Case]:
     """What the counterfactuals of a single radiograph say, a case for each target."""
     spread = moves.logit_spread(head)[explained.findings].to_numpy()
     columns = explained.columns(explained.targets)
-    return [_case(explained, target, int(own), spread, moves) for target, own in enumerate(columns)]
+    sign = 1.0 if towards == "presence" else -1.0
+    return [_case(explained, target, int(own), spread, moves, sign) for target, own in enumerate(columns)]
 
 
-def _case(explained: Explained, target: int, own: int, spread: np.ndarray, moves: Moves) -> Case:
+def _case(explained: Explained, target: int, own: int, spread: np.ndarray, moves: Moves, sign: float) -> Case:
     before, seen = explained.logits_before[0], explained.logits_after[0, target]
     change = (seen - before).astype(np.float64) / spread
-    others = [int(column) for column in np.argsort(-np.abs(change), kind="stable") if column != own]
+    others = np.array([column for column in np.argsort(-sign * change, kind="stable") if column != own], dtype=int)
+    along = others[sign * change[others] > 0][:MOST_OTHERS]
     finding = explained.targets[target]
     return Case(
         finding=finding,
@@ -112,7 +114,7 @@ def _case(explained: Explained, target: int, own: int, spread: np.ndarray, moves
         threshold=float(moves.thresholds()[finding]),
         others=[
             Other(explained.findings[column], Score.of(before[column]), Score.of(seen[column]), float(change[column]))
-            for column in others[:MOST_OTHERS]
+            for column in along
         ],
-        others_mean_sd=float(np.abs(change[others]).mean()) if others else 0.0,
+        others_mean_sd=float(np.abs(change[others]).mean()) if len(others) else 0.0,
     )

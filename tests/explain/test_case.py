@@ -33,7 +33,7 @@ def explained(**settings):
 def test_scores_are_the_heads_of_what_they_are_said_to_be_of(picture, towards):
     made = explained(picture=picture, towards=towards)
     start = made.original[0] if picture == "difference" else made.reconstruction[0]
-    for target, case in enumerate(cases_of(made, HEAD, MOVES)):
+    for target, case in enumerate(cases_of(made, HEAD, MOVES, towards=towards)):
         row = HEAD.findings.index(FINDINGS[target])
         assert case.finding == FINDINGS[target]
         assert case.before.logit == pytest.approx(logits(start)[row], abs=1e-3)
@@ -46,16 +46,19 @@ def test_scores_are_the_heads_of_what_they_are_said_to_be_of(picture, towards):
         assert case.step == 0.2
 
 
-def test_others_are_those_that_changed_most_in_their_own_spread():
-    made = explained(picture="difference")
+@pytest.mark.parametrize(("towards", "sign"), [("presence", 1), ("absence", -1)])
+def test_others_are_those_that_went_along_most_in_their_own_spread(towards, sign):
+    made = explained(picture="difference", towards=towards)
     # z of standardised covariance C gives logits of variance w C w
     spread = np.sqrt(np.diag(HEAD.weight @ COVARIANCE @ HEAD.weight.T))
-    for target, case in enumerate(cases_of(made, HEAD, MOVES)):
+    for target, case in enumerate(cases_of(made, HEAD, MOVES, towards=towards)):
         change = (logits(made.counterfactual[0, target]) - logits(made.original[0])) / spread
         row = HEAD.findings.index(case.finding)
         assert case.logit_sd == pytest.approx(spread[row])
         assert case.seen_sd == pytest.approx(change[row], abs=1e-3)
-        order = [name for name in np.argsort(-np.abs(change)) if name != row]
-        assert [other.finding for other in case.others] == [HEAD.findings[name] for name in order]
-        assert [other.change_sd for other in case.others] == pytest.approx(change[order], abs=1e-3)
-        assert case.others_mean_sd == pytest.approx(np.abs(change[order]).mean(), abs=1e-3)
+        others = [name for name in np.argsort(-sign * change) if name != row]
+        along = [name for name in others if sign * change[name] > 0]
+        assert along
+        assert [other.finding for other in case.others] == [HEAD.findings[name] for name in along]
+        assert [other.change_sd for other in case.others] == pytest.approx(change[along], abs=1e-3)
+        assert case.others_mean_sd == pytest.approx(np.abs(change[others]).mean(), abs=1e-3)
