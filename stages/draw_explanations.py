@@ -7,7 +7,7 @@ from diffchest.compute.device import set_up
 from diffchest.compute.parts import Parts
 from diffchest.compute.processes import launched
 from diffchest.contracts.dataset import Dataset
-from diffchest.contracts.explained import Explained
+from diffchest.contracts.explained import Axioms, Explained
 from diffchest.contracts.head import Head, evaluated_findings
 from diffchest.contracts.image_store import ImageStore
 from diffchest.contracts.manifest import read_manifest
@@ -57,20 +57,25 @@ def main() -> None:
         measured = [explainer.explain(ids, store.read(ids), names, reconstruct=False) for names, ids in chosen.measured]
         other = explainer.towards(chosen.other_way)
         back = [other.explain(ids, store.read(ids), names, reconstruct=False) for names, ids in chosen.other]
+    if not processes.first:
+        return
+
     for path, kept in drawn.items():
         if kept is not None:
             kept.save(path)
     groups = [explained for explained in measured if explained is not None]
     Explained.save_all(paths.MEASURED, groups)
     Explained.save_all(paths.OTHER_WAY, [explained for explained in back if explained is not None])
-    few = groups[0].sample(settings.both_ways, seed=settings.seed)
-    alone = replace(explainer, parts=Parts(parts.folder, used=parts.used))  # the pictures are in this process only
-    axioms = alone.there_and_back(few)
-    if axioms is not None:
-        axioms.save(paths.AXIOMS)
+    # the pictures are in this process only
+    alone = replace(explainer, parts=Parts(parts.folder, used=parts.used))
+    few = [explained.sample(settings.both_ways, seed=settings.seed) for explained in groups if settings.both_ways]
+    Axioms.save_all(paths.AXIOMS, [alone.there_and_back(explained) for explained in few])
     parts.discard_others()
     left_out = "".join(f"; no head for {target}" for target in settings.targets if target not in targets)
-    summary("draw_explanations", f"{len(targets)} findings, {len(chosen.shown)} radiographs for the figures{left_out}")
+    summary(
+        "draw_explanations",
+        f"{len(measured_targets)} findings, {len(chosen.shown)} radiographs for the figures{left_out}",
+    )
 
 
 if __name__ == "__main__":

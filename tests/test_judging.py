@@ -37,7 +37,9 @@ def test_judging_again_with_other_redraws_decodes_nothing(drawn):
     intervals = ["low", "high"]
     one, other = first["counterfactual_quality"], second["counterfactual_quality"]
     pd.testing.assert_frame_equal(one.drop(columns=intervals), other.drop(columns=intervals))
-    assert ((other["high"] - other["low"]) <= (one["high"] - one["low"])).mean() > 0.9
+    uncertain = one["judge"] != "axioms"  # the null edit of these pictures changes nothing at all
+    narrower = (other["high"] - other["low"]) < (one["high"] - one["low"])
+    assert narrower[uncertain].mean() > 0.9
 
     quality = one[one["judge"] == "head"].set_index(["target", "measure"])["value"]
     assert set(one["judge"]) == {"head", "added twin", "removed twin", "axioms"}

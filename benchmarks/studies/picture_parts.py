@@ -5,7 +5,7 @@
 After `dvc repro explain`. Disease-free test radiographs drawn by `--seed` are moved towards every evaluated drawn
 finding, with the settings of `explain` and with one of them changed at a time; their twins are drawn anew. Prints
 means over all findings, over each half of them (every other one in the order of `findings.vocabulary.DRAWN`), and a
-table by finding. Settings were chosen on the first half and seed 0.
+table by finding.
 """
 
 import argparse
@@ -61,7 +61,7 @@ class Setting:
         dataset = Dataset.read(params.evaluation.dataset)
         labels = dataset.labels("test")
         evaluated = evaluated_findings(labels, self.head, positives_above=params.evaluation.positives_above)
-        self.evaluated, self.findings = evaluated, [finding for finding in DRAWN if finding in evaluated]
+        self.findings = [finding for finding in DRAWN if finding in evaluated]
         test, cautious = dataset.rows("test"), dataset.labels("test", uncertain="ones")
         self.ids = choose_disease_free(test, cautious, number=options.radiographs, seed=options.seed)
         self.patients = dataset.patients(self.ids)

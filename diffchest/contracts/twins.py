@@ -7,6 +7,8 @@ import numpy as np
 
 from diffchest.contracts.array_file import ArrayFile
 
+CHANGED = 2  # gray levels: a pixel that differs by more is changed
+
 
 @dataclass(frozen=True, eq=False)
 class Twins(ArrayFile):
@@ -15,8 +17,8 @@ class Twins(ArrayFile):
     * image_id, finding [M]: the radiograph, and what differs
     * added bool [M]: the twin has the finding and the radiograph does not; False: the other way round
     * placement int64 [M]: which draw of side, place and size; 0 is that of all stored radiographs
-    * picture uint8 [M, H, W]; mask bool [M, H, W]: where the finding changes it by more than 2 gray levels, and one
-      pixel around
+    * picture uint8 [M, H, W]; mask bool [M, H, W]: where the finding changes it by more than `CHANGED`, and one pixel
+      around
     """
 
     STAGE = "draw_twins"

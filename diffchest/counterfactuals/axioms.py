@@ -15,8 +15,11 @@ JUDGE = "axioms"  # of these rows of counterfactual_quality.csv
 
 
 def axioms_rows(path: Path, patients: pd.Series, bootstrap: BootstrapParams) -> pd.DataFrame:
-    """The rows of counterfactual_quality.csv that say how far the axioms hold; see `quality.quality_table`."""
-    return quality_table(axioms_table(Axioms.load(path)), patients, MEASURES, bootstrap).assign(judge=JUDGE)
+    """The rows of counterfactual_quality.csv that say how far the axioms hold; none without both ways."""
+    tables = [axioms_table(axioms) for axioms in Axioms.load_all(path)]
+    if not tables:
+        return pd.DataFrame(columns=["target", "measure", "n", "value", "low", "high", "judge"])
+    return quality_table(pd.concat(tables, ignore_index=True), patients, MEASURES, bootstrap).assign(judge=JUDGE)
 
 
 def axioms_table(axioms: Axioms) -> pd.DataFrame:

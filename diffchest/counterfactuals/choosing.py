@@ -40,13 +40,17 @@ def choose(dataset: Dataset, targets: Sequence[str], measured: Sequence[str], se
         "absence": dataset.labels("test", uncertain="zeros"),
     }
     groups = choose_radiographs(test, cautious[settings.towards], measured, settings)
-    of_figures = choose_radiographs(test, cautious[settings.towards], targets, settings)
-    shown = settings.image_ids or choose_shown(of_figures, settings.patients, seed=seed)
+    shown = settings.image_ids or choose_shown(
+        [(names, ids) for names, ids in groups if set(names) & set(targets)], settings.patients, seed=seed
+    )
     other_way: Towards = "absence" if settings.towards == "presence" else "presence"
     few = settings.model_copy(update={"towards": other_way, "radiographs": settings.both_ways})
     other = []
     if settings.both_ways and not settings.image_ids:
-        other = choose_radiographs(test, cautious[other_way], measured, few)
+        try:
+            other = choose_radiographs(test, cautious[other_way], measured, few)
+        except DataError as error:  # the other way is a check of the first, and can do without
+            notice(f"explain.both_ways: none is moved towards {other_way}: {error}")
     reconstructed = choose_one_per_patient(test, number=settings.reconstructions, seed=seed)
     return Chosen(groups, shown, reconstructed, other, other_way)
 
@@ -69,8 +73,8 @@ def choose_radiographs(
     chosen = {target: choose_with_finding(test, labels, target, number=number, seed=seed) for target in targets}
     if not any(chosen.values()):
         raise DataError(
-            f"explain.towards is absence, but none of the {len(test)} test radiographs has any of {list(targets)}; "
-            "name other targets"
+            f"nothing can be moved towards absence: none of the {len(test)} test radiographs has any of "
+            f"{list(targets)}; name other explain.targets"
         )
     for target in (target for target, ids in chosen.items() if not ids):
         notice(f"no test radiograph has {target!r}: nothing to move away from it")

@@ -17,8 +17,6 @@ from diffchest.model.autoencoder import DiffusionAutoencoder
 from diffchest.params.counterfactuals import ExplainParams, PictureParams, Towards
 
 SWEEP = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)  # steps of a sweep, in steps of the counterfactual
-
-
 NULL_EDITS = 10  # times that a radiograph is moved by nothing (composition, Monteiro et al. 2023)
 CODE = (*pictures.CODE, pictures, differences, edited, moves, Head)  # that makes a picture
 
@@ -97,26 +95,31 @@ class Explainer:
         drawn = self._draw(pixels, encode_latents(self.model, pixels)[:, None], [], reconstruct=True)
         return None if drawn is None else Reconstructions(list(image_ids), pixels, drawn["pictures"][:, 0])
 
-    def there_and_back(self, explained: Explained) -> Axioms | None:
-        """Move the counterfactuals back, and the originals by nothing, `NULL_EDITS` times (Monteiro et al. 2023)."""
+    def there_and_back(self, explained: Explained) -> Axioms:
+        """Move the counterfactuals back, and the originals by nothing, `NULL_EDITS` times (Monteiro et al. 2023).
+
+        For one process: the others do not have what it drew.
+        """
         back = self.towards("absence" if self.settings.towards == "presence" else "presence")
-        returned = np.empty_like(explained.counterfactual)
+        returned = []
         for column, target in enumerate(explained.targets):
             pixels = explained.counterfactual[:, column]
             z = encode_latents(self.model, pixels)
             moved, _ = edit_latents(z, self.head, self.moves, [target], back.settings)
-            drawn = back._draw(pixels, np.concatenate([z[:, None], moved], axis=1), [target], reconstruct=False)
-            if drawn is not None:
-                returned[:, column] = drawn["pictures"][:, 1]
-        pixels, repeated = explained.original, []
+            returned.append(back._picture(pixels, z, moved[:, 0], target))
+        pixels, unmoved = explained.original, []
         for _ in range(NULL_EDITS):
             z = encode_latents(self.model, pixels)
-            drawn = self._draw(pixels, np.stack([z, z], axis=1), explained.targets[:1], reconstruct=False)
-            if drawn is None:
-                return None
-            pixels = drawn["pictures"][:, 1]
-            repeated.append(pixels)
-        return Axioms(explained.image_id, explained.targets, explained.original, returned, np.stack(repeated, axis=1))
+            pixels = self._picture(pixels, z, z, explained.targets[0])
+            unmoved.append(pixels)
+        pictures = (np.stack(several, axis=1) for several in (returned, unmoved))
+        return Axioms(explained.image_id, explained.targets, explained.original, *pictures)
+
+    def _picture(self, pixels: np.ndarray, z: np.ndarray, moved: np.ndarray, asked_of: str) -> np.ndarray:
+        """Radiographs, uint8 [N, H, W], with one moved latent [N, d] each."""
+        drawn = self._draw(pixels, np.stack([z, moved], axis=1), [asked_of], reconstruct=False)
+        assert drawn is not None, "only the first process has pictures"
+        return drawn["pictures"][:, 1]
 
     def _draw(
         self, pixels: np.ndarray, latents: np.ndarray, asked_of: Sequence[str], *, reconstruct: bool

@@ -13,13 +13,12 @@ import pandas as pd
 from diffchest.contracts.explained import MACRO, Explained
 from diffchest.contracts.head import Head
 from diffchest.contracts.latents import Latents
-from diffchest.contracts.twins import Twins
+from diffchest.contracts.twins import CHANGED, Twins
 from diffchest.contracts.witness import Witness
 from diffchest.counterfactuals.quality import quality_metrics, quality_table, side_effects
 from diffchest.params.evaluation import BootstrapParams
 
 ADDED, REMOVED = "added twin", "removed twin"  # judges of rows of counterfactual_quality.csv
-CHANGED = 2  # gray levels: a pixel that differs by more is changed
 RATIOS = {  # what the counterfactuals do, over what their twins do
     "size_ratio": ("size", "twin_size"),
     "own": ("own", "twin_own"),
@@ -55,8 +54,8 @@ class TwinJudge:
         * size, twin_size: sum of |change|; sparsity, twin_sparsity: share of pixels changed by more than `CHANGED`
         * outside: share of the counterfactual's |change| outside the twin's mask; NaN where it changes nothing
         * own, twin_own: change of the target's logit, in standard deviations; off_target, twin_off_target: mean
-          |change| of the other findings'. A counterfactual is compared with the re-encoded reconstruction, a twin with
-          the radiograph
+          |change| of the other findings'. A counterfactual is compared with what it changes (`logits_before` of
+          `Explained`), a twin with the radiograph
         * flipped, twin_flipped: whether the logit crossed the threshold; NaN where it was beyond it before
         * witness_own, twin_witness_own: change of the witness's logit; NaN where it has none
         """

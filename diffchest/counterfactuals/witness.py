@@ -14,7 +14,7 @@ from diffchest.contracts.witness import Witness
 from diffchest.stats.auc import roc_auc
 
 RIDGE = 0.3  # added to the variance of every standardised pixel
-DARKEST = 1.0  # gray levels: pixels that vary less (the margins) count as varying so much
+LEAST_SD = 1.0  # gray levels: pixels that vary less (the margins) count as varying so much
 
 
 def fit_witness(pictures: np.ndarray, labels: np.ndarray, findings: Sequence[str], *, ridge: float = RIDGE) -> Witness:
@@ -29,7 +29,7 @@ def fit_witness(pictures: np.ndarray, labels: np.ndarray, findings: Sequence[str
     once and the rest is Sherman and Morrison's formula. NaN for a finding that lacks a class.
     """
     x = pictures.reshape(len(pictures), -1).astype(np.float32)
-    mean, sd = x.mean(axis=0, dtype=np.float64), np.maximum(x.std(axis=0, dtype=np.float64), DARKEST)
+    mean, sd = x.mean(axis=0, dtype=np.float64), np.maximum(x.std(axis=0, dtype=np.float64), LEAST_SD)
     x = ((x - mean) / sd).astype(np.float32)
     rate = labels.mean(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):  # no such class

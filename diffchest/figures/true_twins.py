@@ -51,7 +51,7 @@ def draw(params: FigureParams) -> Figure:
         for axes, picture in zip(panels[3:], (case.picture, case.twin.picture), strict=True):
             show_difference(axes, signed_difference(picture, case.original), limit=LIMIT)
         panels[3].set_xlabel(alike(case.twin), fontsize=6)
-        panels[0].set_ylabel(wrapped(case.target, 16, lines=3), fontsize=6, weight="bold")
+        panels[0].set_ylabel(wrapped(case.target, 13, lines=3), fontsize=5.2, weight="bold")
         if not row:
             for axes, name in zip(panels, NAMES, strict=True):
                 axes.set_title(name, fontsize=6.5)

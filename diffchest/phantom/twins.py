@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.ndimage import binary_dilation
 
 from diffchest.compute.workers import spread
-from diffchest.contracts.twins import Twins
+from diffchest.contracts.twins import CHANGED, Twins
 from diffchest.errors import DataError
 from diffchest.images.decoding import decode
 from diffchest.images.squares import to_square
@@ -22,7 +22,6 @@ from diffchest.progress import progress
 
 COHORT = "padchest"  # whose layout is known here
 SAME = 0.02 / 255  # mean |difference| of two drawings below which they show the same
-CHANGED = 2  # gray levels by which a finding changes the pixels of its mask
 DIRECTIONS = {True: "added", False: "removed"}
 
 

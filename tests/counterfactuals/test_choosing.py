@@ -65,3 +65,14 @@ def test_who_may_have_a_finding_is_neither_free_of_it_nor_moved_away_from_it(tow
     ways = {"presence": [(["goiter"], ["c"])], "absence": [(["goiter"], ["a"])]}
     assert chosen.other == ways[chosen.other_way]
     assert {towards, chosen.other_way} == set(ways)
+
+
+def test_nobody_to_move_the_other_way_is_told_and_no_error(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    labels = pd.DataFrame({"goiter": [0.0, 0.0]}, index=list("ab"), dtype="float32")
+    write_labels(paths.labels("set"), labels, blank_is_negative=False, uncertain="zeros")
+    rows = pd.DataFrame({"image_id": list("ab"), "patient_id": list("ab"), "role": "test"})
+    chosen = choose(Dataset("set", rows), ["goiter"], ["goiter"], toy_explain(both_ways=5))
+    assert chosen.measured == [(["goiter"], ["a", "b"])]
+    assert chosen.other == []
+    assert "explain.both_ways: none is moved towards absence" in capsys.readouterr().err

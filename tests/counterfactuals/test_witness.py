@@ -6,7 +6,7 @@ from sklearn.base import BaseEstimator
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.metrics import roc_auc_score
 
-from diffchest.counterfactuals.witness import DARKEST, fit_witness, no_witness, witness_table
+from diffchest.counterfactuals.witness import LEAST_SD, fit_witness, no_witness, witness_table
 
 RIDGE = 0.2
 
@@ -35,7 +35,7 @@ def test_logits_are_those_of_scikit_learn(number):
     pictures, labels = drawn(number)
     witness = fit_witness(pictures, labels, ["a", "b"], ridge=RIDGE)
     x = pictures.reshape(number, -1).astype(float)
-    x = (x - x.mean(axis=0)) / np.maximum(x.std(axis=0), DARKEST)
+    x = (x - x.mean(axis=0)) / np.maximum(x.std(axis=0), LEAST_SD)
     for column in range(2):
         reference = LinearDiscriminantAnalysis(solver="lsqr", covariance_estimator=Ridged())
         expected = reference.fit(x, labels[:, column]).decision_function(x)

@@ -46,9 +46,8 @@ def write_drawn_run() -> None:
     Explained.save_all(paths.MEASURED, [measured])
     Explained.save_all(paths.OTHER_WAY, [toy_explained(TARGETS, ids[20:30], FINDINGS)])
     few = measured.sample(4, seed=0)
-    Axioms(few.image_id, TARGETS, few.original, few.counterfactual, np.repeat(few.original[:, None], 10, axis=1)).save(
-        paths.AXIOMS
-    )
+    unmoved = np.repeat(few.original[:, None], 10, axis=1)
+    Axioms.save_all(paths.AXIOMS, [Axioms(few.image_id, TARGETS, few.original, few.counterfactual, unmoved)])
     write_twins(ids, rng)
     pictures = rng.integers(0, 256, (2, 12, 8, 8), dtype=np.uint8)
     Reconstructions(ids[:12], *pictures).save(paths.RECONSTRUCTIONS)
