@@ -6,23 +6,33 @@ from diffchest import paths
 from diffchest.contracts.dataset import Dataset
 from diffchest.contracts.head import Head
 from diffchest.contracts.latents import Latents
-from diffchest.counterfactuals.fitting import fit_moves
-from diffchest.params.base import Key, StageParams
-from diffchest.progress import run, summary
+from diffchest.counterfactuals.fitting import fit_moves, hardly_apart
+from diffchest.params.base import Key, PositiveFraction, Seed, StageParams
+from diffchest.params.counterfactuals import Kinds
+from diffchest.probe.fit import subsample_patients
+from diffchest.progress import notice, run, summary
 
 
 class Params(StageParams):
     """What `fit_moves` reads of params.yaml."""
 
     dataset: Annotated[str, Key("evaluation.dataset")]
+    kinds: Annotated[Kinds, Key("explain.kinds")]
+    fraction: Annotated[PositiveFraction, Key("probe.fraction")]
+    seed: Annotated[Seed, Key("probe.seed")]
 
 
 def main() -> None:
     """Write the moves of all findings that the head was fitted for."""
-    dataset, head = Dataset.read(Params.load().dataset), Head.load(paths.HEAD)
+    params = Params.load()
+    dataset, head = Dataset.read(params.dataset), Head.load(paths.HEAD)
     rows = dataset.needed("finetune", instead="explaining needs radiographs that the head was fitted on")
-    z = Latents.load(paths.LATENTS).select(rows["image_id"].tolist())
-    moves = fit_moves(z, dataset.labels("finetune"), rows, head)
+    rows = rows[subsample_patients(rows["patient_id"], params.fraction, params.seed)]  # as the head
+    ids = rows["image_id"].tolist()
+    labels = dataset.labels_of(ids)
+    moves = fit_moves(Latents.load(paths.LATENTS).select(ids), labels, rows, head, params.kinds)
+    for told in hardly_apart(labels[head.fitted], params.kinds):
+        notice(told)
     moves.save(paths.MOVES)
     several = [name for name, share in zip(moves.findings, moves.share, strict=True) if (share > 0).sum() > 1]
     summary("fit_moves", f"{len(moves.findings)} findings, {len(several)} of which show in several ways")

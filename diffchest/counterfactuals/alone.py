@@ -5,15 +5,15 @@ A difference of means, by labels or by what the head says, carries what goes wit
 tube would bring the high diaphragms of bedside radiographs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from sklearn.mixture import GaussianMixture
 
+from diffchest.findings.hierarchy import generic
+
 RIDGE = 1.0  # in radiographs: as if each finding were seen once more and added nothing
-IMPLIED = 0.9  # P(B|A) from which whoever is given A is given B: a dual chamber device is a pacemaker ...
-IMPLIED_POSITIVES = 10  # ... among at least so many radiographs with A
 # A finding shows in several ways when the radiographs that have it fall apart
 WAYS_POSITIVES = 60  # ... of which there are at least so many
 MAX_WAYS = 4
@@ -34,13 +34,19 @@ def covariates(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def fit_alone(
-    z: np.ndarray, present: pd.DataFrame, held: pd.DataFrame, findings: Sequence[str]
+    z: np.ndarray,
+    present: pd.DataFrame,
+    held: pd.DataFrame,
+    findings: Sequence[str],
+    kinds: Mapping[str, Sequence[str]] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The moves `alone` [F, W, d] of each of `findings`, and the share [F, W] of each way; see `contracts.moves.Moves`.
 
     z: standardised latents [N, d]; present: 1, 0 or a probability for each radiograph and finding, all that are held;
-    held: what else is held, see `covariates`. A finding that is not among `present` has no move: NaN, share 0.
+    held: what else is held, see `covariates`; kinds: findings by what they are kinds of, besides those that are known
+    (`findings.hierarchy`). A finding that is not among `present` has no move: NaN, share 0.
     """
+    present = completed(present, kinds)
     design = np.column_stack([present.to_numpy(np.float64), held.to_numpy(np.float64)])
     design -= design.mean(axis=0)
     centred = z - z.mean(axis=0)
@@ -54,7 +60,8 @@ def fit_alone(
             found.append([])
             continue
         with_finding = present[finding].to_numpy() > 0.5
-        move = own.loc[[finding, *implied(present, finding)]].to_numpy().sum(axis=0)
+        # the coefficient of a kind is what it adds to what it is a kind of
+        move = own.loc[[finding, *_above(present, finding, kinds)]].to_numpy().sum(axis=0)
         found.append([(share, move + offset) for share, offset in ways(rest[with_finding], whiten)])
     number = max(map(len, found))
     alone, shares = np.full((len(found), number, z.shape[1]), np.nan), np.zeros((len(found), number))
@@ -64,13 +71,20 @@ def fit_alone(
     return alone, shares
 
 
-def implied(present: pd.DataFrame, finding: str) -> list[str]:
-    """The other findings that nearly all radiographs with `finding` have: what the label says along with it."""
-    has = present[finding].to_numpy() > 0.5
-    if has.sum() < IMPLIED_POSITIVES:
-        return []
-    share = present[has].mean()
-    return [str(name) for name in present.columns if name != finding and share[name] >= IMPLIED]
+def completed(present: pd.DataFrame, kinds: Mapping[str, Sequence[str]] | None = None) -> pd.DataFrame:
+    """`present` where who has a kind of a finding has the finding: a dual chamber device is a pacemaker.
+
+    Not every radiograph is given both labels.
+    """
+    full = present.copy()
+    for finding in present.columns:
+        for above in _above(present, finding, kinds):
+            full[above] = np.maximum(full[above], present[finding])
+    return full
+
+
+def _above(present: pd.DataFrame, finding: str, kinds: Mapping[str, Sequence[str]] | None) -> list[str]:
+    return [name for name in generic(finding, kinds) if name in present.columns]
 
 
 def ways(rest: np.ndarray, whiten: np.ndarray) -> list[tuple[float, np.ndarray]]:

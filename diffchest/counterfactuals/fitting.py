@@ -1,5 +1,7 @@
 """Fitting the moves: what the latents, the labels and the head say of the fine-tuning radiographs."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import pandas as pd
 from scipy.special import expit
@@ -7,15 +9,26 @@ from scipy.special import expit
 from diffchest.contracts.head import Head
 from diffchest.contracts.moves import Moves
 from diffchest.counterfactuals.alone import covariates, fit_alone
+from diffchest.findings.cooccurrence import count_pairs
 from diffchest.findings.disease_free import normal_finding
+from diffchest.findings.hierarchy import generic
+
+# two findings are hardly told apart where so large a share of at least so many with the one has the other as well
+TOGETHER, TOGETHER_POSITIVES = 0.9, 10
 
 
-def fit_moves(z: np.ndarray, labels: pd.DataFrame, rows: pd.DataFrame, head: Head) -> Moves:
+def fit_moves(
+    z: np.ndarray,
+    labels: pd.DataFrame,
+    rows: pd.DataFrame,
+    head: Head,
+    kinds: Mapping[str, Sequence[str]] | None = None,
+) -> Moves:
     """The moves of all findings that the head was fitted for.
 
     z: unnormalised latents [N, d] of the fine-tuning radiographs; labels: theirs, NaN where not assessed, for which the
-    head's probability stands in; rows: theirs of the manifest. All in the same order. The label for "nothing abnormal"
-    is not held: whatever is added removes it.
+    head's probability stands in; rows: theirs of the manifest. All in the same order. kinds: see `alone.fit_alone`. The
+    label for "nothing abnormal" is not held: whatever is added removes it.
     """
     findings = head.fitted
     standard = ((z - head.mean) / head.sd).astype(np.float64)
@@ -23,7 +36,8 @@ def fit_moves(z: np.ndarray, labels: pd.DataFrame, rows: pd.DataFrame, head: Hea
     called = pd.DataFrame(expit(logits), columns=findings)
     known = labels.reindex(columns=findings).reset_index(drop=True)
     present = known.where(known.notna(), called)
-    alone, share = fit_alone(standard, present.drop(columns=normal_finding(findings) or []), covariates(rows), findings)
+    named = present.drop(columns=normal_finding(findings) or [])
+    alone, share = fit_alone(standard, named, covariates(rows), findings, kinds)
     absent = 1.0 - present.mean().to_numpy()
     threshold = [np.quantile(logits[:, column], absent[column]) for column in range(len(findings))]
     return Moves(
@@ -35,6 +49,19 @@ def fit_moves(z: np.ndarray, labels: pd.DataFrame, rows: pd.DataFrame, head: Hea
         threshold=np.array(threshold),
         model_sha256=[head.model_sha256],
     )
+
+
+def hardly_apart(labels: pd.DataFrame, kinds: Mapping[str, Sequence[str]] | None = None) -> list[str]:
+    """A sentence for each pair of findings of which few radiographs tell what one adds without the other."""
+    pairs = count_pairs(labels)
+    close = pairs[(pairs["p_b_given_a"] >= TOGETHER) & (pairs["positives_a"] >= TOGETHER_POSITIVES)]
+    return [
+        f"{pair['positives_a'] - pair['both']} of {pair['positives_a']} radiographs with {pair['target']!r} lack "
+        f"{pair['confounder']!r}: what the first adds alone rests on them; if it is a kind of the second, name it in "
+        "explain.kinds"
+        for pair in close.to_dict("records")
+        if pair["confounder"] not in generic(pair["target"], kinds)
+    ]
 
 
 def typical_difference(z: np.ndarray, called: np.ndarray) -> np.ndarray:

@@ -1,7 +1,8 @@
-"""The picture of the README: a radiograph, its counterfactual, the true twin, and what else rises with the finding."""
+"""The picture of the README: a radiograph, its counterfactual, the true twin, and what other scores did."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -9,6 +10,8 @@ from matplotlib.patches import Patch
 
 from diffchest import paths
 from diffchest.contracts.explained import Explained
+from diffchest.contracts.head import Head
+from diffchest.contracts.moves import Moves
 from diffchest.figures.explained import (
     TwinsBeside,
     alike,
@@ -34,12 +37,13 @@ from diffchest.figures.style import (
     signed_difference,
     wrapped,
 )
+from diffchest.findings.vocabulary import KIND
 
 BARS = 6
 
 
 def draw(params: FigureParams) -> Figure:
-    """Draw the case that `choose` finds: radiograph, counterfactual, difference, true twin, and the audit of it."""
+    """Draw the case that `choose` finds: radiograph, counterfactual, difference, true twin, and what else changed."""
     explained, twins = read_explained(), TwinsBeside(params)
     pairs = read_rows(paths.table("confounders"), stage="confounders", empty="no pair of findings could be audited")
     beside = {
@@ -67,8 +71,8 @@ def draw(params: FigureParams) -> Figure:
     for axes, title, caption in zip(grid, titles, below, strict=False):
         axes.set_title(title, fontsize=7.5)
         axes.set_xlabel(caption, fontsize=6.5)
-    rises = pairs[pairs["target"] == name]
-    _draw_bars(grid[-1], rises)
+    flagged = set(pairs.loc[(pairs["target"] == name) & pairs["flagged"], "confounder"])
+    _draw_bars(grid[-1], others_in(explained, row, target), flagged)
     which = (
         "; cosine: of the two changes; of findings flagged in the audit, if any, the picture nearest to its twin"
         if twin
@@ -101,21 +105,30 @@ def choose(
     return target, int(rise.argmax())
 
 
-def _draw_bars(axes: Axes, pairs: pd.DataFrame) -> None:
-    top = pairs.sort_values(["flagged", "effect", "confounder"], ascending=[False, False, True]).head(BARS)
-    kinds = top["kind"].astype(object).fillna("")  # without a known kind the column is read as float
-    colours = [KIND_COLOUR.get(kind, INK) for kind in kinds]
-    error = [top["effect"] - top["low"], top["high"] - top["effect"]]
-    bars = axes.barh(range(len(top)), top["effect"], xerr=error, color=colours, height=0.42, error_kw={"lw": 0.8})
-    for number, (bar, name, flagged) in enumerate(zip(bars, top["confounder"], top["flagged"], strict=True)):
-        bar.set_alpha(1.0 if flagged else 0.35)
-        weight = "bold" if flagged else "normal"
-        axes.text(0, number - 0.3, wrapped(name, 40, 1), fontsize=6.2, va="bottom", weight=weight)
+def others_in(explained: Explained, row: int, target: int) -> pd.Series:
+    """Change of the other findings' logits in one picture, in the standard deviation of each, the largest first."""
+    spread = Moves.load(paths.MOVES).logit_spread(Head.load(paths.HEAD))[explained.findings].to_numpy()
+    change = (explained.logits_after[row, target] - explained.logits_before[row]) / spread
+    others = pd.Series(change, index=explained.findings).drop(explained.targets[target])
+    return others.iloc[np.argsort(-others.abs().to_numpy(), kind="stable")]
+
+
+def _draw_bars(axes: Axes, others: pd.Series, flagged: Set[str]) -> None:
+    top = others.head(BARS)
+    colours = [KIND_COLOUR[KIND[name]] if name in KIND else INK for name in top.index]
+    axes.barh(range(len(top)), top, color=colours, height=0.42)
+    for number, name in enumerate(top.index):
+        weight = "bold" if name in flagged else "normal"
+        axes.text(min(top.min(), 0), number - 0.3, wrapped(name, 40, 1), fontsize=6.2, va="bottom", weight=weight)
+    axes.axvline(0, color=LIGHT, linewidth=0.8)
     axes.set_ylim(len(top) - 0.5, -0.9)
     axes.set_yticks([])
-    axes.set_title("what else rises (audit)", fontsize=7.5)
-    axes.set_xlabel("mean SD (pale: not flagged)", fontsize=6.5)
-    axes.spines["left"].set_color(LIGHT)
-    shown = [kind for kind in ("treatment", "physiology") if (kinds == kind).any()]
+    axes.set_title("what else its scores did", fontsize=7.5)
+    axes.set_xlabel(
+        "change in SD" + (" (bold: flagged)" if any(name in flagged for name in top.index) else ""), fontsize=6.5
+    )
+    axes.spines["left"].set_visible(False)
+    shown = [kind for kind in ("treatment", "physiology") if any(KIND.get(name) == kind for name in top.index)]
     handles = [Patch(color=KIND_COLOUR[kind], label=kind) for kind in shown]
-    axes.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.3), ncols=2)
+    if handles:
+        axes.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.3), ncols=2)

@@ -22,6 +22,9 @@ Names = Annotated[list[str], AfterValidator(_once)]
 Targets = Annotated[Names, Field(min_length=1)]
 
 
+Kinds = dict[str, Names]
+
+
 class MoveParams(Part):
     """The keys of `explain` that say how z is moved."""
 
@@ -58,6 +61,7 @@ class ExplainParams(MoveParams, PictureParams, extra="forbid"):
     """`explain`: counterfactual radiographs."""
 
     targets: Targets
+    kinds: Kinds
     image_ids: Names
     patients: PositiveInt
     radiographs: Annotated[int, Field(ge=2)]

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from numpy.random import Generator
 
+from diffchest.findings.hierarchy import KINDS
 from diffchest.phantom import heart_mediastinum, implants, lungs, pleura, skeleton, tubes_and_lines
 from diffchest.phantom.anatomy import Anatomy
 from diffchest.phantom.canvas import Canvas
@@ -72,15 +73,7 @@ SITE: dict[str, str] = {
 }
 
 # a generic label adds nothing where a specific one already says what to draw
-SPECIFIC: dict[str, tuple[str, ...]] = {
-    "pacemaker": ("dual chamber device", "single chamber device", "dai"),
-    "artificial heart valve": ("artificial mitral heart valve", "artificial aortic heart valve"),
-}
-
-
-def generic(finding: str) -> list[str]:
-    """The generic labels that a specific one comes with; they go with it as well, or the device would stay."""
-    return [name for name, specific in SPECIFIC.items() if finding in specific]
+SPECIFIC: dict[str, tuple[str, ...]] = {name: kinds for name, kinds in KINDS.items() if name in PAINTS}
 
 
 # findings that occur in one sex alone, or nearly so; who is not F is drawn male

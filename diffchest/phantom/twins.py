@@ -12,12 +12,13 @@ from scipy.ndimage import binary_dilation
 from diffchest.compute.workers import spread
 from diffchest.contracts.twins import CHANGED, Twins
 from diffchest.errors import DataError
+from diffchest.findings.hierarchy import generic
 from diffchest.images.decoding import decode
 from diffchest.images.squares import to_square
 from diffchest.phantom.canvas import Image
 from diffchest.phantom.layouts.padchest import COLUMNS, pictures
 from diffchest.phantom.pictures import Picture, draw_picture, encoded
-from diffchest.phantom.registry import generic, plausible
+from diffchest.phantom.registry import plausible
 from diffchest.progress import progress
 
 COHORT = "padchest"  # whose layout is known here

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 
-from diffchest.counterfactuals.alone import covariates, fit_alone, implied, ways
+from diffchest.counterfactuals.alone import completed, covariates, fit_alone, ways
 
 DIMENSIONS = 8
 
@@ -53,18 +53,37 @@ def test_a_finding_without_label_has_no_move():
     assert share[:, 0].tolist() == [0.0, 1.0]
 
 
-def test_what_a_label_says_along_with_it_is_added():
+@pytest.mark.parametrize("given", [1.0, 0.5])
+def test_a_kind_of_device_brings_the_device_along(given):
+    """Also where the label of the device is given along with that of its kind in some radiographs only."""
     rng = np.random.default_rng(1)
-    device = rng.random(2000) < 0.1
-    dual = device & (rng.random(2000) < 0.4)
-    present = pd.DataFrame({"pacemaker": device, "dual chamber": dual, "goiter": rng.random(2000) < 0.1}).astype(float)
-    assert implied(present, "dual chamber") == ["pacemaker"]
-    assert implied(present, "pacemaker") == implied(present, "goiter") == []
+    n = 8000
+    device, goiter = rng.random(n) < 0.2, rng.random(n) < 0.1
+    dual = device & (rng.random(n) < 0.4)
+    labelled = device & (~dual | (rng.random(n) < given))
+    present = pd.DataFrame({"device": labelled, "dual": dual, "goiter": goiter}).astype(float)
+    kinds = {"device": ["dual"]}
+    assert completed(present, kinds)["device"].tolist() == device.tolist()
+    assert completed(present, kinds)[["dual", "goiter"]].equals(present[["dual", "goiter"]])
     box, lead = rng.standard_normal((2, DIMENSIONS))
-    z = device[:, None] * box + dual[:, None] * lead + 0.1 * rng.standard_normal((2000, DIMENSIONS))
-    alone, _ = fit_alone(z, present, pd.DataFrame(index=present.index), ["dual chamber", "pacemaker"])
+    z = device[:, None] * box + dual[:, None] * lead + 0.1 * rng.standard_normal((n, DIMENSIONS))
+    alone, _ = fit_alone(z, present, pd.DataFrame(index=present.index), ["dual", "device"], kinds)
     assert alone[0, 0] == pytest.approx(box + lead, abs=0.05)
     assert alone[1, 0] == pytest.approx(box, abs=0.05)
+
+
+def test_what_goes_with_a_finding_is_not_brought_along_however_often():
+    """Of 100 valves 95 came with a sternotomy: neither is a kind of the other."""
+    rng = np.random.default_rng(3)
+    valve = rng.random(4000) < 0.05
+    sternotomy = np.where(valve, rng.random(4000) < 0.95, rng.random(4000) < 0.05)
+    present = pd.DataFrame({"artificial heart valve": valve, "sternotomy": sternotomy}).astype(float)
+    assert sternotomy[valve].mean() > 0.9
+    ring, wires = rng.standard_normal((2, DIMENSIONS))
+    z = valve[:, None] * ring + sternotomy[:, None] * wires + 0.1 * rng.standard_normal((4000, DIMENSIONS))
+    alone, _ = fit_alone(z, present, pd.DataFrame(index=present.index), ["artificial heart valve", "sternotomy"])
+    assert alone[0, 0] == pytest.approx(ring, abs=0.1)
+    assert alone[1, 0] == pytest.approx(wires, abs=0.1)
 
 
 def test_ways_are_found_where_there_are_some_and_only_there():

@@ -185,6 +185,16 @@ def test_teaser_shows_the_flagged_case_nearest_to_its_twin_or_the_strongest_conf
         teaser.choose(explained, pairs.assign(target="goiter"), cosines, sign=1)
 
 
+def test_teaser_says_what_the_other_scores_of_the_very_picture_did_in_their_spread(params, reports, monkeypatch):
+    monkeypatch.chdir(reports)
+    explained = Explained.load(paths.SHOWN)
+    explained.logits_after[:, 0, 1:3] = explained.logits_before[:, 1:3] + np.array([-4.0, 3.0])
+    others = teaser.others_in(explained, 2, 0)
+    assert others.iloc[:2].to_dict() == pytest.approx({explained.targets[1]: -2.0, explained.targets[2]: 1.5})
+    assert explained.targets[0] not in others.index
+    assert len(others) == len(explained.findings) - 1
+
+
 @pytest.mark.parametrize("judges", [["head"], ["head", "added twin"]])
 def test_quality_figure_shows_falls_and_rises(judges, params, reports, monkeypatch, tmp_path):
     monkeypatch.chdir(reports)
@@ -217,7 +227,8 @@ def test_tables_with_no_or_one_row_can_be_drawn(rows, params, reports, monkeypat
         target = tmp_path / source.relative_to(reports)
         target.parent.mkdir(parents=True, exist_ok=True)
         pd.read_csv(source).head(rows).to_csv(target, index=False)
-    (tmp_path / "data").symlink_to(reports / "data")
+    for folder in ("data", "models"):
+        (tmp_path / folder).symlink_to(reports / folder)
     for name in FIGURES.keys() - {"phantom_gallery"}:  # reads no table
         save_figure(name, params, tmp_path / f"{name}.png")
     if rows == 0:

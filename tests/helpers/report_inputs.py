@@ -20,6 +20,7 @@ from diffchest.files.tables import write_metrics, write_table
 from diffchest.findings.vocabulary import DRAWN, KIND
 from diffchest.params.whole import Params
 from diffchest.phantom.render import draw
+from tests.helpers.report_head import write_head
 
 NOT_DRAWN = ("heart insufficiency", "hilar congestion", "kyphosis", "vertebral degenerative changes", "catheter")
 SIZE = 48
@@ -256,6 +257,7 @@ def _write_explanations(params: Params) -> None:
     Sweep(["padchest/0.png"], targets, steps, scale, step, step - 4).save(paths.STEP_SWEEP)
     _write_twins(explained)
     _write_quality(targets)
+    write_head(targets)
 
 
 def _write_twins(explained: Explained) -> None:

@@ -86,7 +86,7 @@ def toy_radiographs(number: int, seed: int = 2) -> np.ndarray:
 def toy_explain(**changes) -> ExplainParams:
     """An `explain` section for the toy head: `unit` edits of step 0.2 towards `finding 0`, and `changes`."""
     section = {
-        "targets": ["finding 0"], "image_ids": [], "patients": 1, "radiographs": 2, "towards": "presence",
+        "targets": ["finding 0"], "kinds": {}, "image_ids": [], "patients": 1, "radiographs": 2, "towards": "presence",
         "edit": "unit", "step": 0.2, "to_probability": None, "solver": "ddim", "encode_steps": 4, "decode_steps": 4,
         "reconstructions": 1, "seed": 0, "both_ways": 0, "picture": "decode", "noise_level": 0.3, "noise_draws": 1,
         "local": None, "corrections": 0,
