@@ -10,6 +10,8 @@ table by finding.
 
 import argparse
 import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +49,7 @@ VARIANTS = {  # one part at a time
         "edit": "plausible", "step": 5.0, "picture": "decode", "local": None, "corrections": 0
     },
 }  # fmt: skip
+OWN_Z = "moved to the first twin's own z"  # what this encoder and decoder could draw, were the move perfect
 MEASURES = ("cosine", "size_ratio", "outside", "own", "off_target")
 
 
@@ -83,12 +86,29 @@ class Setting:
 
     def judged(self, **changes: object) -> pd.DataFrame:
         """Rows of `TwinJudge.rows` with these settings changed."""
+        return self.judge.rows([self._explained(slice(None), self.moves, changes)], added=True)
+
+    def judged_by_own_z(self) -> pd.DataFrame:
+        """The same, where each radiograph is moved to where its own (first) twin lies."""
+        z = encode_latents(self.model, self.pixels)
+        where, latents = self.twins.rows(added=True), self.judge.latents.select(self.twins.ids)
+        fitted, groups = self.moves.rows(self.findings), []
+        for row, image_id in enumerate(self.ids):
+            alone = np.zeros((len(self.moves.findings), 1, z.shape[1]))
+            for column, finding in zip(fitted, self.findings, strict=True):
+                if (image_id, finding) in where:
+                    alone[column, 0] = (latents[where[image_id, finding][0]] - z[row]) / self.head.sd
+            share = np.ones(alone.shape[:2])
+            groups.append(self._explained(slice(row, row + 1), replace(self.moves, alone=alone, share=share), {}))
+        return self.judge.rows(groups, added=True)
+
+    def _explained(self, chosen: slice, moves: Moves, changes: Mapping[str, object]) -> Explained:
         settings = self.settings.model_copy(update={"towards": "presence", **changes})
         with tempfile.TemporaryDirectory() as folder:
-            explainer = Explainer(self.model, self.head, self.moves, settings, Parts(Path(folder)))
-            explained = explainer.explain(self.ids, self.pixels, self.findings, reconstruct=False)
+            explainer = Explainer(self.model, self.head, moves, settings, Parts(Path(folder)))
+            explained = explainer.explain(self.ids[chosen], self.pixels[chosen], self.findings, reconstruct=False)
         assert isinstance(explained, Explained)
-        return self.judge.rows([explained], added=True)
+        return explained
 
     def means(self, rows: pd.DataFrame) -> dict[str, str]:
         """Value and interval of each of `MEASURES`, the mean over the findings."""
@@ -110,15 +130,15 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=paths.AUTOENCODER)
     parser.add_argument("--head", type=Path, default=paths.HEAD)
     parser.add_argument("--moves", type=Path, default=paths.MOVES)
-    parser.add_argument("--only", choices=list(VARIANTS), action="append")
+    parser.add_argument("--only", choices=[*VARIANTS, OWN_Z], action="append")
     options = parser.parse_args()
     setting = Setting(options)
     print(provenance())
     halves = {"all": setting.findings, "first half": setting.findings[::2], "second half": setting.findings[1::2]}
     print(markdown([["pictures", "findings", *MEASURES]]))
     by_finding = None
-    for name in options.only or VARIANTS:
-        rows = setting.judged(**VARIANTS[name])
+    for name in options.only or [*VARIANTS, OWN_Z]:
+        rows = setting.judged_by_own_z() if name == OWN_Z else setting.judged(**VARIANTS[name])
         by_finding = rows if by_finding is None else by_finding
         for half, findings in halves.items():
             means = setting.means(rows[rows["target"].isin(findings)])
