@@ -46,7 +46,11 @@ def options() -> argparse.Namespace:
         "image store",
     )
     parser.add_argument("--finding", action="append", help="may be given several times; default: explain.targets")
-    parser.add_argument("--towards", choices=["presence", "absence"], help="default: explain.towards")
+    parser.add_argument(
+        "--towards",
+        choices=["presence", "absence"],
+        help="default: explain.towards; the other way, explain.to_probability is 1 minus what it is",
+    )
     parser.add_argument("--out", type=Path, default=Path("explanation"), help="folder to write to")
     for name, path in (("model", paths.AUTOENCODER), ("head", paths.HEAD), ("moves", paths.MOVES)):
         parser.add_argument(f"--{name}", type=Path, default=path, help=f"default: {path}")
@@ -64,9 +68,7 @@ def main() -> None:
     """Read, move, draw, write."""
     asked = options()
     params = Params.load(asked.params)
-    settings = params.explain
-    if asked.towards:
-        settings = settings.model_copy(update={"towards": asked.towards})
+    settings = params.explain.turned(asked.towards or params.explain.towards)
     model = load_autoencoder(asked.model, set_up(params.runtime))
     head, moves = Head.load(asked.head), Moves.load(asked.moves)
     check_same_model(model, head, moves)

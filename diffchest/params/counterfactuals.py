@@ -1,6 +1,6 @@
 """`explain`: counterfactual radiographs."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field
 
@@ -23,12 +23,25 @@ Targets = Annotated[Names, Field(min_length=1)]
 
 
 class MoveParams(Part):
-    """The keys of `explain` that say how z is moved."""
+    """The keys of `explain` that say how z is moved.
+
+    to_probability: the head's probability of the finding after the move, in the direction that `towards` says; in the
+    other direction (see `turned`) it is 1 - to_probability.
+    """
 
     towards: Towards
     edit: Edit
     step: PositiveFloat
     to_probability: Annotated[float, Field(gt=0.0, lt=1.0)] | None
+
+    def turned(self, towards: Towards) -> Self:
+        """The same keys for this direction: where it is the other one, 0.9 towards presence is 0.1 towards absence."""
+        if towards == self.towards:
+            return self
+        changed: dict[str, Any] = {"towards": towards}
+        if self.to_probability is not None:
+            changed["to_probability"] = round(1.0 - self.to_probability, 15)  # 0.1, and not 0.09999999999999998
+        return self.model_copy(update=changed)
 
 
 class PictureKindParams(Part):
