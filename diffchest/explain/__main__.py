@@ -17,7 +17,7 @@ from diffchest.contracts.moves import Moves
 from diffchest.counterfactuals.pictures import check_same_model
 from diffchest.errors import DataError
 from diffchest.explain.case import cases_of, explain_one
-from diffchest.explain.folder import PAGE, record_of, write_folder
+from diffchest.explain.folder import PAGE, check_folder, record_of, write_folder
 from diffchest.explain.pictures import picture_files
 from diffchest.explain.radiograph import read_radiograph
 from diffchest.model.autoencoder import load_autoencoder
@@ -73,6 +73,7 @@ def main() -> None:
     head, moves = Head.load(asked.head), Moves.load(asked.moves)
     check_same_model(model, head, moves)
     findings = _findings(asked.finding, head, settings)
+    check_folder(asked.out, asked.radiograph, findings)
     radiograph = read_radiograph(
         asked.radiograph,
         paths.IMAGES,

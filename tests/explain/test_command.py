@@ -83,6 +83,20 @@ def test_a_picture_that_was_written_has_the_score_that_was_seen(folder, tmp_path
     assert found[1]["before"]["logit"] == pytest.approx(found[0]["seen"]["logit"], abs=1e-4)
 
 
+def test_the_radiograph_and_what_lies_beside_it_are_never_overwritten(folder, tmp_path, monkeypatch):
+    """Found before the radiograph is read, which is no picture at all here."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "original.png").write_bytes(b"mine")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "index.html").write_bytes(b"mine")
+    for out in (".", "out"):
+        asked = arguments(folder, tmp_path / "original.png", "--finding=goiter", "--out", out)
+        monkeypatch.setattr(sys, "argv", ["explain", *asked, f"--params={ROOT / 'params.yaml'}"])
+        with pytest.raises(SystemExit, match="name another folder with --out"):
+            run(main)
+    assert (tmp_path / "original.png").read_bytes() == (tmp_path / "out" / "index.html").read_bytes() == b"mine"
+
+
 @pytest.mark.parametrize(
     ("film", "more", "files", "message"),
     [

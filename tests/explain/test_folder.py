@@ -2,12 +2,13 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
 from diffchest.errors import DataError
 from diffchest.explain.case import Case, Score
-from diffchest.explain.folder import record_of, write_folder
+from diffchest.explain.folder import check_folder, record_of, write_folder
 from diffchest.explain.pictures import picture_files
 from diffchest.explain.radiograph import Radiograph
 from tests.helpers.toy_autoencoder import toy_explain
@@ -74,3 +75,62 @@ def test_a_record_that_is_not_ours_deletes_nothing(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="name another folder with --out"):
         written(tmp_path / "file", ["goiter"])
+
+
+def test_a_folder_is_written_to_that_is_new_empty_or_of_an_earlier_explanation(tmp_path):
+    film = tmp_path / "film.png"
+    film.write_bytes(b"film")
+    (tmp_path / "empty").mkdir()
+    written(tmp_path / "earlier", ["goiter", "mass"])
+    (tmp_path / "earlier" / "notes.txt").write_text("mine")
+    for name in ("new", "empty", "earlier"):
+        check_folder(tmp_path / name, str(film), ["mass"])
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({"thesis.html": "mine"}, r"expected an empty folder.* found 1 files \(such as thesis.html\).*--out"),
+        ({"index.html": "mine", "explanation.json": "{}"}, "no explanation.json of this command"),
+        ({"explanation.json": "mine"}, "no explanation.json of this command"),
+        ({"explanation.json": '{"pictures": []}'}, "no explanation.json of this command"),
+    ],
+)
+def test_a_folder_of_other_files_is_refused(tmp_path, files, message):
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    with pytest.raises(DataError, match=message):
+        check_folder(tmp_path, "elsewhere.png", ["goiter"])
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == files
+
+
+def test_what_lies_beside_an_earlier_explanation_is_not_overwritten(tmp_path):
+    written(tmp_path, ["goiter"])
+    (tmp_path / "mass_difference.png").write_bytes(b"mine")
+    check_folder(tmp_path, "film.png", ["goiter"])
+    with pytest.raises(
+        DataError, match=r"mass_difference\.png would be overwritten, which no earlier explanation wrote"
+    ):
+        check_folder(tmp_path, "film.png", ["mass"])
+
+
+@pytest.mark.parametrize("source", ["original.png", "original.png::inner.png", "link.png"])
+def test_the_folder_of_the_radiograph_itself_is_refused(tmp_path, monkeypatch, source):
+    """Its own picture `original.png`, explained into the folder where it lies, or by a link from elsewhere."""
+    written(tmp_path / "out", ["goiter"])
+    (tmp_path / "link.png").symlink_to(tmp_path / "out" / "original.png")
+    monkeypatch.chdir(tmp_path if source == "link.png" else tmp_path / "out")
+    out = tmp_path / "out" if source == "link.png" else Path()
+    with pytest.raises(DataError, match=r"png lies there, the radiograph to be explained; name another folder"):
+        check_folder(out, source, ["goiter"])
+
+
+def test_an_explanation_that_ended_half_way_is_known_as_ours(tmp_path):
+    written(tmp_path, ["goiter"])
+    (tmp_path / "index.html").unlink()
+    (tmp_path / "index.html").mkdir()  # the page cannot be written
+    with pytest.raises(DataError, match="cannot be written"):
+        written(tmp_path, ["mass"])
+    assert (tmp_path / "mass_difference.png").is_file()
+    check_folder(tmp_path, "film.png", ["mass"])
