@@ -22,7 +22,7 @@ from diffchest.explain.pictures import picture_files
 from diffchest.explain.radiograph import read_radiograph
 from diffchest.model.autoencoder import load_autoencoder
 from diffchest.params.base import PARAMS_FILE, Key, StageParams
-from diffchest.params.counterfactuals import ExplainParams
+from diffchest.params.counterfactuals import ExplainParams, check_steps
 from diffchest.params.runtime import RuntimeParams
 from diffchest.progress import run, summary
 
@@ -72,6 +72,10 @@ def main() -> None:
     model = load_autoencoder(asked.model, set_up(params.runtime))
     head, moves = Head.load(asked.head), Moves.load(asked.moves)
     check_same_model(model, head, moves)
+    if settings.picture == "decode":  # differences need neither
+        for key in ("encode_steps", "decode_steps"):
+            steps, solver = getattr(settings, key), settings.solver
+            check_steps(f"explain.{key}", steps, solver=solver, timesteps=model.schedule.timesteps)
     findings = _findings(asked.finding, head, settings)
     check_folder(asked.out, asked.radiograph, findings)
     radiograph = read_radiograph(

@@ -1,14 +1,34 @@
 """`explain`: counterfactual radiographs."""
 
+import math
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field
 
+from diffchest.errors import DataError
 from diffchest.params.base import Part, PositiveFloat, PositiveInt, Seed
 
 SolverName = Literal["ddim", "dpm_solver"]
 Edit = Literal["alone", "typical", "plausible", "eq4", "eq5", "unit"]
 Towards = Literal["presence", "absence"]
+
+
+def check_steps(key: str, steps: int, *, solver: SolverName, timesteps: int) -> None:
+    """Raise `DataError`, which says what fits, for a number of steps that `solver` cannot take of so many timesteps.
+
+    DDIM goes from 0 by whole strides, see `diffusion.ddim.ddim_timesteps`.
+    """
+    if solver == "dpm_solver":
+        if not 2 <= steps <= timesteps:
+            raise DataError(f"{key} is {steps}; explain.solver dpm_solver takes 2 to {timesteps}, diffusion.timesteps")
+        return
+    possible = {math.ceil(timesteps / stride) for stride in range(1, timesteps + 1)}
+    if steps not in possible:
+        nearest = sorted(sorted(possible, key=lambda number: abs(number - steps))[:2])
+        raise DataError(
+            f"{key} is {steps}, but no whole stride divides diffusion.timesteps {timesteps} into that many DDIM steps; "
+            f"take {' or '.join(map(str, nearest))}, or another explain.solver"
+        )
 
 
 def _once(names: list[str]) -> list[str]:

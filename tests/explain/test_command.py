@@ -9,6 +9,7 @@ from hashlib import sha256
 import numpy as np
 import pandas as pd
 import pytest
+from ruamel.yaml import YAML
 
 from diffchest.counterfactuals.fitting import fit_moves
 from diffchest.explain.__main__ import main
@@ -48,6 +49,15 @@ def arguments(folder, film, *more, **files):
     return [str(folder / film), *(f"--{name}={folder / file}" for name, file in files.items()), *map(str, more)]
 
 
+def with_explain(folder, **changes):
+    """The committed params.yaml with some keys of `explain` changed, as a file in `folder`."""
+    yaml, path = YAML(), folder / "params.yaml"
+    params = yaml.load(ROOT / "params.yaml")
+    params["explain"] |= changes
+    yaml.dump(params, path)
+    return path
+
+
 def test_the_command_explains_a_dicom_file_that_the_model_never_saw(folder, tmp_path):
     asked = arguments(folder, "film.dcm", "--finding", "goiter", "--towards", "absence", "--out", tmp_path / "out")
     done = subprocess.run([*COMMAND, *asked], cwd=ROOT, capture_output=True, text=True, check=False)
@@ -69,10 +79,7 @@ def test_the_command_explains_a_dicom_file_that_the_model_never_saw(folder, tmp_
 def test_a_picture_that_was_written_has_the_score_that_was_seen(folder, tmp_path, monkeypatch):
     """The score is of the picture as it lies in the folder. Without `--finding`: the targets that the head knows."""
     monkeypatch.chdir(ROOT)
-    params = tmp_path / "params.yaml"
-    text = (ROOT / "params.yaml").read_text()
-    start = text.index("  targets: [cardiomegaly")
-    params.write_text(text[:start] + "  targets: [pacemaker]" + text[text.index("]", start) + 1 :])
+    params = with_explain(tmp_path, targets=["pacemaker"])
     found = []
     for film in (folder / "film.dcm", tmp_path / "0" / "pacemaker_counterfactual.png"):
         out = tmp_path / str(len(found))
@@ -95,6 +102,40 @@ def test_the_radiograph_and_what_lies_beside_it_are_never_overwritten(folder, tm
         with pytest.raises(SystemExit, match="name another folder with --out"):
             run(main)
     assert (tmp_path / "original.png").read_bytes() == (tmp_path / "out" / "index.html").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"solver": "ddim", "decode_steps": 30}, r"^error: explain\.decode_steps is 30, .*; take 25 or 34"),
+        ({"solver": "ddim", "encode_steps": 30}, r"^error: explain\.encode_steps is 30, .*; take 25 or 34"),
+        ({"encode_steps": 1}, r"^error: explain\.encode_steps is 1; explain\.solver dpm_solver takes 2 to"),
+    ],
+)
+def test_steps_that_do_not_fit_the_schedule_are_told_in_a_line(folder, tmp_path, monkeypatch, changes, message):
+    monkeypatch.chdir(ROOT)
+    params = with_explain(tmp_path, picture="decode", **changes)
+    asked = arguments(folder, "film.dcm", "--finding=goiter", "--out", tmp_path / "out", "--params", params)
+    monkeypatch.setattr(sys, "argv", ["explain", *asked])
+    with pytest.raises(SystemExit, match=message):
+        run(main)
+    params = with_explain(tmp_path, picture="difference", **changes)  # which takes no steps
+    monkeypatch.setattr(sys, "argv", ["explain", *asked])
+    run(main)
+
+
+def test_towards_of_the_command_turns_the_probability_asked_for(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    for towards, probability in (("presence", 0.9), ("absence", 0.1)):
+        asked = arguments(folder, "film.dcm", "--finding=goiter", "--towards", towards, "--out", tmp_path / towards)
+        asked += ["--params", str(with_explain(tmp_path, to_probability=0.9))]
+        monkeypatch.setattr(sys, "argv", ["explain", *asked])
+        run(main)
+        told = json.loads((tmp_path / towards / "explanation.json").read_text())
+        assert told["settings"]["to_probability"] == probability
+        (finding,) = told["findings"]
+        if finding["step"]:
+            assert finding["asked"]["probability"] == pytest.approx(probability, abs=1e-4)
 
 
 @pytest.mark.parametrize(
