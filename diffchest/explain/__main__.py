@@ -20,11 +20,12 @@ from diffchest.explain.case import cases_of, explain_one
 from diffchest.explain.folder import PAGE, check_folder, record_of, write_folder
 from diffchest.explain.pictures import picture_files
 from diffchest.explain.radiograph import read_radiograph
+from diffchest.explain.trained_on import UNLIKE, trained_on
 from diffchest.model.autoencoder import load_autoencoder
 from diffchest.params.base import PARAMS_FILE, Key, StageParams
 from diffchest.params.counterfactuals import ExplainParams, check_steps
 from diffchest.params.runtime import RuntimeParams
-from diffchest.progress import run, summary
+from diffchest.progress import notice, run, summary
 
 
 class Params(StageParams):
@@ -89,8 +90,11 @@ def main() -> None:
     explained = explain_one(radiograph, findings, model=model, head=head, moves=moves, settings=settings)
     cases = cases_of(explained, head, moves, towards=settings.towards)
     pictures = picture_files(explained, changes_the_original=settings.changes_the_original)
+    known = trained_on(radiograph, model, head, moves)
+    if known.unlike:
+        notice(UNLIKE)
     files = {name: sha256(getattr(asked, name).read_bytes()).hexdigest() for name in ("model", "head", "moves")}
-    write_folder(asked.out, record_of(radiograph, cases, pictures, settings, files), cases, pictures)
+    write_folder(asked.out, record_of(radiograph, known, cases, pictures, settings, files), cases, pictures)
     seen = "; ".join(f"{case.finding} {case.before.probability:.2f} -> {case.seen.probability:.2f}" for case in cases)
     summary("explain", f"{asked.out / PAGE}: {seen}")
 

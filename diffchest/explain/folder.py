@@ -11,6 +11,7 @@ from diffchest.explain.case import Case
 from diffchest.explain.page import build_page
 from diffchest.explain.pictures import GENERATED, ORIGINAL, RECONSTRUCTION, PictureFiles, names_of
 from diffchest.explain.radiograph import Radiograph
+from diffchest.explain.trained_on import TrainedOn
 from diffchest.files.whole import whole
 from diffchest.images.sources import MEMBER
 from diffchest.params.counterfactuals import ExplainParams, MoveParams, PictureParams
@@ -50,6 +51,7 @@ def check_folder(folder: Path, source: str, findings: Sequence[str]) -> None:
 
 def record_of(
     radiograph: Radiograph,
+    known: TrainedOn,
     cases: Sequence[Case],
     pictures: PictureFiles,
     settings: ExplainParams,
@@ -66,6 +68,7 @@ def record_of(
     return {
         "generated": f"all pictures but {ORIGINAL}: {GENERATED}",
         "radiograph": {"name": radiograph.name, **radiograph.facts, "square": len(radiograph.square)},
+        "trained_on": known.record,
         "towards": settings.towards,
         "changed": pictures.base,
         "findings": [{**asdict(case), "pictures": files} for case, files in zip(cases, named, strict=True)],

@@ -9,6 +9,7 @@ import jinja2
 
 from diffchest.explain.case import Case
 from diffchest.explain.pictures import ORIGINAL, PictureFiles
+from diffchest.explain.trained_on import UNLIKE
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ def build_page(record: Mapping[str, Any], cases: Sequence[Case], pictures: Pictu
     template = environment.get_template("page.html")
     return template.render(
         record=record,
+        unlike=UNLIKE,
         panels=panels,
         original=urls[ORIGINAL],
         base=urls[pictures.base],

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
+from diffchest.contracts.moves import Moves
 from diffchest.counterfactuals.fitting import fit_moves
 from diffchest.explain.__main__ import main
 from diffchest.model.autoencoder import load_autoencoder, save_autoencoder
@@ -37,8 +38,10 @@ def folder(tmp_path_factory):
     )
     head = replace(head, model_sha256=load_autoencoder(folder / "model.safetensors").sha256)
     head.save(folder / "head.safetensors")
-    rows = pd.DataFrame({"view": "PA", "sex": "F", "age": np.linspace(20, 80, 60)})
-    fit_moves(z, pd.DataFrame(labels, columns=head.findings), rows, head).save(folder / "moves.npz")
+    rows = pd.DataFrame({"view": "PA", "sex": "F", "age": np.linspace(20, 80, 60), "patient_id": range(60)})
+    fit_moves(z, pd.DataFrame(labels, columns=head.findings), rows, head, name="phantoms of goiters").save(
+        folder / "moves.npz"
+    )
     values = np.random.default_rng(0).integers(0, 4096, (48, 40)).astype(np.uint16)
     (folder / "film.dcm").write_bytes(dicom(values, bits=12))
     return folder
@@ -70,10 +73,27 @@ def test_the_command_explains_a_dicom_file_that_the_model_never_saw(folder, tmp_
     }  # fmt: skip
     for kind, name in (("model", "model.safetensors"), ("head", "head.safetensors"), ("moves", "moves.npz")):
         assert told["sha256"][kind] == sha256((folder / name).read_bytes()).hexdigest()
+    trained_on = told["trained_on"]
+    assert [trained_on[key] for key in ("dataset", "radiographs", "patients")] == ["phantoms of goiters", 60, 60]
+    assert not trained_on["unlike"]
+    assert not done.stderr
     (finding,) = told["findings"]
     assert (finding["finding"], told["towards"]) == ("goiter", "absence")
     assert finding["asked"]["logit"] < finding["before"]["logit"]
     assert {other["finding"] for other in finding["others"]} <= {"pacemaker"}
+
+
+def test_a_radiograph_unlike_those_trained_on_is_told_of(folder, tmp_path, monkeypatch, capsys):
+    moves = Moves.load(folder / "moves.npz")
+    replace(moves, distance=moves.distance / 100).save(tmp_path / "near.npz")
+    monkeypatch.chdir(ROOT)
+    asked = arguments(folder, "film.dcm", "--finding=goiter", "--out", tmp_path / "out", moves=tmp_path / "near.npz")
+    monkeypatch.setattr(sys, "argv", ["explain", *asked])
+    run(main)
+    assert (
+        "note: this radiograph is unlike those the model was trained on; what is shown may" in capsys.readouterr().err
+    )
+    assert json.loads((tmp_path / "out" / "explanation.json").read_text())["trained_on"]["unlike"]
 
 
 def test_a_picture_that_was_written_has_the_score_that_was_seen(folder, tmp_path, monkeypatch):

@@ -11,18 +11,20 @@ from diffchest.explain.case import Case, Score
 from diffchest.explain.folder import check_folder, record_of, write_folder
 from diffchest.explain.pictures import picture_files
 from diffchest.explain.radiograph import Radiograph
+from diffchest.explain.trained_on import TrainedOn
 from tests.helpers.toy_autoencoder import toy_explain
 from tests.helpers.toy_drawings import toy_explained
 
 
-def written(folder, findings, *, name="film.png", changes_the_original=True, **settings):
+def written(folder, findings, *, name="film.png", changes_the_original=True, unlike=False, **settings):
     score = Score.of(1.5)
     cases = [Case(finding, 1.0, 1.2, score, score, score, 2.0, 0.5, 0.1, [], 0.3) for finding in findings]
     explained = toy_explained(findings, [name])
     pictures = picture_files(explained, changes_the_original=changes_the_original)
     radiograph = Radiograph(name, explained.original[0], {"kind": "PNG", "bits_stored": None, "inverted": False})
     sha256 = {"model": "a" * 64, "head": "b" * 64, "moves": "c" * 64}
-    record = record_of(radiograph, cases, pictures, toy_explain(**settings), sha256)
+    known = TrainedOn("phantoms of <goiters>", 1234, 99, 1.72, {"0.5": 1.0, "0.95": 1.3, "0.99": 1.5, "1": 2.5}, unlike)
+    record = record_of(radiograph, known, cases, pictures, toy_explain(**settings), sha256)
     write_folder(folder, record, cases, pictures)
     return (folder / "index.html").read_text(), json.loads((folder / "explanation.json").read_text())
 
@@ -55,6 +57,18 @@ def test_the_record_names_files_settings_and_scores(tmp_path):
     (finding,) = record["findings"]
     assert finding["seen"] == {"probability": pytest.approx(0.81757, abs=1e-5), "logit": 1.5}
     assert all((tmp_path / name).is_file() for name in finding["pictures"].values())
+
+
+@pytest.mark.parametrize("unlike", [False, True])
+def test_page_and_record_say_what_was_trained_on_and_warn_of_what_is_unlike_it(tmp_path, unlike):
+    page, record = written(tmp_path, ["goiter"], unlike=unlike)
+    assert "1,234 radiographs of 99 patients: phantoms of &lt;goiters&gt;." in page
+    assert "99 % within 1.50" in page
+    assert page.count("this radiograph is unlike those the model was trained on") == unlike
+    assert record["trained_on"] == {
+        "dataset": "phantoms of <goiters>", "radiographs": 1234, "patients": 99, "distance": 1.72,
+        "quantiles": {"0.5": 1.0, "0.95": 1.3, "0.99": 1.5, "1": 2.5}, "unlike": unlike,
+    }  # fmt: skip
 
 
 def test_pictures_of_an_earlier_radiograph_do_not_stay(tmp_path):
