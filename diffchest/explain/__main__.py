@@ -16,14 +16,14 @@ from diffchest.contracts.head import Head
 from diffchest.contracts.moves import Moves
 from diffchest.counterfactuals.pictures import check_same_model
 from diffchest.errors import DataError
-from diffchest.explain.case import cases_of, explain_one
+from diffchest.explain.case import Case, cases_of, explain_one
 from diffchest.explain.folder import PAGE, check_folder, record_of, write_folder
 from diffchest.explain.pictures import picture_files
 from diffchest.explain.radiograph import read_radiograph
 from diffchest.explain.trained_on import UNLIKE, trained_on
 from diffchest.model.autoencoder import load_autoencoder
 from diffchest.params.base import PARAMS_FILE, Key, StageParams
-from diffchest.params.counterfactuals import ExplainParams, check_steps
+from diffchest.params.counterfactuals import ExplainParams, Towards, check_steps
 from diffchest.params.runtime import RuntimeParams
 from diffchest.progress import notice, run, summary
 
@@ -95,8 +95,15 @@ def main() -> None:
         notice(UNLIKE)
     files = {name: sha256(getattr(asked, name).read_bytes()).hexdigest() for name in ("model", "head", "moves")}
     write_folder(asked.out, record_of(radiograph, known, cases, pictures, settings, files), cases, pictures)
-    seen = "; ".join(f"{case.finding} {case.before.probability:.2f} -> {case.seen.probability:.2f}" for case in cases)
-    summary("explain", f"{asked.out / PAGE}: {seen}")
+    summary("explain", f"{asked.out / PAGE}: {'; '.join(_told(case, settings.towards) for case in cases)}")
+
+
+def _told(case: Case, towards: Towards) -> str:
+    """A finding's part of the line on the terminal."""
+    already = " (seen there already)" if towards == "presence" else " (not seen there before)"
+    return (
+        f"{case.finding} {case.before.probability:.2f} -> {case.seen.probability:.2f}{already if case.already else ''}"
+    )
 
 
 def _findings(named: list[str] | None, head: Head, settings: ExplainParams) -> list[str]:

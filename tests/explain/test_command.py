@@ -80,7 +80,8 @@ def test_the_command_explains_a_dicom_file_that_the_model_never_saw(folder, tmp_
     (finding,) = told["findings"]
     assert (finding["finding"], told["towards"]) == ("goiter", "absence")
     assert finding["asked"]["logit"] < finding["before"]["logit"]
-    assert {other["finding"] for other in finding["others"]} <= {"pacemaker"}
+    assert [other["finding"] for other in finding["rose"] + finding["fell"]] == ["pacemaker"]
+    assert done.stdout.rstrip().endswith(" (not seen there before)") == finding["already"]
 
 
 def test_a_radiograph_unlike_those_trained_on_is_told_of(folder, tmp_path, monkeypatch, capsys):
@@ -94,6 +95,21 @@ def test_a_radiograph_unlike_those_trained_on_is_told_of(folder, tmp_path, monke
         "note: this radiograph is unlike those the model was trained on; what is shown may" in capsys.readouterr().err
     )
     assert json.loads((tmp_path / "out" / "explanation.json").read_text())["trained_on"]["unlike"]
+
+
+@pytest.mark.parametrize(
+    ("towards", "told"), [("presence", "seen there already"), ("absence", "not seen there before")]
+)
+def test_a_finding_that_is_there_already_is_told_on_the_terminal(folder, tmp_path, monkeypatch, capsys, towards, told):
+    monkeypatch.chdir(ROOT)
+    moves = Moves.load(folder / "moves.npz")
+    for threshold in (-99.0, 99.0):
+        replace(moves, threshold=np.full(2, threshold)).save(tmp_path / "moves.npz")
+        asked = arguments(folder, "film.dcm", "--finding=goiter", "--out", tmp_path / "out", "--towards", towards)
+        monkeypatch.setattr(sys, "argv", ["explain", *asked, f"--moves={tmp_path / 'moves.npz'}"])
+        run(main)
+        already = (threshold < 0) == (towards == "presence")
+        assert capsys.readouterr().out.rstrip().endswith(f" ({told})") == already
 
 
 def test_a_picture_that_was_written_has_the_score_that_was_seen(folder, tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from diffchest.errors import DataError
-from diffchest.explain.case import Case, Score
+from diffchest.explain.case import Case, Other, Score
 from diffchest.explain.folder import check_folder, record_of, write_folder
 from diffchest.explain.pictures import picture_files
 from diffchest.explain.radiograph import Radiograph
@@ -16,9 +16,14 @@ from tests.helpers.toy_autoencoder import toy_explain
 from tests.helpers.toy_drawings import toy_explained
 
 
-def written(folder, findings, *, name="film.png", changes_the_original=True, unlike=False, **settings):
+def written(
+    folder, findings, *, name="film.png", changes_the_original=True, unlike=False, already=False, others=(), **settings
+):
     score = Score.of(1.5)
-    cases = [Case(finding, 1.0, 1.2, score, score, score, 2.0, 0.5, 0.1, [], 0.3) for finding in findings]
+    rose, fell = ([Other(name, score, score, sd) for name, sd in others if sign * sd > 0] for sign in (1, -1))
+    cases = [
+        Case(finding, 1.0, 1.2, score, score, score, 2.0, 0.5, 0.1, already, rose, fell, 0.3) for finding in findings
+    ]
     explained = toy_explained(findings, [name])
     pictures = picture_files(explained, changes_the_original=changes_the_original)
     radiograph = Radiograph(name, explained.original[0], {"kind": "PNG", "bits_stored": None, "inverted": False})
@@ -43,6 +48,36 @@ def test_the_page_stands_alone_and_says_what_is_generated(tmp_path):
     decoded, record = written(tmp_path / "decoded", ["goiter"], changes_the_original=False)
     assert "what the change is added to" in decoded
     assert record["changed"] == "reconstruction.png"
+
+
+def test_the_page_shows_what_rose_and_what_fell_by_more_than_a_tenth(tmp_path):
+    page, record = written(tmp_path / "both", ["goiter"], others=[("cyst", 0.7), ("edema", 0.09), ("bulla", -0.11)])
+    rose, fell = page[page.index("What else rose") :].split("What else fell")
+    assert "cyst" in rose
+    assert "bulla" in fell
+    assert "edema" not in page
+    (finding,) = record["findings"]
+    assert [other["finding"] for other in finding["rose"]] == ["cyst", "edema"]
+    assert [other["change_sd"] for other in finding["fell"]] == [-0.11]
+    page, _ = written(tmp_path / "one", ["goiter"], others=[("bulla", -0.4)])
+    assert "What else rose" not in page
+    assert "What else fell" in page
+    page, _ = written(tmp_path / "none", ["goiter"], others=[("bulla", -0.04)])
+    assert "No other finding by more than 0.1 SD" in page
+    assert "What else fell" not in page
+
+
+@pytest.mark.parametrize(
+    ("towards", "text"),
+    [("presence", "sees goiter in this radiograph already"), ("absence", "does not see goiter in this radiograph to")],
+)
+def test_the_page_says_when_there_is_nothing_to_move_to(tmp_path, towards, text):
+    page, record = written(tmp_path / "already", ["goiter"], already=True, towards=towards)
+    assert text in page
+    assert record["findings"][0]["already"]
+    page, record = written(tmp_path / "not", ["goiter"], towards=towards)
+    assert text not in page
+    assert not record["findings"][0]["already"]
 
 
 def test_the_record_names_files_settings_and_scores(tmp_path):
