@@ -17,12 +17,21 @@ from tests.helpers.toy_drawings import toy_explained
 
 
 def written(
-    folder, findings, *, name="film.png", changes_the_original=True, unlike=False, already=False, others=(), **settings
+    folder,
+    findings,
+    *,
+    name="film.png",
+    changes_the_original=True,
+    unlike=False,
+    already=False,
+    others=(),
+    step=1.0,
+    **settings,
 ):
     score = Score.of(1.5)
     rose, fell = ([Other(name, score, score, sd) for name, sd in others if sign * sd > 0] for sign in (1, -1))
     cases = [
-        Case(finding, 1.0, 1.2, score, score, score, 2.0, 0.5, 0.1, already, rose, fell, 0.3) for finding in findings
+        Case(finding, step, 1.2, score, score, score, 2.0, 0.5, 0.1, already, rose, fell, 0.3) for finding in findings
     ]
     explained = toy_explained(findings, [name])
     pictures = picture_files(explained, changes_the_original=changes_the_original)
@@ -74,7 +83,11 @@ def test_the_page_shows_what_rose_and_what_fell_by_more_than_a_tenth(tmp_path):
 def test_the_page_says_when_there_is_nothing_to_move_to(tmp_path, towards, text):
     page, record = written(tmp_path / "already", ["goiter"], already=True, towards=towards)
     assert text in page
+    assert "What is shown is" in page
     assert record["findings"][0]["already"]
+    page, _ = written(tmp_path / "unmoved", ["goiter"], already=True, towards=towards, step=0.0)
+    assert "What is shown is" not in page
+    assert "nothing was moved" in page
     page, record = written(tmp_path / "not", ["goiter"], towards=towards)
     assert text not in page
     assert not record["findings"][0]["already"]

@@ -185,6 +185,31 @@ def test_teaser_shows_the_flagged_case_nearest_to_its_twin_or_the_strongest_conf
         teaser.choose(explained, pairs.assign(target="goiter"), cosines, sign=1)
 
 
+@pytest.mark.parametrize(
+    ("towards", "judge", "words"),
+    [
+        ("presence", "added twin", ("moved towards a finding", "the same phantom drawn with the finding")),
+        ("absence", "removed twin", ("moved away from a finding", "the same phantom drawn without the finding")),
+    ],
+)
+def test_quality_figure_follows_the_direction(towards, judge, words, params, reports, monkeypatch, tmp_path):
+    """The cosines shown are those of the twins whose finding was added, or removed."""
+    monkeypatch.chdir(reports)
+    table = pd.read_csv(paths.table("counterfactual_quality"))
+    cosine = (table["judge"] == judge) & (table["measure"] == "cosine")
+    table.loc[cosine, ["value", "low", "high"]] = 0.875
+    table.to_csv(tmp_path / "counterfactual_quality.csv", index=False)
+    monkeypatch.setattr(paths, "table", lambda name: tmp_path / f"{name}.csv")
+    changed = with_keys(params, move={"towards": towards})
+    first = FIGURES["counterfactual_quality"](changed).axes[0]
+    assert "cosine" in first.get_xlabel()
+    points = np.concatenate([line.get_xdata() for line in first.lines if len(line.get_xdata()) == 1])
+    assert (points == 0.875).all()
+    assert all(text in told("counterfactual_quality", changed) for text in words)
+    table[table["judge"] != judge].to_csv(tmp_path / "counterfactual_quality.csv", index=False)
+    assert "twin" not in told("counterfactual_quality", changed)
+
+
 @pytest.mark.parametrize("judges", [["head"], ["head", "added twin"]])
 def test_quality_figure_shows_falls_and_rises(judges, params, reports, monkeypatch, tmp_path):
     monkeypatch.chdir(reports)

@@ -15,7 +15,7 @@ from diffchest.contracts.manifest import write_manifest
 from diffchest.contracts.responses import Responses
 from diffchest.contracts.twins import Twins
 from diffchest.counterfactuals.quality import JUDGE, MEASURES
-from diffchest.counterfactuals.twin_quality import ADDED, TWIN_MEASURES
+from diffchest.counterfactuals.twin_quality import ADDED, REMOVED, TWIN_MEASURES
 from diffchest.files.tables import write_metrics, write_table
 from diffchest.findings.vocabulary import DRAWN, KIND
 from diffchest.params.whole import Params
@@ -280,7 +280,7 @@ def _write_quality(targets: list[str]) -> None:
     """Tables and metrics of the stage `explain`."""
     write_csv("reconstruction", image_id=["a", "b"], mae=[0.012, 0.014], psnr=[34.0, 33.1], ssim=[0.95, 0.94])
     write_csv("counterfactuals", image_id=["a"], target=["pacemaker"], step=[0.6], probability_before=[0.02])
-    judges = [(JUDGE, measure) for measure in MEASURES] + [(ADDED, measure) for measure in TWIN_MEASURES]
+    judges = [(JUDGE, measure) for measure in MEASURES] + list(itertools.product((ADDED, REMOVED), TWIN_MEASURES))
     rows = [(*said, target) for said in judges for target in (*targets, MACRO)]
     quality = pd.DataFrame(rows, columns=["judge", "measure", "target"]).assign(n=100)
     quality["value"] = 0.2 + 0.6 * (quality["target"].map(len) % 5) / 5
