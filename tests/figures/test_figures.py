@@ -21,7 +21,8 @@ from diffchest.figures.settings import FigureParams
 from diffchest.figures.style import DIVERGING, NothingToDrawError, signed_difference
 from diffchest.params.whole import Params
 from diffchest.report.contents import SECTIONS
-from tests.helpers.report_inputs import DECODING_FLOW, FLOW, write_inputs
+from tests.helpers.report_inputs.flow import DECODING_FLOW, FLOW
+from tests.helpers.report_inputs.whole import write_inputs
 
 
 @pytest.fixture(scope="module")
