@@ -9,6 +9,7 @@ import pytest
 from diffchest.errors import DataError
 from diffchest.explain.case import Case, Other, Score
 from diffchest.explain.folder import check_folder, record_of, write_folder
+from diffchest.explain.page import build_page
 from diffchest.explain.pictures import picture_files
 from diffchest.explain.radiograph import Radiograph
 from diffchest.explain.trained_on import TrainedOn
@@ -91,6 +92,18 @@ def test_the_page_says_when_there_is_nothing_to_move_to(tmp_path, towards, text)
     page, record = written(tmp_path / "not", ["goiter"], towards=towards)
     assert text not in page
     assert not record["findings"][0]["already"]
+
+
+def test_the_page_calls_no_probability_none_or_certain(tmp_path):
+    explained = toy_explained(["goiter"], ["film"])
+    pictures = picture_files(explained, changes_the_original=True)
+    scores = [Score.of(logit) for logit in (-12.0, 2.0, 12.0)]
+    case = Case("goiter", 1.0, 1.0, *scores, 1.0, 1.0, 0.0, False, [], [], 0.0)
+    known = TrainedOn("goiters", 9, 9, 1.0, {"0.5": 1.0, "0.95": 1.3, "0.99": 1.5, "1": 2.5}, unlike=False)
+    radiograph = Radiograph("film", explained.original[0], {})
+    page = build_page(record_of(radiograph, known, [case], pictures, toy_explain(), {}), [case], pictures)
+    cells = re.findall(r"<td>([^<]*)</td><td>([^<]*)</td>", page)
+    assert cells == [("&lt; 0.001", "\u221212.00"), ("0.881", "+2.00"), ("&gt; 0.999", "+12.00")]
 
 
 def test_the_record_names_files_settings_and_scores(tmp_path):
