@@ -57,7 +57,7 @@ def folder(tmp_path, monkeypatch):
     head, _ = fit_head(z, fitting.to_numpy(), patients, params=params.probe, findings=FINDINGS)
     head = replace(head, model_sha256=model.sha256)
     head.save(paths.HEAD)
-    fit_moves(z, fitting, manifest.iloc[TEST:], head).save(paths.MOVES)
+    fit_moves(z, fitting, manifest.iloc[TEST:], head, name="padchest").save(paths.MOVES)
     return tmp_path
 
 

@@ -81,7 +81,7 @@ class Setting:
                 image_ids,
                 self.store.read(image_ids),
                 targets=[*self.findings, AP if AP in names else PA],
-                fitted=fit_moves(self.z, self.finetune_labels, self.finetune, head),
+                fitted=fit_moves(self.z, self.finetune_labels, self.finetune, head, name=""),
                 solver=self.params.explain.solver,
                 settings=settings.model_copy(update={"step": step or settings.step}),
                 parts=Parts(Path(runs)),

@@ -9,6 +9,8 @@ import pandas as pd
 from diffchest.contracts.array_file import ArrayFile, columns_of
 from diffchest.contracts.head import Head
 
+QUANTILES = (0.5, 0.95, 0.99, 1.0)  # of `distance`
+
 
 @dataclass(frozen=True, eq=False)
 class Moves(ArrayFile):
@@ -17,20 +19,25 @@ class Moves(ArrayFile):
     * alone [F, W, d]: what the finding adds while all others are held, in each of the ways it shows in (sides, places),
       the most frequent first; NaN where there are fewer. share [F, W]: how often it shows in each; 0 where NaN
     * typical [F, d]: how radiographs that the head calls the finding differ from the others, whatever goes with it
-    * covariance [d, d]: of the latents
+    * centre [d], covariance [d, d]: of the latents
+    * distance [4]: the `QUANTILES` of how far each radiograph lies from all others, see `counterfactuals.likeness`
     * threshold [F]: the logit above which as many radiographs lie as have the finding
+    * trained_on, three: the dataset as it is called, the number of its radiographs, and that of their patients
     * model_sha256, one: whose latents
     """
 
     STAGE = "fit_moves"
-    VERSION = 1
+    VERSION = 2
 
     findings: list[str]
     alone: np.ndarray
     share: np.ndarray
     typical: np.ndarray
+    centre: np.ndarray
     covariance: np.ndarray
+    distance: np.ndarray
     threshold: np.ndarray
+    trained_on: list[str]
     model_sha256: list[str]
 
     def rows(self, findings: Sequence[str]) -> np.ndarray:

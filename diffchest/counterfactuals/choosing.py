@@ -44,7 +44,7 @@ def choose(dataset: Dataset, targets: Sequence[str], measured: Sequence[str], se
         [(names, ids) for names, ids in groups if set(names) & set(targets)], settings.patients, seed=seed
     )
     other_way: Towards = "absence" if settings.towards == "presence" else "presence"
-    few = settings.model_copy(update={"towards": other_way, "radiographs": settings.both_ways})
+    few = settings.turned(other_way).model_copy(update={"radiographs": settings.both_ways})
     other = []
     if settings.both_ways and not settings.image_ids:
         try:

@@ -35,8 +35,8 @@ class Explainer:
     parts: Parts
 
     def towards(self, towards: Towards) -> "Explainer":
-        """The same towards presence, or towards absence."""
-        return replace(self, settings=self.settings.model_copy(update={"towards": towards}))
+        """The same towards presence, or towards absence, see `MoveParams.turned`."""
+        return replace(self, settings=self.settings.turned(towards))
 
     def explain(
         self, image_ids: Sequence[str], pixels: np.ndarray, targets: Sequence[str], *, reconstruct: bool = True

@@ -9,6 +9,7 @@ from scipy.special import expit
 from diffchest.contracts.head import Head
 from diffchest.contracts.moves import Moves
 from diffchest.counterfactuals.alone import covariates, fit_alone
+from diffchest.counterfactuals.likeness import distance_quantiles
 from diffchest.findings.cooccurrence import count_pairs
 from diffchest.findings.disease_free import normal_finding
 from diffchest.findings.hierarchy import generic
@@ -22,13 +23,16 @@ def fit_moves(
     labels: pd.DataFrame,
     rows: pd.DataFrame,
     head: Head,
+    *,
+    name: str,
     kinds: Mapping[str, Sequence[str]] | None = None,
 ) -> Moves:
     """The moves of all findings that the head was fitted for.
 
     z: unnormalised latents [N, d] of the fine-tuning radiographs; labels: theirs, NaN where not assessed, for which the
-    head's probability stands in; rows: theirs of the manifest. All in the same order. kinds: see `alone.fit_alone`. The
-    label for "nothing abnormal" is not held: whatever is added removes it.
+    head's probability stands in; rows: theirs of the manifest. All in the same order. name: what
+    the radiographs are called; kinds: see `alone.fit_alone`. The label for "nothing abnormal" is not held: whatever is
+    added removes it.
     """
     findings = head.fitted
     standard = ((z - head.mean) / head.sd).astype(np.float64)
@@ -45,8 +49,11 @@ def fit_moves(
         alone=alone,
         share=share,
         typical=typical_difference(standard, called.to_numpy()),
+        centre=standard.mean(axis=0),
         covariance=np.atleast_2d(np.cov(standard, rowvar=False)),
+        distance=distance_quantiles(standard),
         threshold=np.array(threshold),
+        trained_on=[name, str(len(rows)), str(rows["patient_id"].nunique())],
         model_sha256=[head.model_sha256],
     )
 

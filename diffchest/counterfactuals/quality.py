@@ -1,6 +1,11 @@
-"""How good counterfactuals are: whether the head sees them, how near they stay, and what else they change.
+"""How good counterfactuals are, as the head that they were made with and the originals say (`MEASURES`).
 
-All of it is read from what was drawn and kept; nothing is decoded.
+* Does the head see what was asked for in the picture, encoded again: reached, validity, flipped?
+* What changes in its logits: own_change of the finding, off_target of the others, both in standard deviations?
+* How near does the picture stay to the original: l1, ssim, clipped_fraction?
+
+`reconstruction_table` says how near reconstructions stay. `quality_table` makes means with intervals of any of these;
+`twin_quality` and `axioms` make theirs with it. All is read from what was drawn and kept; nothing is decoded.
 """
 
 from collections.abc import Mapping, Sequence

@@ -52,8 +52,10 @@ class Case:
     * before: of what the change is added to; asked: of the moved z; seen: of the picture as shown, encoded again
     * logit_sd: standard deviation of the finding's logit among the fine-tuning radiographs; seen_sd: the change that
       the picture shows, in this unit
-    * threshold: the logit above which as many of them lie as have the finding
-    * others: the (at most `MOST_OTHERS`) other findings that rose most, or towards absence fell most, in SD each of
+    * threshold: the logit above which as many of them lie as have the finding: the head sees it from there on
+    * already: whether there was nothing to move to: towards presence the head sees it before, towards absence it does
+      not
+    * rose, fell: the (at most `MOST_OTHERS`) other findings that rose most, and those that fell most, in SD each of
       its own logit; others_mean_sd: the mean absolute change of all others
     """
 
@@ -66,7 +68,9 @@ class Case:
     logit_sd: float
     seen_sd: float
     threshold: float
-    others: list[Other]
+    already: bool
+    rose: list[Other]
+    fell: list[Other]
     others_mean_sd: float
 
 
@@ -92,16 +96,22 @@ def cases_of(explained: Explained, head: Head, moves: Moves, *, towards: Towards
     """What the counterfactuals of a single radiograph say, a case for each target."""
     spread = moves.logit_spread(head)[explained.findings].to_numpy()
     columns = explained.columns(explained.targets)
-    sign = 1.0 if towards == "presence" else -1.0
-    return [_case(explained, target, int(own), spread, moves, sign) for target, own in enumerate(columns)]
+    return [_case(explained, target, int(own), spread, moves, towards) for target, own in enumerate(columns)]
 
 
-def _case(explained: Explained, target: int, own: int, spread: np.ndarray, moves: Moves, sign: float) -> Case:
+def _case(explained: Explained, target: int, own: int, spread: np.ndarray, moves: Moves, towards: Towards) -> Case:
     before, seen = explained.logits_before[0], explained.logits_after[0, target]
     change = (seen - before).astype(np.float64) / spread
-    others = np.array([column for column in np.argsort(-sign * change, kind="stable") if column != own], dtype=int)
-    along = others[sign * change[others] > 0][:MOST_OTHERS]
+    others = np.array([column for column in np.argsort(-change, kind="stable") if column != own], dtype=int)
+
+    def those(columns: np.ndarray) -> list[Other]:
+        return [
+            Other(explained.findings[column], Score.of(before[column]), Score.of(seen[column]), float(change[column]))
+            for column in columns[:MOST_OTHERS]
+        ]
+
     finding = explained.targets[target]
+    threshold = float(moves.thresholds()[finding])
     return Case(
         finding=finding,
         step=float(explained.step[0, target]),
@@ -111,10 +121,9 @@ def _case(explained: Explained, target: int, own: int, spread: np.ndarray, moves
         seen=Score.of(seen[own]),
         logit_sd=float(spread[own]),
         seen_sd=float(change[own]),
-        threshold=float(moves.thresholds()[finding]),
-        others=[
-            Other(explained.findings[column], Score.of(before[column]), Score.of(seen[column]), float(change[column]))
-            for column in along
-        ],
+        threshold=threshold,
+        already=bool((before[own] >= threshold) == (towards == "presence")),
+        rose=those(others[change[others] > 0]),
+        fell=those(others[change[others] < 0][::-1]),
         others_mean_sd=float(np.abs(change[others]).mean()) if len(others) else 0.0,
     )

@@ -1,4 +1,4 @@
-"""The folder that the command writes: a page, a JSON file and pictures."""
+"""The folder that the command writes, and whether it may: a page, a JSON file and pictures."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,16 +9,49 @@ from typing import Any
 from diffchest.errors import DataError
 from diffchest.explain.case import Case
 from diffchest.explain.page import build_page
-from diffchest.explain.pictures import GENERATED, ORIGINAL, PictureFiles
+from diffchest.explain.pictures import GENERATED, ORIGINAL, RECONSTRUCTION, PictureFiles, names_of
 from diffchest.explain.radiograph import Radiograph
+from diffchest.explain.trained_on import TrainedOn
 from diffchest.files.whole import whole
+from diffchest.images.sources import MEMBER
 from diffchest.params.counterfactuals import ExplainParams, MoveParams, PictureParams
 
 PAGE, RECORD = "index.html", "explanation.json"
+OURS = {"generated", "radiograph", "findings", "pictures"}  # keys of a record by which it is known as ours
+
+
+def check_folder(folder: Path, source: str, findings: Sequence[str]) -> None:
+    """Raise `DataError` where writing the explanation of `source` to `folder` could overwrite what is not ours.
+
+    A folder is written to that is not there yet, is empty, or holds an earlier explanation, and never the one in which
+    the radiograph, or the zip that holds it, lies itself. Nothing is written or deleted here.
+    """
+    another = "name another folder with --out"
+    try:
+        there = {path.name for path in folder.iterdir()}
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be written to ({error.strerror}); {another}") from None
+    film = Path(source.partition(MEMBER)[0])
+    if film.exists() and folder.resolve() in (film.parent.resolve(), film.resolve().parent):
+        raise DataError(f"{folder}: {film.name} lies there, the radiograph to be explained; {another}")
+    earlier = _earlier(folder / RECORD)
+    if there and earlier is None:
+        named = ", ".join(sorted(there)[:3])
+        raise DataError(
+            f"{folder}: expected an empty folder, a new one, or that of an earlier explanation; found {len(there)} "
+            f"files (such as {named}) and no {RECORD} of this command; {another}"
+        )
+    names = {ORIGINAL, RECONSTRUCTION, *(name for pair in names_of(findings) for name in pair)}
+    kept = sorted(there & names - set(earlier or []))
+    if kept:
+        raise DataError(f"{folder}: {kept[0]} would be overwritten, which no earlier explanation wrote; {another}")
 
 
 def record_of(
     radiograph: Radiograph,
+    known: TrainedOn,
     cases: Sequence[Case],
     pictures: PictureFiles,
     settings: ExplainParams,
@@ -35,6 +68,7 @@ def record_of(
     return {
         "generated": f"all pictures but {ORIGINAL}: {GENERATED}",
         "radiograph": {"name": radiograph.name, **radiograph.facts, "square": len(radiograph.square)},
+        "trained_on": known.record,
         "towards": settings.towards,
         "changed": pictures.base,
         "findings": [{**asdict(case), "pictures": files} for case, files in zip(cases, named, strict=True)],
@@ -45,14 +79,16 @@ def record_of(
 
 
 def write_folder(folder: Path, record: Mapping[str, Any], cases: Sequence[Case], pictures: PictureFiles) -> None:
-    """Write all files; the pictures of an earlier explanation, perhaps of another radiograph, are deleted first.
+    """Write all files to a folder that `check_folder` lets pass.
 
-    Raises `DataError` where `folder` cannot be written to.
+    The pictures of an earlier explanation, perhaps of another radiograph, are deleted first. The record comes before
+    the new ones, so that those of a killed process are known as ours. Raises `DataError` where `folder` cannot be
+    written to.
     """
     text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
-    contents = {**pictures.contents, PAGE: build_page(record, cases, pictures).encode(), RECORD: text.encode()}
+    contents = {RECORD: text.encode(), **pictures.contents, PAGE: build_page(record, cases, pictures).encode()}
     try:
-        for name in _earlier(folder / RECORD):
+        for name in _earlier(folder / RECORD) or []:
             (folder / name).unlink(missing_ok=True)
         for name, content in contents.items():
             with whole(folder / name) as partial:
@@ -61,10 +97,12 @@ def write_folder(folder: Path, record: Mapping[str, Any], cases: Sequence[Case],
         raise DataError(f"{folder}: cannot be written to ({error.strerror}); name another folder with --out") from None
 
 
-def _earlier(record: Path) -> list[str]:
-    """Names of the pictures of an earlier explanation; none where the file is not there, or not ours."""
+def _earlier(record: Path) -> list[str] | None:
+    """Names of the pictures of an earlier explanation; None where the file is not there, or not ours."""
     try:
-        names = json.loads(record.read_text())["pictures"]
-        return [name for name in names if name.endswith(".png") and Path(name).name == name]
+        found = json.loads(record.read_text())
+        names = found["pictures"] if found.keys() >= OURS else [""]
+        ours = all(name.endswith(".png") and Path(name).name == name for name in names)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return []
+        return None
+    return names if ours else None

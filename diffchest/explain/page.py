@@ -7,8 +7,11 @@ from typing import Any
 
 import jinja2
 
-from diffchest.explain.case import Case
+from diffchest.explain.case import Case, Other
 from diffchest.explain.pictures import ORIGINAL, PictureFiles
+from diffchest.explain.trained_on import UNLIKE
+
+SHOWN = 0.1  # SD: another finding that changed by no more is not worth a line
 
 
 @dataclass(frozen=True)
@@ -21,9 +24,19 @@ class Panel:
     limit: float
 
     @property
+    def rose(self) -> list[Other]:
+        """Those other findings that rose by enough to be shown."""
+        return [other for other in self.case.rose if other.change_sd > SHOWN]
+
+    @property
+    def fell(self) -> list[Other]:
+        """Those that fell by as much."""
+        return [other for other in self.case.fell if other.change_sd < -SHOWN]
+
+    @property
     def widest(self) -> float:
         """The largest change of another finding, SD: the length of a whole bar."""
-        return max([abs(other.change_sd) for other in self.case.others] + [1e-9])
+        return max(abs(other.change_sd) for other in (*self.rose, *self.fell))
 
 
 def build_page(record: Mapping[str, Any], cases: Sequence[Case], pictures: PictureFiles) -> str:
@@ -45,6 +58,8 @@ def build_page(record: Mapping[str, Any], cases: Sequence[Case], pictures: Pictu
     template = environment.get_template("page.html")
     return template.render(
         record=record,
+        unlike=UNLIKE,
+        least=SHOWN,
         panels=panels,
         original=urls[ORIGINAL],
         base=urls[pictures.base],

@@ -1,6 +1,5 @@
 """The whole of `params.yaml`: all sections, and what must hold between them."""
 
-import math
 from typing import Any, Self
 
 from pydantic import model_validator
@@ -9,7 +8,7 @@ from diffchest.params.audit import ConfoundersParams
 from diffchest.params.base import PARAMS_FILE, StageParams, validate
 from diffchest.params.baselines import BaselinesParams
 from diffchest.params.cohorts import CohortsParams, SplitParams
-from diffchest.params.counterfactuals import ExplainParams
+from diffchest.params.counterfactuals import ExplainParams, check_steps
 from diffchest.params.evaluation import DataEfficiencyParams, EvaluationParams
 from diffchest.params.figures import FiguresParams
 from diffchest.params.images import ImagesParams
@@ -76,20 +75,8 @@ def _solver_steps(params: Params) -> None:
     timesteps = params.diffusion.timesteps
     for name, section in (("explain", params.explain), ("confounders", params.confounders)):
         for key in ("encode_steps", "decode_steps"):
-            steps = getattr(section, key)
-            if params.explain.solver == "dpm_solver":
-                if not 2 <= steps <= timesteps:
-                    raise ValueError(
-                        f"{name}.{key} is {steps}; explain.solver dpm_solver takes 2 to {timesteps} steps, "
-                        "diffusion.timesteps"
-                    )
-                continue
-            stride = math.ceil(timesteps / steps)
-            if math.ceil(timesteps / stride) != steps:
-                raise ValueError(
-                    f"{name}.{key} is {steps}, but no whole stride divides diffusion.timesteps {timesteps} into "
-                    "that many DDIM steps; take 5, 10, 20, 25, 50, 100, 125, 200, 250, 500 or 1000 of 1000, say"
-                )
+            steps, solver = getattr(section, key), params.explain.solver
+            check_steps(f"{name}.{key}", steps, solver=solver, timesteps=timesteps)
 
 
 def _image_size(params: Params) -> None:

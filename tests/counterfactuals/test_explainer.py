@@ -1,10 +1,15 @@
 """Drawing counterfactuals, sweeps and reconstructions against an autoencoder with a closed form."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
+from scipy.special import expit
 
 from diffchest.compute.parts import Parts
 from diffchest.counterfactuals.explainer import NULL_EDITS, SWEEP, Explainer
+from diffchest.images.squares import to_model_range
 from tests.helpers.toy_autoencoder import LinearAutoencoder, toy_explain, toy_head, toy_moves, toy_radiographs
 
 TARGETS = ["finding 3", "finding 0"]
@@ -129,3 +134,39 @@ def test_there_and_back_returns_where_the_edit_is_linear(tmp_path):
     assert (axioms.unmoved == axioms.original[:, None]).all()
     away = np.abs(explained.counterfactual.astype(int) - explained.original[:, None]).mean()
     assert np.abs(axioms.returned.astype(int) - axioms.original[:, None]).mean() < 0.1 * away
+
+
+def balanced_head():
+    """The toy head with biases for which the toy radiographs lie around a probability of a half."""
+    head = toy_head()
+    return replace(head, bias=head.bias - logits_of(toy_radiographs(3), head).mean(axis=0))
+
+
+def logits_of(pixels, head):
+    z = LinearAutoencoder().encode(torch.from_numpy(to_model_range(pixels))).detach().numpy()
+    return head.logits(z)
+
+
+@pytest.mark.parametrize(("towards", "asked", "back"), [("presence", 0.9, 0.1), ("absence", 0.2, 0.8)])
+def test_a_probability_asked_for_is_one_minus_it_the_other_way(tmp_path, towards, asked, back):
+    """A move towards presence ends at 0.9, and the one away from it at 0.1, wherever it starts."""
+    made = replace(explainer(tmp_path, towards=towards, to_probability=asked), head=balanced_head())
+    other_way = made.towards("absence" if towards == "presence" else "presence")
+    assert made.towards(towards).settings == made.settings
+    for way, probability in ((made, asked), (other_way, back), (other_way.towards(towards), asked)):
+        explained = way.explain(IDS, toy_radiographs(3), TARGETS)
+        assert explained is not None
+        moved = explained.step > 0
+        assert moved.any()
+        assert expit(explained.logit_wanted[moved]) == pytest.approx(probability, abs=1e-3)
+
+
+def test_there_and_back_asks_for_one_minus_the_probability_on_the_way_back(tmp_path):
+    head = balanced_head()
+    made = replace(explainer(tmp_path, picture="difference", to_probability=0.7), head=head)
+    explained = made.explain(IDS, toy_radiographs(3), TARGETS)
+    assert explained is not None
+    logits = logits_of(made.there_and_back(explained).returned.reshape(-1, 16, 16), head).reshape(3, 2, -1)
+    moved = explained.step > 0
+    assert moved.any()
+    assert expit(logits[:, [0, 1], head.rows(TARGETS)][moved]) == pytest.approx(0.3, abs=0.03)

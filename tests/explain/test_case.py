@@ -46,19 +46,34 @@ def test_scores_are_the_heads_of_what_they_are_said_to_be_of(picture, towards):
         assert case.step == 0.2
 
 
-@pytest.mark.parametrize(("towards", "sign"), [("presence", 1), ("absence", -1)])
-def test_others_are_those_that_went_along_most_in_their_own_spread(towards, sign):
+@pytest.mark.parametrize("towards", ["presence", "absence"])
+def test_others_are_those_that_rose_and_those_that_fell_most_in_their_own_spread(towards, monkeypatch):
     made = explained(picture="difference", towards=towards)
     # z of standardised covariance C gives logits of variance w C w
     spread = np.sqrt(np.diag(HEAD.weight @ COVARIANCE @ HEAD.weight.T))
-    for target, case in enumerate(cases_of(made, HEAD, MOVES, towards=towards)):
-        change = (logits(made.counterfactual[0, target]) - logits(made.original[0])) / spread
-        row = HEAD.findings.index(case.finding)
-        assert case.logit_sd == pytest.approx(spread[row])
-        assert case.seen_sd == pytest.approx(change[row], abs=1e-3)
-        others = [name for name in np.argsort(-sign * change) if name != row]
-        along = [name for name in others if sign * change[name] > 0]
-        assert along
-        assert [other.finding for other in case.others] == [HEAD.findings[name] for name in along]
-        assert [other.change_sd for other in case.others] == pytest.approx(change[along], abs=1e-3)
-        assert case.others_mean_sd == pytest.approx(np.abs(change[others]).mean(), abs=1e-3)
+    both = 0
+    for most in (10, 1):
+        monkeypatch.setattr("diffchest.explain.case.MOST_OTHERS", most)
+        for target, case in enumerate(cases_of(made, HEAD, MOVES, towards=towards)):
+            change = (logits(made.counterfactual[0, target]) - logits(made.original[0])) / spread
+            row = HEAD.findings.index(case.finding)
+            assert case.logit_sd == pytest.approx(spread[row])
+            assert case.seen_sd == pytest.approx(change[row], abs=1e-3)
+            others = [name for name in np.argsort(-change) if name != row]
+            rose, fell = ([name for name in others if sign * change[name] > 0] for sign in (1, -1))
+            both += bool(rose and fell)
+            for found, expected in ((case.rose, rose[:most]), (case.fell, fell[::-1][:most])):
+                assert [other.finding for other in found] == [HEAD.findings[name] for name in expected]
+                assert [other.change_sd for other in found] == pytest.approx(change[expected], abs=1e-3)
+            assert case.others_mean_sd == pytest.approx(np.abs(change[others]).mean(), abs=1e-3)
+    assert both
+
+
+@pytest.mark.parametrize(("above", "towards", "already"), [
+    (0.1, "presence", False), (-0.1, "presence", True), (0.1, "absence", True), (-0.1, "absence", False),
+])  # fmt: skip
+def test_it_is_said_when_there_is_nothing_to_move_to(above, towards, already):
+    """The threshold lies a little above the logit of the radiograph, or below it."""
+    made = explained(picture="difference", towards=towards)
+    moves = toy_moves(HEAD, COVARIANCE, threshold=logits(made.original[0]) + above)
+    assert [case.already for case in cases_of(made, HEAD, moves, towards=towards)] == [already] * 2

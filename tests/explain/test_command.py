@@ -9,7 +9,9 @@ from hashlib import sha256
 import numpy as np
 import pandas as pd
 import pytest
+from ruamel.yaml import YAML
 
+from diffchest.contracts.moves import Moves
 from diffchest.counterfactuals.fitting import fit_moves
 from diffchest.explain.__main__ import main
 from diffchest.model.autoencoder import load_autoencoder, save_autoencoder
@@ -36,8 +38,10 @@ def folder(tmp_path_factory):
     )
     head = replace(head, model_sha256=load_autoencoder(folder / "model.safetensors").sha256)
     head.save(folder / "head.safetensors")
-    rows = pd.DataFrame({"view": "PA", "sex": "F", "age": np.linspace(20, 80, 60)})
-    fit_moves(z, pd.DataFrame(labels, columns=head.findings), rows, head).save(folder / "moves.npz")
+    rows = pd.DataFrame({"view": "PA", "sex": "F", "age": np.linspace(20, 80, 60), "patient_id": range(60)})
+    fit_moves(z, pd.DataFrame(labels, columns=head.findings), rows, head, name="phantoms of goiters").save(
+        folder / "moves.npz"
+    )
     values = np.random.default_rng(0).integers(0, 4096, (48, 40)).astype(np.uint16)
     (folder / "film.dcm").write_bytes(dicom(values, bits=12))
     return folder
@@ -46,6 +50,15 @@ def folder(tmp_path_factory):
 def arguments(folder, film, *more, **files):
     files = {"model": "model.safetensors", "head": "head.safetensors", "moves": "moves.npz"} | files
     return [str(folder / film), *(f"--{name}={folder / file}" for name, file in files.items()), *map(str, more)]
+
+
+def with_explain(folder, **changes):
+    """The committed params.yaml with some keys of `explain` changed, as a file in `folder`."""
+    yaml, path = YAML(), folder / "params.yaml"
+    params = yaml.load(ROOT / "params.yaml")
+    params["explain"] |= changes
+    yaml.dump(params, path)
+    return path
 
 
 def test_the_command_explains_a_dicom_file_that_the_model_never_saw(folder, tmp_path):
@@ -60,19 +73,49 @@ def test_the_command_explains_a_dicom_file_that_the_model_never_saw(folder, tmp_
     }  # fmt: skip
     for kind, name in (("model", "model.safetensors"), ("head", "head.safetensors"), ("moves", "moves.npz")):
         assert told["sha256"][kind] == sha256((folder / name).read_bytes()).hexdigest()
+    trained_on = told["trained_on"]
+    assert [trained_on[key] for key in ("dataset", "radiographs", "patients")] == ["phantoms of goiters", 60, 60]
+    assert not trained_on["unlike"]
+    assert not done.stderr
     (finding,) = told["findings"]
     assert (finding["finding"], told["towards"]) == ("goiter", "absence")
     assert finding["asked"]["logit"] < finding["before"]["logit"]
-    assert {other["finding"] for other in finding["others"]} <= {"pacemaker"}
+    assert [other["finding"] for other in finding["rose"] + finding["fell"]] == ["pacemaker"]
+    assert done.stdout.rstrip().endswith(" (not seen there before)") == finding["already"]
+
+
+def test_a_radiograph_unlike_those_trained_on_is_told_of(folder, tmp_path, monkeypatch, capsys):
+    moves = Moves.load(folder / "moves.npz")
+    replace(moves, distance=moves.distance / 100).save(tmp_path / "near.npz")
+    monkeypatch.chdir(ROOT)
+    asked = arguments(folder, "film.dcm", "--finding=goiter", "--out", tmp_path / "out", moves=tmp_path / "near.npz")
+    monkeypatch.setattr(sys, "argv", ["explain", *asked])
+    run(main)
+    assert (
+        "note: this radiograph is unlike those the model was trained on; what is shown may" in capsys.readouterr().err
+    )
+    assert json.loads((tmp_path / "out" / "explanation.json").read_text())["trained_on"]["unlike"]
+
+
+@pytest.mark.parametrize(
+    ("towards", "told"), [("presence", "seen there already"), ("absence", "not seen there before")]
+)
+def test_a_finding_that_is_there_already_is_told_on_the_terminal(folder, tmp_path, monkeypatch, capsys, towards, told):
+    monkeypatch.chdir(ROOT)
+    moves = Moves.load(folder / "moves.npz")
+    for threshold in (-99.0, 99.0):
+        replace(moves, threshold=np.full(2, threshold)).save(tmp_path / "moves.npz")
+        asked = arguments(folder, "film.dcm", "--finding=goiter", "--out", tmp_path / "out", "--towards", towards)
+        monkeypatch.setattr(sys, "argv", ["explain", *asked, f"--moves={tmp_path / 'moves.npz'}"])
+        run(main)
+        already = (threshold < 0) == (towards == "presence")
+        assert capsys.readouterr().out.rstrip().endswith(f" ({told})") == already
 
 
 def test_a_picture_that_was_written_has_the_score_that_was_seen(folder, tmp_path, monkeypatch):
     """The score is of the picture as it lies in the folder. Without `--finding`: the targets that the head knows."""
     monkeypatch.chdir(ROOT)
-    params = tmp_path / "params.yaml"
-    text = (ROOT / "params.yaml").read_text()
-    start = text.index("  targets: [cardiomegaly")
-    params.write_text(text[:start] + "  targets: [pacemaker]" + text[text.index("]", start) + 1 :])
+    params = with_explain(tmp_path, targets=["pacemaker"])
     found = []
     for film in (folder / "film.dcm", tmp_path / "0" / "pacemaker_counterfactual.png"):
         out = tmp_path / str(len(found))
@@ -81,6 +124,54 @@ def test_a_picture_that_was_written_has_the_score_that_was_seen(folder, tmp_path
         found += json.loads((out / "explanation.json").read_text())["findings"]
     assert [case["finding"] for case in found] == ["pacemaker", "pacemaker"]
     assert found[1]["before"]["logit"] == pytest.approx(found[0]["seen"]["logit"], abs=1e-4)
+
+
+def test_the_radiograph_and_what_lies_beside_it_are_never_overwritten(folder, tmp_path, monkeypatch):
+    """Found before the radiograph is read, which is no picture at all here."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "original.png").write_bytes(b"mine")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "index.html").write_bytes(b"mine")
+    for out in (".", "out"):
+        asked = arguments(folder, tmp_path / "original.png", "--finding=goiter", "--out", out)
+        monkeypatch.setattr(sys, "argv", ["explain", *asked, f"--params={ROOT / 'params.yaml'}"])
+        with pytest.raises(SystemExit, match="name another folder with --out"):
+            run(main)
+    assert (tmp_path / "original.png").read_bytes() == (tmp_path / "out" / "index.html").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"solver": "ddim", "decode_steps": 30}, r"^error: explain\.decode_steps is 30, .*; take 25 or 34"),
+        ({"solver": "ddim", "encode_steps": 30}, r"^error: explain\.encode_steps is 30, .*; take 25 or 34"),
+        ({"encode_steps": 1}, r"^error: explain\.encode_steps is 1; explain\.solver dpm_solver takes 2 to"),
+    ],
+)
+def test_steps_that_do_not_fit_the_schedule_are_told_in_a_line(folder, tmp_path, monkeypatch, changes, message):
+    monkeypatch.chdir(ROOT)
+    params = with_explain(tmp_path, picture="decode", **changes)
+    asked = arguments(folder, "film.dcm", "--finding=goiter", "--out", tmp_path / "out", "--params", params)
+    monkeypatch.setattr(sys, "argv", ["explain", *asked])
+    with pytest.raises(SystemExit, match=message):
+        run(main)
+    params = with_explain(tmp_path, picture="difference", **changes)  # which takes no steps
+    monkeypatch.setattr(sys, "argv", ["explain", *asked])
+    run(main)
+
+
+def test_towards_of_the_command_turns_the_probability_asked_for(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    for towards, probability in (("presence", 0.9), ("absence", 0.1)):
+        asked = arguments(folder, "film.dcm", "--finding=goiter", "--towards", towards, "--out", tmp_path / towards)
+        asked += ["--params", str(with_explain(tmp_path, to_probability=0.9))]
+        monkeypatch.setattr(sys, "argv", ["explain", *asked])
+        run(main)
+        told = json.loads((tmp_path / towards / "explanation.json").read_text())
+        assert told["settings"]["to_probability"] == probability
+        (finding,) = told["findings"]
+        if finding["step"]:
+            assert finding["asked"]["probability"] == pytest.approx(probability, abs=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -2,26 +2,44 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
 from diffchest.errors import DataError
-from diffchest.explain.case import Case, Score
-from diffchest.explain.folder import record_of, write_folder
+from diffchest.explain.case import Case, Other, Score
+from diffchest.explain.folder import check_folder, record_of, write_folder
+from diffchest.explain.page import build_page
 from diffchest.explain.pictures import picture_files
 from diffchest.explain.radiograph import Radiograph
+from diffchest.explain.trained_on import TrainedOn
 from tests.helpers.toy_autoencoder import toy_explain
 from tests.helpers.toy_drawings import toy_explained
 
 
-def written(folder, findings, *, name="film.png", changes_the_original=True, **settings):
+def written(
+    folder,
+    findings,
+    *,
+    name="film.png",
+    changes_the_original=True,
+    unlike=False,
+    already=False,
+    others=(),
+    step=1.0,
+    **settings,
+):
     score = Score.of(1.5)
-    cases = [Case(finding, 1.0, 1.2, score, score, score, 2.0, 0.5, 0.1, [], 0.3) for finding in findings]
+    rose, fell = ([Other(name, score, score, sd) for name, sd in others if sign * sd > 0] for sign in (1, -1))
+    cases = [
+        Case(finding, step, 1.2, score, score, score, 2.0, 0.5, 0.1, already, rose, fell, 0.3) for finding in findings
+    ]
     explained = toy_explained(findings, [name])
     pictures = picture_files(explained, changes_the_original=changes_the_original)
     radiograph = Radiograph(name, explained.original[0], {"kind": "PNG", "bits_stored": None, "inverted": False})
     sha256 = {"model": "a" * 64, "head": "b" * 64, "moves": "c" * 64}
-    record = record_of(radiograph, cases, pictures, toy_explain(**settings), sha256)
+    known = TrainedOn("phantoms of <goiters>", 1234, 99, 1.72, {"0.5": 1.0, "0.95": 1.3, "0.99": 1.5, "1": 2.5}, unlike)
+    record = record_of(radiograph, known, cases, pictures, toy_explain(**settings), sha256)
     write_folder(folder, record, cases, pictures)
     return (folder / "index.html").read_text(), json.loads((folder / "explanation.json").read_text())
 
@@ -42,6 +60,52 @@ def test_the_page_stands_alone_and_says_what_is_generated(tmp_path):
     assert record["changed"] == "reconstruction.png"
 
 
+def test_the_page_shows_what_rose_and_what_fell_by_more_than_a_tenth(tmp_path):
+    page, record = written(tmp_path / "both", ["goiter"], others=[("cyst", 0.7), ("edema", 0.09), ("bulla", -0.11)])
+    rose, fell = page[page.index("What else rose") :].split("What else fell")
+    assert "cyst" in rose
+    assert "bulla" in fell
+    assert "edema" not in page
+    (finding,) = record["findings"]
+    assert [other["finding"] for other in finding["rose"]] == ["cyst", "edema"]
+    assert [other["change_sd"] for other in finding["fell"]] == [-0.11]
+    page, _ = written(tmp_path / "one", ["goiter"], others=[("bulla", -0.4)])
+    assert "What else rose" not in page
+    assert "What else fell" in page
+    page, _ = written(tmp_path / "none", ["goiter"], others=[("bulla", -0.04)])
+    assert "No other finding by more than 0.1 SD" in page
+    assert "What else fell" not in page
+
+
+@pytest.mark.parametrize(
+    ("towards", "text"),
+    [("presence", "sees goiter in this radiograph already"), ("absence", "does not see goiter in this radiograph to")],
+)
+def test_the_page_says_when_there_is_nothing_to_move_to(tmp_path, towards, text):
+    page, record = written(tmp_path / "already", ["goiter"], already=True, towards=towards)
+    assert text in page
+    assert "What is shown is" in page
+    assert record["findings"][0]["already"]
+    page, _ = written(tmp_path / "unmoved", ["goiter"], already=True, towards=towards, step=0.0)
+    assert "What is shown is" not in page
+    assert "nothing was moved" in page
+    page, record = written(tmp_path / "not", ["goiter"], towards=towards)
+    assert text not in page
+    assert not record["findings"][0]["already"]
+
+
+def test_the_page_calls_no_probability_none_or_certain(tmp_path):
+    explained = toy_explained(["goiter"], ["film"])
+    pictures = picture_files(explained, changes_the_original=True)
+    scores = [Score.of(logit) for logit in (-12.0, 2.0, 12.0)]
+    case = Case("goiter", 1.0, 1.0, *scores, 1.0, 1.0, 0.0, False, [], [], 0.0)
+    known = TrainedOn("goiters", 9, 9, 1.0, {"0.5": 1.0, "0.95": 1.3, "0.99": 1.5, "1": 2.5}, unlike=False)
+    radiograph = Radiograph("film", explained.original[0], {})
+    page = build_page(record_of(radiograph, known, [case], pictures, toy_explain(), {}), [case], pictures)
+    cells = re.findall(r"<td>([^<]*)</td><td>([^<]*)</td>", page)
+    assert cells == [("&lt; 0.001", "\u221212.00"), ("0.881", "+2.00"), ("&gt; 0.999", "+12.00")]
+
+
 def test_the_record_names_files_settings_and_scores(tmp_path):
     _, record = written(tmp_path, ["goiter"])
     assert "not for diagnosis" in record["generated"]
@@ -54,6 +118,18 @@ def test_the_record_names_files_settings_and_scores(tmp_path):
     (finding,) = record["findings"]
     assert finding["seen"] == {"probability": pytest.approx(0.81757, abs=1e-5), "logit": 1.5}
     assert all((tmp_path / name).is_file() for name in finding["pictures"].values())
+
+
+@pytest.mark.parametrize("unlike", [False, True])
+def test_page_and_record_say_what_was_trained_on_and_warn_of_what_is_unlike_it(tmp_path, unlike):
+    page, record = written(tmp_path, ["goiter"], unlike=unlike)
+    assert "1,234 radiographs of 99 patients: phantoms of &lt;goiters&gt;." in page
+    assert "99 % within 1.50" in page
+    assert page.count("this radiograph is unlike those the model was trained on") == unlike
+    assert record["trained_on"] == {
+        "dataset": "phantoms of <goiters>", "radiographs": 1234, "patients": 99, "distance": 1.72,
+        "quantiles": {"0.5": 1.0, "0.95": 1.3, "0.99": 1.5, "1": 2.5}, "unlike": unlike,
+    }  # fmt: skip
 
 
 def test_pictures_of_an_earlier_radiograph_do_not_stay(tmp_path):
@@ -74,3 +150,62 @@ def test_a_record_that_is_not_ours_deletes_nothing(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="name another folder with --out"):
         written(tmp_path / "file", ["goiter"])
+
+
+def test_a_folder_is_written_to_that_is_new_empty_or_of_an_earlier_explanation(tmp_path):
+    film = tmp_path / "film.png"
+    film.write_bytes(b"film")
+    (tmp_path / "empty").mkdir()
+    written(tmp_path / "earlier", ["goiter", "mass"])
+    (tmp_path / "earlier" / "notes.txt").write_text("mine")
+    for name in ("new", "empty", "earlier"):
+        check_folder(tmp_path / name, str(film), ["mass"])
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({"thesis.html": "mine"}, r"expected an empty folder.* found 1 files \(such as thesis.html\).*--out"),
+        ({"index.html": "mine", "explanation.json": "{}"}, "no explanation.json of this command"),
+        ({"explanation.json": "mine"}, "no explanation.json of this command"),
+        ({"explanation.json": '{"pictures": []}'}, "no explanation.json of this command"),
+    ],
+)
+def test_a_folder_of_other_files_is_refused(tmp_path, files, message):
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    with pytest.raises(DataError, match=message):
+        check_folder(tmp_path, "elsewhere.png", ["goiter"])
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == files
+
+
+def test_what_lies_beside_an_earlier_explanation_is_not_overwritten(tmp_path):
+    written(tmp_path, ["goiter"])
+    (tmp_path / "mass_difference.png").write_bytes(b"mine")
+    check_folder(tmp_path, "film.png", ["goiter"])
+    with pytest.raises(
+        DataError, match=r"mass_difference\.png would be overwritten, which no earlier explanation wrote"
+    ):
+        check_folder(tmp_path, "film.png", ["mass"])
+
+
+@pytest.mark.parametrize("source", ["original.png", "original.png::inner.png", "link.png"])
+def test_the_folder_of_the_radiograph_itself_is_refused(tmp_path, monkeypatch, source):
+    """Its own picture `original.png`, explained into the folder where it lies, or by a link from elsewhere."""
+    written(tmp_path / "out", ["goiter"])
+    (tmp_path / "link.png").symlink_to(tmp_path / "out" / "original.png")
+    monkeypatch.chdir(tmp_path if source == "link.png" else tmp_path / "out")
+    out = tmp_path / "out" if source == "link.png" else Path()
+    with pytest.raises(DataError, match=r"png lies there, the radiograph to be explained; name another folder"):
+        check_folder(out, source, ["goiter"])
+
+
+def test_an_explanation_that_ended_half_way_is_known_as_ours(tmp_path):
+    written(tmp_path, ["goiter"])
+    (tmp_path / "index.html").unlink()
+    (tmp_path / "index.html").mkdir()  # the page cannot be written
+    with pytest.raises(DataError, match="cannot be written"):
+        written(tmp_path, ["mass"])
+    assert (tmp_path / "mass_difference.png").is_file()
+    check_folder(tmp_path, "film.png", ["mass"])

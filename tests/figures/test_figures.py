@@ -21,7 +21,8 @@ from diffchest.figures.settings import FigureParams
 from diffchest.figures.style import DIVERGING, NothingToDrawError, signed_difference
 from diffchest.params.whole import Params
 from diffchest.report.contents import SECTIONS
-from tests.helpers.report_inputs import DECODING_FLOW, FLOW, write_inputs
+from tests.helpers.report_inputs.flow import DECODING_FLOW, FLOW
+from tests.helpers.report_inputs.whole import write_inputs
 
 
 @pytest.fixture(scope="module")
@@ -193,6 +194,31 @@ def test_teaser_says_what_the_other_scores_of_the_very_picture_did_in_their_spre
     assert others.iloc[:2].to_dict() == pytest.approx({explained.targets[1]: -2.0, explained.targets[2]: 1.5})
     assert explained.targets[0] not in others.index
     assert len(others) == len(explained.findings) - 1
+
+
+@pytest.mark.parametrize(
+    ("towards", "judge", "words"),
+    [
+        ("presence", "added twin", ("moved towards a finding", "the same phantom drawn with the finding")),
+        ("absence", "removed twin", ("moved away from a finding", "the same phantom drawn without the finding")),
+    ],
+)
+def test_quality_figure_follows_the_direction(towards, judge, words, params, reports, monkeypatch, tmp_path):
+    """The cosines shown are those of the twins whose finding was added, or removed."""
+    monkeypatch.chdir(reports)
+    table = pd.read_csv(paths.table("counterfactual_quality"))
+    cosine = (table["judge"] == judge) & (table["measure"] == "cosine")
+    table.loc[cosine, ["value", "low", "high"]] = 0.875
+    table.to_csv(tmp_path / "counterfactual_quality.csv", index=False)
+    monkeypatch.setattr(paths, "table", lambda name: tmp_path / f"{name}.csv")
+    changed = with_keys(params, move={"towards": towards})
+    first = FIGURES["counterfactual_quality"](changed).axes[0]
+    assert "cosine" in first.get_xlabel()
+    points = np.concatenate([line.get_xdata() for line in first.lines if len(line.get_xdata()) == 1])
+    assert (points == 0.875).all()
+    assert all(text in told("counterfactual_quality", changed) for text in words)
+    table[table["judge"] != judge].to_csv(tmp_path / "counterfactual_quality.csv", index=False)
+    assert "twin" not in told("counterfactual_quality", changed)
 
 
 @pytest.mark.parametrize("judges", [["head"], ["head", "added twin"]])

@@ -20,7 +20,10 @@ def write_head(findings: list[str], spread: float = 2.0) -> None:
         alone=eye[:, None],
         share=ones[:, None],
         typical=eye,
+        centre=0 * ones,
         covariance=spread**2 * eye,
+        distance=np.arange(1.0, 5.0),
         threshold=0 * ones,
+        trained_on=["phantoms", "100", "90"],
         model_sha256=["m"],
     ).save(paths.MOVES)

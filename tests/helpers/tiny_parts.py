@@ -50,7 +50,8 @@ def main(folder: Path) -> None:
     z, patients = rng.standard_normal((30, model.latent_dim)), range(30)
     head, _ = fit_head(z, findings, patients, params=params.probe, findings=FINDINGS)
     rows = pd.DataFrame({"view": ["PA", "AP"] * 15, "sex": ["F"] * 30, "age": rng.uniform(20, 90, 30)})
-    moves = fit_moves(z, pd.DataFrame(findings, columns=FINDINGS, dtype=float), rows, head)
+    rows["patient_id"] = list(patients)
+    moves = fit_moves(z, pd.DataFrame(findings, columns=FINDINGS, dtype=float), rows, head, name="tiny")
     steps = {"encode_steps": 4, "decode_steps": 4}
     explain = params.explain.model_copy(
         update={**steps, "edit": "eq4", "step": 20.0, "targets": FINDINGS[:2], "picture": "decode"}

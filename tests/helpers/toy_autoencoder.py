@@ -66,10 +66,11 @@ def toy_head(findings: int = 5, seed: int = 1) -> Head:
 
 def toy_moves(head: Head, covariance: np.ndarray | None = None, **fields) -> Moves:
     """Moves for the toy head: latents of this covariance (default: the identity), all else 0 but `fields`."""
-    number = len(head.fitted)
+    number, d = len(head.fitted), DIMENSIONS
     known = {
         "alone": np.zeros((number, 1, DIMENSIONS)), "share": np.ones((number, 1)), "threshold": np.zeros(number),
         "typical": np.zeros((number, DIMENSIONS)), "model_sha256": [head.model_sha256], "findings": head.fitted,
+        "centre": np.zeros(d), "distance": np.array([1.0, 1.3, 1.5, 2.0]), "trained_on": ["toys", "90", "80"],
         "covariance": np.eye(DIMENSIONS) if covariance is None else covariance,
     }  # fmt: skip
     return Moves(**(known | fields))

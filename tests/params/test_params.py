@@ -1,15 +1,19 @@
 """`params.yaml`: valid as committed, and every kind of mistake is named by its key."""
 
 import functools
+import re
 import shutil
 from typing import Annotated
 
 import pytest
 from ruamel.yaml import YAML
 
+from diffchest.diffusion.ddim import ddim_timesteps
+from diffchest.errors import DataError
 from diffchest.params.audit import AuditDrawingParams, ConfoundersParams
 from diffchest.params.base import Fraction, Key, ParamsError, StageParams
 from diffchest.params.baselines import Baseline, ComparedModels, PcaParams
+from diffchest.params.counterfactuals import check_steps
 from diffchest.params.probe import ProbeParams
 from diffchest.params.runtime import RuntimeParams
 from diffchest.params.whole import Params
@@ -81,6 +85,26 @@ def test_mistakes_are_named(raw, key, value, message):
     section[last] = value
     with pytest.raises(ParamsError, match=message):
         Params.parse(raw)
+
+
+def test_ddim_steps_that_do_not_fit_are_told_with_those_that_do(raw):
+    """Against the sampler, for every number."""
+    raw["explain"] |= {"solver": "ddim", "encode_steps": 37}
+    with pytest.raises(ParamsError, match=r"explain\.encode_steps is 37, .*timesteps 1000 .*; take 36 or 38"):
+        Params.parse(raw)
+    for steps in range(1, 130):
+        try:
+            fits = len(ddim_timesteps(120, steps)) == steps
+        except ValueError:
+            fits = False
+        try:
+            check_steps("explain.decode_steps", steps, solver="ddim", timesteps=120)
+        except DataError as error:
+            assert not fits
+            for number in re.findall(r"\d+", str(error).partition("take")[2]):
+                assert len(ddim_timesteps(120, int(number))) == int(number)
+        else:
+            assert fits
 
 
 def test_the_reference_follows_the_models_that_can_score(raw):

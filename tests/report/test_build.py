@@ -9,7 +9,7 @@ from diffchest.figures.registry import FIGURES
 from diffchest.params.whole import Params
 from diffchest.report.build import build_report, collect_metrics, format_cell, key_numbers
 from diffchest.report.contents import SECTIONS, ReportParams
-from tests.helpers.report_inputs import write_inputs
+from tests.helpers.report_inputs.whole import write_inputs
 
 VOID = {"meta", "img", "br", "link", "hr", "input"}
 

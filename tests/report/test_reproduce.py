@@ -9,7 +9,7 @@ from diffchest.files.tables import write_metrics
 from diffchest.params.whole import Params
 from diffchest.report import reproduce
 from diffchest.report.build import collect_metrics
-from tests.helpers.report_inputs import write_inputs
+from tests.helpers.report_inputs.whole import write_inputs
 
 
 @pytest.fixture(scope="module")
