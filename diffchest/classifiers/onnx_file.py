@@ -1,5 +1,6 @@
 """A network in an ONNX file, run by onnxruntime."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ def onnx_scores(
             scores = np.asarray(session.run([output.name], {port.name: x})[0])
         except Exception as error:  # onnxruntime's own classes, of which some derive from RuntimeError alone
             raise DataError(
-                f"{graph.path}: cannot score pictures {list(x.shape)} ({_reason(error)}); it takes {port}: check size, "
+                f"{graph.path}: cannot score pictures {list(x.shape)} ({_reason(error, graph.path)}); it takes {port}: check size, "
                 "channels and layout, or export it with a dynamic batch"
             ) from None
         scores = scores.astype(np.float64 if port.type == "DOUBLE" else np.float32)
@@ -97,19 +98,23 @@ def _session(graph: Graph, providers: list[str], threads: int | None) -> onnxrun
     try:
         return onnxruntime.InferenceSession(str(graph.path), options, providers=providers)
     except Exception as error:  # onnxruntime's own classes
-        reason = _reason(error)
-    if "opset" in reason.lower() or "ir version" in reason.lower():
-        todo = f"it is of opset {graph.opset}, too new for onnxruntime {onnxruntime.__version__}: export it with an "
-        todo += "older one (opset_version=17 does nearly always), or update onnxruntime"
-    elif "implementation" in reason.lower() or "NOT_IMPLEMENTED" in reason:
+        reason = _reason(error, graph.path)
+    said = reason.lower()
+    if "opset" in said or "model ir" in said:
+        todo = (
+            f"it is of opset {graph.opset} and format {graph.ir_version}, too new for onnxruntime "
+            f"{onnxruntime.__version__}: export it with an older one (opset_version=17), or update onnxruntime"
+        )
+    elif "implementation" in said:
         todo = f"an operator of it does not run on {', '.join(providers)}; export it for the CPU, in float32"
-    elif "registered" in reason.lower() or "no op" in reason.lower() or "domain" in reason.lower():
+    elif "registered" in said or "domain" in said:
         todo = "it has operators of its own, which are not loaded since they are code; export it with standard ones"
     else:
         todo = "export it again, and check it with onnx.checker.check_model"
     raise DataError(f"{graph.path}: onnxruntime cannot load it ({reason}); {todo}")
 
 
-def _reason(error: Exception) -> str:
-    """The first line of onnxruntime's message."""
-    return str(error).strip().split("\n")[0][:400]
+def _reason(error: Exception, path: Path) -> str:
+    """The end of the first line of onnxruntime's message, after the names of its own functions."""
+    line = str(error).strip().split("\n")[0].replace(str(path), "it")
+    return re.split(r"[&*]\) ", line)[-1][-240:]

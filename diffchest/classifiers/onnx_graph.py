@@ -34,6 +34,7 @@ class Graph:
 
     path: Path
     opset: int
+    ir_version: int
     inputs: list[Port]
     outputs: list[Port]
     metadata: dict[str, str]
@@ -82,6 +83,7 @@ def read_graph(path: Path) -> Graph:
     return Graph(
         path=path,
         opset=max((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), default=0),
+        ir_version=model.ir_version,
         inputs=inputs,
         outputs=[_port(value) for value in model.graph.output],
         metadata={entry.key: entry.value for entry in model.metadata_props},
