@@ -52,8 +52,8 @@ def onnx_scores(
             scores = np.asarray(session.run([output.name], {port.name: x})[0])
         except Exception as error:  # onnxruntime's own classes, of which some derive from RuntimeError alone
             raise DataError(
-                f"{graph.path}: cannot score pictures {list(x.shape)} ({_reason(error, graph.path)}); it takes {port}: check size, "
-                "channels and layout, or export it with a dynamic batch"
+                f"{graph.path}: cannot score pictures {list(x.shape)} ({_reason(error, graph.path)}); it takes {port}: "
+                "check size, channels and layout, or export it with a dynamic batch"
             ) from None
         scores = scores.astype(np.float64 if port.type == "DOUBLE" else np.float32)
         return scores.reshape(scores.shape[:2] if scores.ndim > 2 and scores[0, :1].size == 1 else scores.shape)[

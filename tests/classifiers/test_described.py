@@ -120,12 +120,18 @@ def test_commands_and_functions_need_names_and_what_they_are(tmp_path):
 @pytest.mark.parametrize(
     ("said", "message"),
     [
-        ({"findings": {"Goiter": "goiter"}}, "findings names 'Goiter', which is no output; there are goiter, pacemaker"),
+        (
+            {"findings": {"Goiter": "goiter"}},
+            "findings names 'Goiter', which is no output; there are goiter, pacemaker",
+        ),
         ({"thresholds": {"x": 0.5}}, "thresholds names 'x', which is no output"),
         ({"names": ["goiter", "goiter"]}, "two outputs are called 'goiter'"),
         ({"findings": {"pacemaker": "goiter"}}, "two outputs are called 'goiter'"),
         ({"names": [None, ""]}, "none of the 2 outputs has a name"),
-        ({"output": "probability", "operating_points": {"goiter": 0.1}}, "none for 'pacemaker'.*always 0.5: give it null"),
+        (
+            {"output": "probability", "operating_points": {"goiter": 0.1}},
+            "none for 'pacemaker'.*always 0.5: give it null",
+        ),
         ({"output": "probability", "operating_points": {"x": 0.1}}, "operating_points names 'x'"),
     ],
 )

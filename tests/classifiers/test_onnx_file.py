@@ -93,7 +93,9 @@ def test_a_graph_that_takes_bytes_gets_gray_levels(tmp_path):
 def test_of_several_outputs_one_is_named(tmp_path):
     path = tmp_path / "m.onnx"
     weight = linear_onnx(path, second_output=True)
-    with pytest.raises(DataError, match=r"several outputs; say which in `output_name`: 'scores' FLOAT \[\?, 2\]; 'feat"):
+    with pytest.raises(
+        DataError, match=r"several outputs; say which in `output_name`: 'scores' FLOAT \[\?, 2\]; 'feat"
+    ):
         opened(path)
     with pytest.raises(DataError, match="has no output 'score'; set `output_name` to one of: 'scores'"):
         opened(path, output_name="score")
@@ -159,7 +161,7 @@ def test_an_output_that_is_no_array_is_told(tmp_path):
         helper.make_sequence_type_proto(helper.make_tensor_type_proto(TensorProto.FLOAT, None))
     )
     path.write_bytes(model.SerializeToString())
-    with pytest.raises(DataError, match="no array of scores; .*zipmap"):
+    with pytest.raises(DataError, match=r"no array of scores; .*zipmap"):
         opened(path)
 
 

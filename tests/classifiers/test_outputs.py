@@ -59,7 +59,7 @@ def test_logits_that_are_called_probabilities_are_refused():
 
 
 def test_a_softmax_that_does_not_sum_to_1_is_refused():
-    with pytest.raises(DataError, match="do not sum to 1 .*set `output: probability`"):
+    with pytest.raises(DataError, match=r"do not sum to 1 .*set `output: probability`"):
         of(expit(TRUE), "softmax")
 
 
