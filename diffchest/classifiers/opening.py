@@ -34,7 +34,7 @@ def open_classifier(params: ClassifierParams, *, source: str, threads: int | Non
         paths = [Path(word) for word in words if Path(word).is_file()]
     files = sha256_of(paths)
     size = None if params.kind == "command" else params.batch_size
-    return Scored(source, score, described.outputs, identity(params, described, files), files, size)
+    return Scored(source, score, described, identity(params, described, files), files, size)
 
 
 def _onnx(params: ClassifierParams, source: str, threads: int | None) -> Scored:
@@ -45,4 +45,4 @@ def _onnx(params: ClassifierParams, source: str, threads: int | None) -> Scored:
     described = describe(params, source=source, graph=graph)
     score = onnx_scores(graph, described, output_name=params.output_name, providers=params.providers, threads=threads)
     files = sha256_of([graph.path, *graph.external])
-    return Scored(source, score, described.outputs, identity(params, described, files), files, params.batch_size)
+    return Scored(source, score, described, identity(params, described, files), files, params.batch_size)

@@ -22,17 +22,22 @@ Score = Callable[[np.ndarray], np.ndarray]
 class Scored:
     """A `contracts.classifier.Classifier` out of a function of pictures uint8 [N, H, W] to raw scores [N, M].
 
-    * name: what it is called in messages
+    * name: what it is called in messages; described: its descriptor, made whole
     * files: sha256 of each file that makes its scores, by path; sha256: of them and of the descriptor
     * batch_size: pictures that the function gets at a time; None: all at once
     """
 
     name: str
     score: Score
-    meaning: Outputs
+    described: Described
     sha256: str
     files: Mapping[str, str]
     batch_size: int | None = None
+
+    @property
+    def meaning(self) -> Outputs:
+        """What its scores are."""
+        return self.described.outputs
 
     def __post_init__(self) -> None:
         self.outputs: list[str] = self.meaning.called

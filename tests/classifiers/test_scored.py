@@ -6,11 +6,11 @@ import pytest
 from diffchest.classifiers.outputs import Outputs
 from diffchest.classifiers.scored import Scored
 from diffchest.errors import DataError
-from tests.helpers.tiny_onnx import some_pictures
+from tests.helpers.tiny_onnx import described, some_pictures
 
 
 def scored(function, kind="logit", names=("a", None, "c"), **more):
-    return Scored("theirs", function, Outputs(kind, names, findings={"c": "goiter"}), "sha", {}, **more)
+    return Scored("theirs", function, described(Outputs(kind, names, findings={"c": "goiter"})), "sha", {}, **more)
 
 
 def three(pictures):
