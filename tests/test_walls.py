@@ -25,6 +25,7 @@ NEVER = [
     ("counterfactuals", "audit"),
     ("explain", "phantom"),
     ("explain", "cohorts"),
+    *(("classifiers", room) for room in ("phantom", "cohorts", "audit", "counterfactuals")),
     ("evaluation", "model"),
     ("figures", "model"),
     ("contracts", "model"),
@@ -76,15 +77,31 @@ def test_nothing_that_explains_reads_what_judges_it(script):
     assert not reached & {"diffchest/contracts/twins.py", "diffchest/contracts/witness.py"}
 
 
-def test_contracts_never_import_torch():
+def packages_imported(path):
+    """Names of the packages that one module imports, third-party ones too."""
+    nodes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Import | ast.ImportFrom)]
+    names = [node.module or "" if isinstance(node, ast.ImportFrom) else node.names[0].name for node in nodes]
+    return {name.split(".")[0] for name in names}
+
+
+def test_contracts_never_import_what_runs_networks():
     for module in modules("contracts"):
         for path in used_files(module, ROOT):
-            names = [
-                (node.module or "") if isinstance(node, ast.ImportFrom) else node.names[0].name
-                for node in ast.walk(ast.parse((ROOT / path).read_text()))
-                if isinstance(node, ast.Import | ast.ImportFrom)
-            ]
-            assert not [name for name in names if name.split(".")[0] == "torch"], f"{path}, which {module} needs"
+            heavy = packages_imported(ROOT / path) & {"torch", "onnx", "onnxruntime"}
+            assert not heavy, f"{path}, which {module} needs, imports {heavy}"
+
+
+def test_a_classifier_is_opened_by_the_package_of_its_kind_alone():
+    """Torch by programs of torch and by our own head, onnxruntime by ONNX files."""
+    imports = {path.name: packages_imported(path) for path in modules("classifiers")}
+    assert {name for name, packages in imports.items() if "torch" in packages} == {"torch_program.py"}
+    assert {name for name, packages in imports.items() if "onnxruntime" in packages} == {"onnx_file.py"}
+    reaches_models = {
+        path.name
+        for path in modules("classifiers")
+        if any(other.is_relative_to(PACKAGE / "model") for other in direct_imports(path, ROOT))
+    }
+    assert reaches_models == {"own.py"}
 
 
 def test_an_init_file_is_one_docstring():

@@ -7,6 +7,7 @@ from pydantic import model_validator
 from diffchest.params.audit import ConfoundersParams
 from diffchest.params.base import PARAMS_FILE, StageParams, validate
 from diffchest.params.baselines import BaselinesParams
+from diffchest.params.classifiers import ClassifiersParams
 from diffchest.params.cohorts import CohortsParams, SplitParams
 from diffchest.params.counterfactuals import ExplainParams, check_steps
 from diffchest.params.evaluation import DataEfficiencyParams, EvaluationParams
@@ -39,6 +40,7 @@ class Params(StageParams):
     twins: TwinsParams
     explain: ExplainParams
     confounders: ConfoundersParams
+    classifiers: ClassifiersParams
     reader_study: ReaderStudyParams
     figures: FiguresParams
     runtime: RuntimeParams
