@@ -1,4 +1,4 @@
-"""Train the small classifier on the fine-tuning patients' radiographs, and say how well it does on the test patients."""
+"""Train the small classifier on the fine-tuning patients' radiographs; its AUC on those of the test patients."""
 
 import numpy as np
 import pandas as pd

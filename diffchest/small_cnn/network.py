@@ -1,5 +1,7 @@
 """The network: four convolutions, pooled to their mean and their largest value, and a linear layer."""
 
+from itertools import pairwise
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -19,8 +21,7 @@ class SmallCnn(nn.Module):
         with torch.random.fork_rng(devices=[]):  # PyTorch's own initialisation, and nobody else's stream
             torch.manual_seed(seed)
             channels = [1, *(width * times for times in WIDTHS)]
-            pairs = zip(channels[:-1], channels[1:], strict=True)
-            self.stages = nn.Sequential(*(_stage(before, after) for before, after in pairs))
+            self.stages = nn.Sequential(*(_stage(before, after) for before, after in pairwise(channels)))
             self.head = nn.Linear(POOLED * channels[-1], outputs)
 
     def forward(self, x: Tensor) -> Tensor:

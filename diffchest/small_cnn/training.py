@@ -67,7 +67,7 @@ def train_cnn(
     device = device or torch.device("cpu")
     mean, sd = _gray_levels(pictures)
     network = SmallCnn(len(findings), width=settings.width, seed=settings.seed)
-    network.start_at(np.nanmean(labels, axis=0, dtype=np.float64))
+    network.start_at(np.asarray(np.nanmean(labels, axis=0, dtype=np.float64)))
     network.to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     steps = settings.epochs * max(1, len(pictures) // settings.batch_size)
     adam = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=WEIGHT_DECAY, fused=True)
