@@ -55,7 +55,7 @@ HELD_OUT = 0.2  # of the patients, for the AUC
 OTHERS = 1  # seed of the phantoms that no classifier is trained on
 RANDOM, PAIRS = 1500, 300  # of these
 RISES = 0.5  # SD
-SETTINGS = SmallCnnTrainingParams(width=16, epochs=10, batch_size=64, learning_rate=0.003, shift=2, seed=0)
+SETTINGS = SmallCnnTrainingParams(width=16, epochs=10, batch_size=64, learning_rate=0.008, shift=1, seed=0)
 
 
 def conditions() -> list[Condition]:
@@ -183,14 +183,16 @@ def write_known(study: Study, rows: list[dict[str, Any]]) -> pd.DataFrame:
 def show(table: pd.DataFrame) -> None:
     """Print a row per condition: means over its seeds."""
     shown = table.assign(mean_auc=table.filter(like="auc:").mean(axis=1))
-    shown["auc_a"] = [row.get(f"auc:{row['a']}", np.nan) for _, row in table.iterrows()]
+    shown["auc_a"] = [row[f"auc:{row['a']}"] if row["a"] else np.nan for _, row in table.iterrows()]
     columns = ["effect", "share_above", "auc_a", "auc_a_random", "mean_auc"]
     groups = shown.groupby("condition", sort=False)
-    means = groups[columns].mean().round(3).astype(str)
-    means.insert(0, "classifiers", groups.size().astype(str))
-    means.insert(2, "effect, least", groups["effect"].min().round(2).astype(str))
-    means = means.reset_index()
-    print(provenance(), markdown([list(means.columns), *means.to_numpy().tolist()]), sep="\n\n")
+    means = groups[columns].mean()
+    means.insert(1, "effect, least", groups["effect"].min())
+    cells = [
+        [name, f"{len(groups.get_group(name))}", *(f"{value:.3f}" for value in row)]
+        for name, row in zip(means.index, means.to_numpy(), strict=True)
+    ]
+    print(provenance(), markdown([["condition", "classifiers", *means.columns], *cells]), sep="\n\n")
 
 
 def main() -> None:

@@ -39,7 +39,7 @@ from diffchest.stats.auc import roc_auc
 
 HELD_OUT = 0.3  # of the patients
 CHUNK = 64  # files a process reads at a time
-SETTINGS = SmallCnnTrainingParams(width=16, epochs=60, batch_size=64, learning_rate=0.003, shift=3, seed=0)
+SETTINGS = SmallCnnTrainingParams(width=16, epochs=60, batch_size=64, learning_rate=0.003, shift=2, seed=0)
 
 
 def read_rows(options: argparse.Namespace) -> pd.DataFrame:
@@ -153,8 +153,11 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 def main() -> None:
     """Print the means over the classifiers."""
     table = study(parse())
-    means = table.drop(columns="file").groupby("finding", sort=False).mean().round(3).astype(str).reset_index()
-    print(provenance(), markdown([list(means.columns), *means.to_numpy().tolist()]), sep="\n\n")
+    means = table.drop(columns="file").groupby("finding", sort=False).mean()
+    cells = [
+        [name, *(f"{value:.3f}" for value in row)] for name, row in zip(means.index, means.to_numpy(), strict=True)
+    ]
+    print(provenance(), markdown([["finding", *means.columns], *cells]), sep="\n\n")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from diffchest.small_cnn.network import SmallCnn
 
 WEIGHT_DECAY = 0.01
 WARM_UP = 0.25  # of the steps until the learning rate is highest
+FEWEST = 8  # steps that a cycle can be divided into; a shorter training sees its beginning
 WHITE = 255.0
 SCORED = 512  # radiographs scored at a time
 SAMPLE = 4096  # radiographs that mean and sd of the gray levels are taken from
@@ -71,16 +72,18 @@ def train_cnn(
     network.to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     steps = settings.epochs * max(1, len(pictures) // settings.batch_size)
     adam = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=WEIGHT_DECAY, fused=True)
-    cycle = OneCycleLR(adam, settings.learning_rate, total_steps=steps + 1, pct_start=WARM_UP)
+    cycle = OneCycleLR(adam, settings.learning_rate, total_steps=max(steps, FEWEST), pct_start=WARM_UP)
     network.train()
     with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
-        for batch, shown in progress(_shown(pictures, settings), total=steps, desc="train", unit="steps"):
+        batches = progress(_shown(pictures, settings), total=steps, desc="train", unit="steps")
+        for step, (rows, shown) in enumerate(batches):
             x = standardised(shown, mean, sd).to(device)
-            loss = masked_loss(network(x), torch.from_numpy(labels[batch]).to(device))
+            loss = masked_loss(network(x), torch.from_numpy(labels[rows]).to(device))
             adam.zero_grad()
             loss.backward()
             adam.step()
-            cycle.step()
+            if step + 1 < steps:
+                cycle.step()
     return Trained(network.cpu().eval(), list(findings), pictures.shape[-1], mean, sd)
 
 
