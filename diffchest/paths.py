@@ -37,6 +37,7 @@ AUTOENCODER = MODELS / "diffchest.safetensors"
 HEAD = MODELS / "head.safetensors"
 MOVES = MODELS / "moves.npz"
 WITNESS = MODELS / "witness.npz"
+SMALL_CNN = MODELS / "small_cnn.onnx"
 
 TABLES = REPORTS / "tables"
 PLOTS = REPORTS / "plots"

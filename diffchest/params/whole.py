@@ -19,6 +19,7 @@ from diffchest.params.pretraining import LatentsParams, PretrainEvaluationParams
 from diffchest.params.probe import ProbeParams
 from diffchest.params.readers import ReaderStudyParams
 from diffchest.params.runtime import RuntimeParams
+from diffchest.params.small_cnn import SmallCnnParams
 
 
 class Params(StageParams):
@@ -34,6 +35,7 @@ class Params(StageParams):
     pretrain_evaluation: PretrainEvaluationParams
     latents: LatentsParams
     probe: ProbeParams
+    small_cnn: SmallCnnParams
     baselines: BaselinesParams
     evaluation: EvaluationParams
     data_efficiency: DataEfficiencyParams

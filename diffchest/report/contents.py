@@ -52,6 +52,7 @@ STAGES = [  # those that write metrics
     "pretrain",
     "evaluate_pretraining",
     "fit_head",
+    "train_cnn",
     "evaluate",
     "compare",
     "subgroups",
