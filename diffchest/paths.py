@@ -30,6 +30,7 @@ TWINS = DATA / "twins.npz"
 TWIN_LATENTS = DATA / "twin_latents.npz"
 FAILURES = DATA / "failures.npz"
 RESPONSES = DATA / "audit" / "responses.npz"
+INTERVENTIONS = DATA / "audit" / "interventions.npz"
 READER_SHEETS = DATA / "reader_sheets"
 READER_RATINGS = DATA / "reader_ratings.csv"
 
@@ -76,6 +77,11 @@ def rejected(dataset: str) -> Path:
 def scores(model: str) -> Path:
     """Test-set scores of one model."""
     return SCORES / f"{model}.parquet"
+
+
+def classified(name: str) -> Path:
+    """What one classifier says of all that the audit shows it."""
+    return DATA / "audit" / f"classified_{name}.npz"
 
 
 def table(name: str) -> Path:

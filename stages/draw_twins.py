@@ -5,12 +5,14 @@ from typing import Annotated
 import pandas as pd
 
 from diffchest import paths
+from diffchest.audit.choosing import choose_audited
 from diffchest.contracts.dataset import Dataset
 from diffchest.files.tables import write_table
 from diffchest.findings.disease_free import choose_disease_free, choose_with_finding
 from diffchest.findings.vocabulary import DRAWN
 from diffchest.params.base import Key
 from diffchest.params.evaluation import EvaluatedDataset, EvaluatedFindings
+from diffchest.params.interventions import InterventionsParams
 from diffchest.params.phantom import TwinsParams
 from diffchest.params.runtime import RuntimeParams
 from diffchest.phantom.public_labels import PADCHEST_TABLE
@@ -25,6 +27,7 @@ class Params(EvaluatedDataset, EvaluatedFindings):
     targets: Annotated[list[str], Key("explain.targets")]
     radiographs: Annotated[int, Key("explain.radiographs")]
     chosen_by: Annotated[int, Key("explain.seed")]
+    interventions: InterventionsParams
     size: Annotated[int, Key("phantom.size")]
     seed: Annotated[int, Key("phantom.seed")]
     stored: Annotated[int, Key("images.size")]
@@ -53,7 +56,7 @@ def main() -> None:
 
 
 def choose(params: Params) -> dict[str, list[tuple[str, bool]]]:
-    """Which finding is added to which radiographs, or removed: those that `draw_explanations` moves, by image id."""
+    """Which finding is added to which radiographs, or removed, by image id: what explanations and interventions do."""
     dataset = Dataset.read(params.dataset)
     test, labels = dataset.rows("test"), dataset.labels("test")
     # who may have a disease is not disease-free, and who may not have the finding has none to take away
@@ -66,6 +69,17 @@ def choose(params: Params) -> dict[str, list[tuple[str, bool]]]:
         ids = choose_with_finding(test, certain, finding, number=params.twins.removed, seed=params.chosen_by)
         for image_id in ids:
             asked.setdefault(image_id, []).append((finding, False))
+    settings = params.interventions
+    audited, present = choose_audited(
+        dataset,
+        positives_above=params.positives_above,
+        on_phantoms=params.on_phantoms,
+        number=settings.radiographs,
+        seed=settings.seed,
+    )
+    for image_id, there in zip(audited, present.to_numpy(), strict=True):
+        wanted = [(str(name), not has) for name, has in zip(present.columns, there.tolist(), strict=True)]
+        asked[image_id] = list(dict.fromkeys([*asked.get(image_id, []), *wanted]))
     return asked
 
 

@@ -44,6 +44,11 @@ class Moves(ArrayFile):
         """Where `findings` are; `DataError` for one that is not there."""
         return columns_of(findings, self.findings, stage=self.STAGE)
 
+    def with_alone(self, findings: Sequence[str]) -> list[str]:
+        """Those of `findings` that have a move `alone`: all but the label for "nothing abnormal"."""
+        known = np.isfinite(self.alone[self.rows(findings)][:, 0, 0])
+        return [finding for finding, there in zip(findings, known, strict=True) if there]
+
     def thresholds(self) -> pd.Series:
         """`threshold` by finding."""
         return pd.Series(self.threshold, index=self.findings)

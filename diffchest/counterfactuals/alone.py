@@ -11,26 +11,14 @@ import numpy as np
 import pandas as pd
 from sklearn.mixture import GaussianMixture
 
-from diffchest.findings.hierarchy import generic
+from diffchest.counterfactuals.regression import Regression
 
-RIDGE = 1.0  # in radiographs: as if each finding were seen once more and added nothing
 # A finding shows in several ways when the radiographs that have it fall apart
 WAYS_POSITIVES = 60  # ... of which there are at least so many
 MAX_WAYS = 4
 LEAST_SHARE = 0.12  # ... into parts that are not strays
 SEPARATION = 4.0  # ... whose centres are so many standard deviations apart (Ashman et al. 1994: 2 are distinct)
 DISTINCT = 2.5  # ... along directions with this many times the largest variance that chance would show
-
-
-def covariates(rows: pd.DataFrame) -> pd.DataFrame:
-    """What is held besides the findings, of manifest rows: one column per view and sex, age and its square.
-
-    Ages in units of 20 years; unknown ones are the mean.
-    """
-    held = pd.get_dummies(rows[["view", "sex"]].astype(str)).astype(float)
-    age = rows["age"].astype(float) / 20.0
-    age = age.fillna(age.mean() if age.notna().any() else 0.0)
-    return held.assign(age=age, age_squared=age**2).reset_index(drop=True)
 
 
 def fit_alone(
@@ -46,45 +34,20 @@ def fit_alone(
     held: what else is held, see `covariates`; kinds: findings by what they are kinds of, besides those that are known
     (`findings.hierarchy`). A finding that is not among `present` has no move: NaN, share 0.
     """
-    present = completed(present, kinds)
-    design = np.column_stack([present.to_numpy(np.float64), held.to_numpy(np.float64)])
-    design -= design.mean(axis=0)
-    centred = z - z.mean(axis=0)
-    effects = np.linalg.solve(design.T @ design + RIDGE * np.eye(design.shape[1]), design.T @ centred)
-    rest = centred - design @ effects
-    own = pd.DataFrame(effects[: present.shape[1]], index=present.columns)
-    whiten = _whitening(rest)
-    found = []
+    fitted = Regression.fit(z, present, held, kinds)
+    whiten, found = _whitening(fitted.rest), []
     for finding in findings:
-        if finding not in own.index:
+        if finding not in present.columns:
             found.append([])
             continue
-        with_finding = present[finding].to_numpy() > 0.5
-        # the coefficient of a kind is what it adds to what it is a kind of
-        move = own.loc[[finding, *_above(present, finding, kinds)]].to_numpy().sum(axis=0)
-        found.append([(share, move + offset) for share, offset in ways(rest[with_finding], whiten)])
+        with_finding, move = fitted.present[finding].to_numpy() > 0.5, fitted.added(finding)
+        found.append([(share, move + offset) for share, offset in ways(fitted.rest[with_finding], whiten)])
     number = max(map(len, found))
     alone, shares = np.full((len(found), number, z.shape[1]), np.nan), np.zeros((len(found), number))
     for row, of_finding in enumerate(found):
         for way, (share, move) in enumerate(of_finding):
             alone[row, way], shares[row, way] = move, share
     return alone, shares
-
-
-def completed(present: pd.DataFrame, kinds: Mapping[str, Sequence[str]] | None = None) -> pd.DataFrame:
-    """`present` where who has a kind of a finding has the finding: a dual chamber device is a pacemaker.
-
-    Not every radiograph is given both labels.
-    """
-    full = present.copy()
-    for finding in present.columns:
-        for above in _above(present, finding, kinds):
-            full[above] = np.maximum(full[above], present[finding])
-    return full
-
-
-def _above(present: pd.DataFrame, finding: str, kinds: Mapping[str, Sequence[str]] | None) -> list[str]:
-    return [name for name in generic(finding, kinds) if name in present.columns]
 
 
 def ways(rest: np.ndarray, whiten: np.ndarray) -> list[tuple[float, np.ndarray]]:

@@ -8,8 +8,9 @@ from scipy.special import expit
 
 from diffchest.contracts.head import Head
 from diffchest.contracts.moves import Moves
-from diffchest.counterfactuals.alone import covariates, fit_alone
+from diffchest.counterfactuals.alone import fit_alone
 from diffchest.counterfactuals.likeness import distance_quantiles
+from diffchest.counterfactuals.regression import covariates
 from diffchest.findings.cooccurrence import count_pairs
 from diffchest.findings.disease_free import normal_finding
 from diffchest.findings.hierarchy import generic

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from diffchest.params.base import OURS, ParamsError, PositiveFloat, PositiveInt, Section, Words, read_yaml, validate
 
 CLASSIFIER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
-Kind = Literal["onnx", "command", "python", "torch"]
+Kind = Literal["own", "onnx", "command", "python", "torch"]
 Resize = Literal["bilinear", "bicubic", "area", "lanczos", "nearest"]
 Fit = Literal["squeeze", "pad", "crop"]
 Layout = Literal["NCHW", "NHWC"]
@@ -22,10 +22,11 @@ PositivePerChannel = PositiveFloat | Annotated[list[PositiveFloat], Field(min_le
 Probability = Annotated[float, Field(gt=0.0, lt=1.0)]
 Name = Annotated[str, Field(pattern=r"^(\S.*)?$")]
 
-OPENED_BY = {"onnx": "file", "torch": "file", "command": "command", "python": "function"}
+OPENED_BY = {"own": "kind", "onnx": "file", "torch": "file", "command": "command", "python": "function"}
 KIND_OF_SUFFIX: dict[str, Kind] = {".onnx": "onnx", ".pt": "torch", ".pt2": "torch", ".pth": "torch", ".ts": "torch"}
 OF_A_NETWORK = {"crop", "range", "mean", "sd", "channels", "layout"}  # others are given pictures of uint8
 ONLY = {
+    "own": set(),
     "onnx": {"output_name", "providers"},
     "torch": {"trusted"},
     "command": {"timeout_s"},
@@ -38,7 +39,8 @@ class ClassifierParams(Section):
 
     What is left out is read from the file, or from what lies beside it (`diffchest.classifiers.described`).
 
-    * kind, and with it `file` (onnx, torch), `command` (words, of which `{folder}` becomes the folder of PNG files and
+    * kind: `own`: our head on the encoder's z (under the name diffchest, and nothing else is said); others: with it
+      `file` (onnx, torch), `command` (words, of which `{folder}` becomes the folder of PNG files and
       `{scores}` the CSV file to write) or `function` (`module:function`)
     * trusted: a program of torch may run code when it is loaded, and is loaded only with `true`
     * size: side, or height and width, that pictures are scaled to; resize: by which filter; fit: how a size that is
@@ -83,7 +85,9 @@ class ClassifierParams(Section):
         needed = OPENED_BY[self.kind]
         if getattr(self, needed) is None:
             raise ValueError(f"kind {self.kind} needs `{needed}`")
-        foreign = ({*OPENED_BY.values()} - {needed}) | {key for kind in ONLY if kind != self.kind for key in ONLY[kind]}
+        foreign = ({*OPENED_BY.values()} - {needed, "kind"}) | {
+            key for kind in ONLY if kind != self.kind for key in ONLY[kind]
+        }
         if needed != "file":
             foreign |= OF_A_NETWORK
         extra = sorted(foreign & {key for key in self.model_fields_set if getattr(self, key) is not None})
@@ -118,11 +122,12 @@ class ClassifiersParams(BaseModel):
 
     @model_validator(mode="after")
     def _names(self) -> "ClassifiersParams":
-        odd = [name for name in self.sections if not CLASSIFIER_NAME.fullmatch(name) or name == OURS]
+        odd = [name for name in self.sections if not CLASSIFIER_NAME.fullmatch(name)]
         if odd:
-            raise ValueError(
-                f"{odd[0]!r} cannot be a classifier's name; take letters, digits, - and _, and not diffchest"
-            )
+            raise ValueError(f"{odd[0]!r} cannot be a classifier's name; take letters, digits, - and _")
+        for name, section in self.sections.items():
+            if (name == OURS) != (section.kind == "own"):
+                raise ValueError(f"{name}: kind is {section.kind}; our own head is called {OURS}, and nothing else is")
         return self
 
     def __getitem__(self, name: str) -> ClassifierParams:

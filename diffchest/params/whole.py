@@ -13,6 +13,7 @@ from diffchest.params.counterfactuals import ExplainParams, check_steps
 from diffchest.params.evaluation import DataEfficiencyParams, EvaluationParams
 from diffchest.params.figures import FiguresParams
 from diffchest.params.images import ImagesParams
+from diffchest.params.interventions import InterventionsParams
 from diffchest.params.network import DiffusionParams, ModelParams
 from diffchest.params.phantom import PhantomParams, TwinsParams
 from diffchest.params.pretraining import LatentsParams, PretrainEvaluationParams, PretrainParams
@@ -41,6 +42,7 @@ class Params(StageParams):
     data_efficiency: DataEfficiencyParams
     twins: TwinsParams
     explain: ExplainParams
+    interventions: InterventionsParams
     confounders: ConfoundersParams
     classifiers: ClassifiersParams
     reader_study: ReaderStudyParams

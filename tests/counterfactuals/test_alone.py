@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 
-from diffchest.counterfactuals.alone import completed, covariates, fit_alone, ways
+from diffchest.counterfactuals.alone import fit_alone, ways
+from diffchest.counterfactuals.regression import completed, covariates
 
 DIMENSIONS = 8
 
