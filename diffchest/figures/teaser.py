@@ -37,7 +37,7 @@ from diffchest.figures.style import (
     signed_difference,
     wrapped,
 )
-from diffchest.findings.vocabulary import KIND
+from diffchest.findings.vocabulary import KIND, visible_findings
 
 BARS = 6
 
@@ -72,7 +72,8 @@ def draw(params: FigureParams) -> Figure:
         axes.set_title(title, fontsize=7.5)
         axes.set_xlabel(caption, fontsize=6.5)
     flagged = set(pairs.loc[(pairs["target"] == name) & pairs["flagged"], "confounder"])
-    _draw_bars(grid[-1], others_in(explained, row, target), flagged)
+    others = others_in(explained, row, target)
+    _draw_bars(grid[-1], others[visible_findings(others.index, on_phantoms=params.on_phantoms)], flagged)
     which = (
         "; cosine: of the two changes; of findings flagged in the audit, if any, the picture nearest to its twin"
         if twin
