@@ -9,16 +9,18 @@ from PIL import Image
 
 from diffchest.classifiers.__main__ import main
 from diffchest.progress import run
-from tests.helpers.tiny_onnx import DESCRIPTOR, SIZE, expected, linear_onnx, some_pictures
+from tests.helpers.tiny_onnx import DESCRIPTOR, expected, linear_onnx, some_pictures
+
+SIZE = 16  # the smallest file that is a radiograph
 
 
 @pytest.fixture
 def folder(tmp_path):
     (tmp_path / "films").mkdir()
-    for number, pixels in enumerate(some_pictures(3)):
+    for number, pixels in enumerate(some_pictures(3, SIZE)):
         Image.fromarray(pixels).save(tmp_path / "films" / f"{number}.png")
     (tmp_path / "films" / "notes.txt").write_text("no radiograph")
-    linear_onnx(tmp_path / "m.onnx", metadata=DESCRIPTOR)
+    linear_onnx(tmp_path / "m.onnx", size=SIZE, metadata={**DESCRIPTOR, "size": SIZE})
     return tmp_path
 
 
@@ -35,8 +37,8 @@ def test_scores_of_a_folder(folder, monkeypatch, capsys):
     assert f"polarity: read from {folder / 'm.onnx'}, metadata" in told
     table = pd.read_csv(out)
     assert table["image"].tolist() == [str(folder / "films" / f"{number}.png") for number in range(3)]
-    weight = linear_onnx(folder / "again.onnx")
-    np.testing.assert_allclose(table[["goiter", "pacemaker"]], expected(some_pictures(3), weight), atol=1e-4)
+    weight = linear_onnx(folder / "again.onnx", size=SIZE)
+    np.testing.assert_allclose(table[["goiter", "pacemaker"]], expected(some_pictures(3, SIZE), weight), atol=1e-4)
 
 
 @pytest.mark.parametrize(
