@@ -141,6 +141,19 @@ def test_a_classifier_that_relies_on_another_finding_is_no_swap():
     assert check_gates(table(relies, evidence)) == FINDINGS
 
 
+def test_an_output_that_finds_another_finding_alone_is_no_swap_where_that_has_its_own():
+    """It is left out, since it misses its own; the names are right."""
+
+    def wrong(pictures):
+        scores = honest(pictures)
+        scores[:, 2] = 0.9 * scores[:, 1]
+        return scores
+
+    found = table(wrong)
+    assert not {output for gate, output in failed(found) if gate == "order"}
+    assert check_gates(found) == ["goiter", "pacemaker"]
+
+
 def test_a_finding_that_is_hardly_found_is_left_out():
     """Of three, one is noise: no error, but it is not audited."""
 
