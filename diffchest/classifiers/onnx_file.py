@@ -55,10 +55,8 @@ def onnx_scores(
                 f"{graph.path}: cannot score pictures {list(x.shape)} ({_reason(error, graph.path)}); it takes {port}: "
                 "check size, channels and layout, or export it with a dynamic batch"
             ) from None
-        scores = scores.astype(np.float64 if port.type == "DOUBLE" else np.float32)
-        return scores.reshape(scores.shape[:2] if scores.ndim > 2 and scores[0, :1].size == 1 else scores.shape)[
-            : len(pictures)
-        ]
+        scores = scores[: len(pictures)].astype(np.float64 if port.type == "DOUBLE" else np.float32)
+        return scores.reshape(scores.shape[:2]) if set(scores.shape[2:]) == {1} else scores  # [N, K, 1, 1]
 
     return score
 

@@ -115,7 +115,7 @@ def _external(model: onnx.ModelProto, path: Path) -> list[Path]:
         if not location or not file.is_relative_to(folder) or file == folder:
             raise DataError(
                 f"{path}: its weights {tensor.name!r} lie outside its folder ({location!r}), where a model file has "
-                "nothing to read; export it again into a folder of its own"
+                "nothing to read; export it again into a folder of its own, and copy files there that are links"
             )
         if not file.is_file():
             raise DataError(

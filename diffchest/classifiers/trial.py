@@ -16,7 +16,8 @@ class Bounds:
     """What the gates ask for; AUCs and R^2 at least, differences at most.
 
     * positives: with fewer, or fewer negatives, an output is left out
-    * auc_originals: of each output; mean_auc: of all together; auc_loss: at most lost at the generator's size, and in
+    * auc_originals: of each output; mean_auc: of all together; auc_other: of an output for another finding, where
+      the names may be swapped; auc_loss: at most lost at the generator's size, and in
       reconstructions
     * spread: smallest SD of a logit over the pictures; same: largest difference of a logit that is the same
     * latents_r2: of logits on z; folds: of patients
@@ -25,6 +26,7 @@ class Bounds:
     positives: int = 5
     auc_originals: float = 0.65
     mean_auc: float = 0.6
+    auc_other: float = 0.75
     auc_loss: float = 0.1
     spread: float = 1e-3
     same: float = 1e-3

@@ -173,3 +173,19 @@ def test_more_scores_than_names_are_told_where_the_graph_does_not_say(tmp_path):
     path.write_bytes(model.SerializeToString())
     with pytest.raises(DataError, match=r"scores of 7 pictures have shape \[7, 2\], expected \[7, 3\].*check `names`"):
         opened(path, names=["a", "b", "c"]).logits(some_pictures())
+
+
+def test_scores_of_a_convolution_keep_their_two_axes(tmp_path):
+    """[N, K, 1, 1], as a network that ends in a global pool puts out."""
+    path = tmp_path / "m.onnx"
+    weight = weights().reshape(2, 1, 8, 8)
+    graph = helper.make_graph(
+        [helper.make_node("Conv", ["x", "W"], ["scores"])],
+        "tiny",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 1, 8, 8])],
+        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["N", 2, 1, 1])],
+        [helper.make_tensor("W", TensorProto.FLOAT, weight.shape, weight.ravel())],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    path.write_bytes(model.SerializeToString())
+    np.testing.assert_allclose(opened(path).logits(some_pictures()), expected(some_pictures(), weights()), atol=1e-5)

@@ -67,6 +67,12 @@ def test_committed_params_are_valid():
         ("evaluation.reference", "own", r"evaluation\.reference is 'own', not one of the models \['pca'\]"),
         ("pretrain.batch_size", 0, "pretrain.batch_size"),
         ("pretrain.learning_rate", float("inf"), "pretrain.learning_rate"),
+        ("classifiers.theirs", {"kind": "onnx"}, r"classifiers\.theirs: kind onnx needs `file`"),
+        (
+            "classifiers.theirs",
+            {"kind": "onnx", "file": "a.onnx", "sizes": 3},
+            r"classifiers\.theirs\.sizes: unknown key",
+        ),
         ("explain.encode_steps", 1, "explain.encode_steps is 1; explain.solver dpm_solver takes 2 to 1000"),
         ("explain.solver", "euler", "explain.solver"),
         ("explain.targets", ["goiter", "goiter"], "explain.targets: 'goiter' is there 2 times; name it once"),

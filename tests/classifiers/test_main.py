@@ -1,0 +1,68 @@
+"""`python -m diffchest.classifiers`: what is read of a classifier, and a line per radiograph."""
+
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from diffchest.classifiers.__main__ import main
+from diffchest.progress import run
+from tests.helpers.tiny_onnx import DESCRIPTOR, expected, linear_onnx, some_pictures
+
+SIZE = 16  # the smallest file that is a radiograph
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "films").mkdir()
+    for number, pixels in enumerate(some_pictures(3, SIZE)):
+        Image.fromarray(pixels).save(tmp_path / "films" / f"{number}.png")
+    (tmp_path / "films" / "notes.txt").write_text("no radiograph")
+    linear_onnx(tmp_path / "m.onnx", size=SIZE, metadata={**DESCRIPTOR, "size": SIZE})
+    return tmp_path
+
+
+def call(monkeypatch, *words):
+    monkeypatch.setattr(sys, "argv", ["classifiers", *map(str, words)])
+    run(main)
+
+
+def test_scores_of_a_folder(folder, monkeypatch, capsys):
+    out = folder / "scores.csv"
+    call(monkeypatch, folder / "films", "--classifier", folder / "m.onnx", "--size", SIZE, "--out", out)
+    told = capsys.readouterr().out
+    assert "output:  logit: goiter, pacemaker" in told
+    assert f"polarity: read from {folder / 'm.onnx'}, metadata" in told
+    table = pd.read_csv(out)
+    assert table["image"].tolist() == [str(folder / "films" / f"{number}.png") for number in range(3)]
+    weight = linear_onnx(folder / "again.onnx", size=SIZE)
+    np.testing.assert_allclose(table[["goiter", "pacemaker"]], expected(some_pictures(3, SIZE), weight), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["none.png", "--classifier", "m.onnx"], "^error: .*none.png: no such file"),
+        (
+            ["m.onnx", "--classifier", "m.onnx"],
+            "^error: .*m.onnx: not a PNG, JPEG or DICOM file; expected a radiograph",
+        ),
+        (["empty", "--classifier", "m.onnx"], r"^error: .*empty: no \.png, .* file in this folder"),
+        (["films", "--descriptor", "none.yaml"], "^error: .*none.yaml: no such file"),
+        (["films", "--classifier", "bare.onnx"], r"^error: .*bare.onnx: 7 field\(s\) are missing"),
+    ],
+)
+def test_mistakes_end_in_a_line(folder, monkeypatch, words, message):
+    (folder / "empty").mkdir()
+    linear_onnx(folder / "bare.onnx")
+    monkeypatch.chdir(folder)
+    with pytest.raises(SystemExit, match=message):
+        call(monkeypatch, *words)
+
+
+def test_a_classifier_must_be_named(folder, monkeypatch, capsys):
+    with pytest.raises(SystemExit):
+        call(monkeypatch, folder / "films")
+    assert "give --classifier, --descriptor or both" in capsys.readouterr().err
