@@ -26,6 +26,8 @@ NEVER = [
     ("explain", "phantom"),
     ("explain", "cohorts"),
     ("evaluation", "model"),
+    ("small_cnn", "model"),
+    ("small_cnn", "phantom"),
     ("figures", "model"),
     ("contracts", "model"),
     ("contracts", "cohorts"),
