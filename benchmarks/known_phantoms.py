@@ -2,7 +2,7 @@
 
 A condition deals findings to made-up patients. `independent` deals each by chance. The planted ones give B to a share
 of those with A, and to few others: a chest drain where there is a pneumothorax, a lead marker in the corner where
-there is an alveolar pattern, a bedside radiograph where there is a pleural effusion. The doses of
+there is an alveolar pattern, a bedside radiograph where there is a laminar atelectasis. The doses of
 `phantom.confounding` take the findings of real patients.
 """
 
@@ -40,7 +40,7 @@ Kind = Literal["independent", "drain", "marker", "view", "confounding"]
 PLANTED: dict[Kind, tuple[str, str]] = {  # A, and B that goes with it
     "drain": ("pneumothorax", "chest drain tube"),
     "marker": ("alveolar pattern", "corner marker"),
-    "view": ("pleural effusion", "AP_horizontal"),
+    "view": ("laminar atelectasis", "AP_horizontal"),
 }
 ELSEWHERE = 0.02  # share of those without A that have B
 CHUNK = 128  # pictures a process draws at a time

@@ -115,7 +115,7 @@ def test_classifiers_are_trained_once_and_listed_with_what_was_planted(tmp_path)
     names = {f"{name}.onnx" for name in ("drain-75-0", "drain-75-1", "marker-100-0", "independent-0", "independent-1")}
     assert set(table.index) == {path.name for path in tmp_path.glob("*.onnx")} == names
     planted = table.loc["drain-75-1.onnx"]
-    assert (planted["a"], planted["b"], planted["dose"]) == ("pneumothorax", "chest drain tube", "0.75")
+    assert (planted["a"], planted["b"], planted["dose"]) == ("pneumothorax", "chest drain tube", 0.75)
     assert planted["b_given_a"] > 0.4 > 0.1 > planted["b_elsewhere"]
     assert np.isfinite(planted[["effect", "share_above", "auc_a_random"]].astype(float)).all()
     assert table.loc["independent-0.onnx", ["a", "b", "effect"]].isna().all()

@@ -27,6 +27,8 @@ NEVER = [
     ("explain", "cohorts"),
     *(("classifiers", room) for room in ("phantom", "cohorts", "audit", "counterfactuals")),
     ("evaluation", "model"),
+    ("small_cnn", "model"),
+    ("small_cnn", "phantom"),
     ("figures", "model"),
     ("contracts", "model"),
     ("contracts", "cohorts"),

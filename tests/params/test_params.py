@@ -80,6 +80,10 @@ def test_committed_params_are_valid():
         ("explain.towards", "both", "explain.towards"),
         ("phantom.confounding", 1, "phantom.confounding"),
         ("phantom.confounding", "none", "phantom.confounding"),
+        ("small_cnn.findings", ["goiter", "goiter"], "small_cnn.findings: 'goiter' is there more than once"),
+        ("small_cnn.findings", [], r"small_cnn\.findings"),
+        ("small_cnn.findings", "all", r": 1 problem\(s\)\n  small_cnn\.findings: "),
+        ("small_cnn.batch_size", 1, "small_cnn.batch_size"),
         ("confounders.decode_steps", 3000, "confounders.decode_steps is 3000"),
     ],
 )
