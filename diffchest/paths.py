@@ -29,7 +29,6 @@ RECONSTRUCTIONS = EXPLANATIONS / "reconstructions.npz"
 TWINS = DATA / "twins.npz"
 TWIN_LATENTS = DATA / "twin_latents.npz"
 FAILURES = DATA / "failures.npz"
-RESPONSES = DATA / "audit" / "responses.npz"
 INTERVENTIONS = DATA / "audit" / "interventions.npz"
 READER_SHEETS = DATA / "reader_sheets"
 READER_RATINGS = DATA / "reader_ratings.csv"
@@ -41,6 +40,7 @@ WITNESS = MODELS / "witness.npz"
 SMALL_CNN = MODELS / "small_cnn.onnx"
 
 TABLES = REPORTS / "tables"
+OTHER_AUDITS = TABLES / "audit"  # of classifiers that are not ours, a table each
 PLOTS = REPORTS / "plots"
 INGEST = REPORTS / "ingest"
 STAGE_METRICS = REPORTS / "metrics"
@@ -77,6 +77,11 @@ def rejected(dataset: str) -> Path:
 def scores(model: str) -> Path:
     """Test-set scores of one model."""
     return SCORES / f"{model}.parquet"
+
+
+def responses(name: str) -> Path:
+    """Pictures of what goes with the findings of one classifier."""
+    return DATA / "audit" / f"responses_{name}.npz"
 
 
 def classified(name: str) -> Path:

@@ -1,57 +1,103 @@
-"""The confounder audit: which other findings appear when a radiograph is moved towards a finding (figure 4)."""
+"""The audit of every classifier: what appears with a finding, and what its score responds to (figure 4)."""
 
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+import pandas as pd
 
 from diffchest import paths
+from diffchest.audit.cace import cace_metrics, icace_errors, twin_changes, with_truth
 from diffchest.audit.pairs import audit
-from diffchest.audit.quality import audit_metrics, rivals, with_planted, with_witness
+from diffchest.audit.quality import rivals, with_planted, with_witness
+from diffchest.audit.reactions import picture_changes, reactions
+from diffchest.contracts.classified import Classified
 from diffchest.contracts.dataset import Dataset
-from diffchest.contracts.head import Head, evaluated_findings
-from diffchest.contracts.latents import Latents
+from diffchest.contracts.head import Head
+from diffchest.contracts.interventions import Interventions
+from diffchest.contracts.moves import Moves
 from diffchest.contracts.responses import Responses
 from diffchest.files.tables import write_metrics, write_table
-from diffchest.findings.cooccurrence import count_pairs, planted_pairs
+from diffchest.findings.cooccurrence import PAIR, count_pairs, planted_pairs
+from diffchest.findings.disease_free import normal_finding
 from diffchest.findings.vocabulary import KIND
 from diffchest.params.audit import AuditRuleParams
-from diffchest.params.base import Key
-from diffchest.params.evaluation import EvaluatedDataset, EvaluatedFindings
+from diffchest.params.base import OURS, Key
+from diffchest.params.classifiers import ClassifiersParams
+from diffchest.params.counterfactuals import Kinds
+from diffchest.params.evaluation import EvaluatedDataset
 from diffchest.progress import run, summary
 
 
-class Params(EvaluatedDataset, EvaluatedFindings):
+class Params(EvaluatedDataset):
     """What `confounders` reads of params.yaml."""
 
+    classifiers: ClassifiersParams
+    kinds: Annotated[Kinds, Key("explain.kinds")]
     rule: Annotated[AuditRuleParams, Key("confounders")]
 
 
+@dataclass(frozen=True)
+class Shared:
+    """What the audits of all classifiers read."""
+
+    params: Params
+    dataset: Dataset
+    head: Head
+    moves: Moves
+    interventions: Interventions
+
+
 def main() -> None:
-    """Write the audit's pairs, the label co-occurrence and the metrics."""
+    """Write the pairs of every classifier, the label co-occurrence and the metrics; ours are those of the figures."""
     params = Params.load()
     dataset, head = Dataset.read(params.dataset), Head.load(paths.HEAD)
-    responses, latents = Responses.load(paths.RESPONSES), Latents.load(paths.LATENTS)
-    findings = evaluated_findings(dataset.labels("test"), head, positives_above=params.positives_above)
-    table = audit(responses, head, findings, latents.select(dataset.image_ids("finetune")), params.rule)
-
-    training = dataset.labels("pretrain", "finetune")[findings]
-    counts, bounds = count_pairs(training), params.rule.planted.model_dump()
-    write_table(paths.table("label_cooccurrence"), counts)
-    known = responses.targets if params.on_phantoms else []  # the drawn findings: the truth of their pairs is known
-    table = with_witness(table, counts, kinds=KIND, **bounds)
-    table = with_planted(table, planted_pairs(training, known, **bounds))
-    write_table(paths.table("confounders"), table)
-
-    rival_scores = rivals(table, count_pairs(dataset.labels("finetune")[findings]))
-    metrics = audit_metrics(table, rival_scores, drawn=set(known))
+    interventions = Interventions.load(paths.INTERVENTIONS)
+    shared = Shared(params, dataset, head, Moves.load(paths.MOVES), interventions)
+    write_table(paths.table("label_cooccurrence"), count_pairs(dataset.labels("pretrain", "finetune")[head.fitted]))
+    paths.OTHER_AUDITS.mkdir(parents=True, exist_ok=True)
+    metrics: dict[str, Any] = {}
+    for name in params.classifiers.sections:
+        table, found = audited(name, shared)
+        write_table(paths.table("confounders") if name == OURS else paths.OTHER_AUDITS / f"{name}.csv", table)
+        metrics |= found if name == OURS else {name: found}
     write_metrics(paths.stage_metrics("confounders"), metrics)
-    truth = (
-        f"; planted pairs: precision {metrics['precision']:.2f}, recall {metrics['recall']:.2f}, "
-        f"average precision {metrics['average_precision']:.2f}"
-    )
+    ours = metrics.get("cace", {})
+    truth = f"; against true twins: average precision {ours['average_precision']:.2f}" if ours.get("pairs") else ""
     summary(
         "confounders",
-        f"{len(responses.targets)} targets, {len(responses.image_id)} radiographs, "
-        f"{metrics['flagged']} of {metrics['pairs']} pairs flagged" + (truth if params.on_phantoms else ""),
+        f"{len(params.classifiers.sections)} classifiers; ours: {metrics.get('flagged', 0)} of "
+        f"{metrics.get('pairs', 0)} pairs flagged{truth}",
     )
+
+
+def audited(name: str, shared: Shared) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """The pairs of one classifier, and its metrics."""
+    dataset, params, interventions = shared.dataset, shared.params, shared.interventions
+    classified, responses = Classified.load(paths.classified(name)), Responses.load(paths.responses(name))
+    rows = dataset.rows("finetune").set_index("image_id").loc[classified.finetune_id].reset_index()
+    labels = dataset.labels_of(classified.finetune_id)[shared.head.fitted]
+    named = labels.drop(columns=normal_finding(shared.head.fitted) or [])
+    reacts = reactions(classified, interventions, shared.moves, named, rows, kinds=params.kinds, rule=params.rule)
+    table = audit(responses, classified, params.rule).merge(reacts, on=PAIR, how="left", validate="one_to_one")
+    table["responds"] = table["responds"].fillna("")
+    table["flagged"] = table["appears"] & (table["responds"] == "rises")
+
+    training, bounds = dataset.labels("pretrain", "finetune")[classified.outputs], params.rule.planted.model_dump()
+    table = with_witness(table, count_pairs(training), kinds=KIND, **bounds)
+    drawn = classified.outputs if params.on_phantoms else []
+    table = with_truth(with_planted(table, planted_pairs(training, drawn, **bounds)), classified, interventions)
+    own = count_pairs(labels[classified.outputs])
+    effects = picture_changes(classified, interventions), twin_changes(classified, interventions)
+    return table, {
+        "pairs": len(table),
+        "appear": int(table["appears"].sum()),
+        "rises": int((table["responds"] == "rises").sum()),
+        "falls": int((table["responds"] == "falls").sum()),
+        "flagged": int(table["flagged"].sum()),
+        "latents_r2": float(np.mean(classified.r2)),
+        "cace": cace_metrics(table, rivals(table, own, classified, labels)) | {"icace": icace_errors(*effects)},
+    }
 
 
 if __name__ == "__main__":

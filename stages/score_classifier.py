@@ -6,13 +6,12 @@ from typing import Annotated
 import numpy as np
 
 from diffchest import paths
+from diffchest.audit.opened import open_audited
 from diffchest.audit.scoring import classify
 from diffchest.classifiers.gates import check_gates, gate_table
-from diffchest.classifiers.opening import open_classifier
 from diffchest.classifiers.own import OwnClassifier
 from diffchest.classifiers.trial import Evidence
 from diffchest.compute.device import set_up
-from diffchest.contracts.classifier import Classifier
 from diffchest.contracts.dataset import Dataset
 from diffchest.contracts.head import Head, evaluated_findings
 from diffchest.contracts.image_store import ImageStore
@@ -47,10 +46,12 @@ def main() -> None:
     """Write the gates' table and the scores."""
     name = sys.argv[1]
     params = Params.load(key=name)
-    set_up(params.runtime)
+    model = load_autoencoder(paths.AUTOENCODER, set_up(params.runtime))
     dataset, store, latents = Dataset.read(params.dataset), ImageStore(paths.IMAGES), Latents.load(paths.LATENTS)
     head, moves = Head.load(paths.HEAD), Moves.load(paths.MOVES)
-    classifier = opened(name, params, head, moves)
+    classifier = open_audited(
+        name, params.classifier, model=model, head=head, moves=moves, threads=params.runtime.threads
+    )
     evaluated = evaluated_findings(dataset.labels("test"), head, positives_above=params.positives_above)
     findings = visible_findings(evaluated, on_phantoms=params.on_phantoms)
     table = gate_table(classifier, name, evidence_of(dataset, store, latents, findings))
@@ -80,14 +81,6 @@ def main() -> None:
         f"score_classifier {name}",
         f"{len(outputs)} findings passed all gates" + (f", {left} did not or are not known to it" if left else ""),
     )
-
-
-def opened(name: str, params: Params, head: Head, moves: Moves) -> Classifier:
-    """The classifier, or our own head as one."""
-    if params.classifier.kind != "own":
-        return open_classifier(params.classifier, source=f"classifiers.{name}", threads=params.runtime.threads)
-    model = load_autoencoder(paths.AUTOENCODER, set_up(params.runtime))
-    return OwnClassifier(model, head, thresholds=dict(zip(moves.findings, moves.threshold, strict=True)))
 
 
 def evidence_of(dataset: Dataset, store: ImageStore, latents: Latents, findings: list[str]) -> Evidence:

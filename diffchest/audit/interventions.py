@@ -15,7 +15,7 @@ from diffchest.contracts.interventions import Interventions
 from diffchest.contracts.moves import Moves
 from diffchest.counterfactuals import differences, edited, moves, pictures
 from diffchest.counterfactuals.edited import draw_edits
-from diffchest.counterfactuals.moves import edit_moves, move_latents, random_moves
+from diffchest.counterfactuals.moves import edit_moves, mean_length, move_latents, random_moves
 from diffchest.counterfactuals.pictures import batch_size, encode_latents
 from diffchest.model.autoencoder import DiffusionAutoencoder
 from diffchest.params.counterfactuals import PictureParams
@@ -106,9 +106,3 @@ def dealt(share: np.ndarray, number: int, rng: np.random.Generator) -> np.ndarra
     """Which way each of `number` radiographs gets, so that each has its share, up to rounding: int64 [number]."""
     places = (rng.permutation(number) + 0.5) / max(number, 1)
     return np.minimum(np.searchsorted(np.cumsum(share), places, side="right"), np.flatnonzero(share)[-1])
-
-
-def mean_length(moves: np.ndarray, covariance: np.ndarray) -> float:
-    """Mean Mahalanobis length of moves [P, F, d]."""
-    precision = np.linalg.pinv(covariance, hermitian=True)
-    return float(np.sqrt(np.einsum("pfd,de,pfe->pf", moves, precision, moves, optimize=True)).mean())

@@ -1,11 +1,11 @@
-"""How good the confounder audit is: its pairs against the labels and, on phantoms, against the planted truth."""
+"""The audit's pairs beside what the labels say of them, and other scores by which pairs could be ranked."""
 
 from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import average_precision_score
 
+from diffchest.contracts.classified import Classified
 from diffchest.findings.cooccurrence import PAIR, go_together
 
 
@@ -28,56 +28,32 @@ def with_planted(table: pd.DataFrame, planted: pd.DataFrame) -> pd.DataFrame:
     return table.assign(planted=pd.MultiIndex.from_frame(table[PAIR]).isin(pairs))
 
 
-def rivals(table: pd.DataFrame, counts: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Scores per row of `table` that need no picture: P(B|A) and lift of `counts`, and the heads' correlation."""
+def rivals(
+    table: pd.DataFrame, counts: pd.DataFrame, classified: Classified, labels: pd.DataFrame
+) -> dict[str, np.ndarray]:
+    """Other scores per row of `table`, by which a pair could be ranked.
+
+    * cooccurrence, lift: P(B|A), and that over P(B), in the labels (`counts`)
+    * weight_correlation: cosine of the weights of the two logits on z
+    * difference: of the mean of A's logit with and without B in the labels, nothing held
+    * moved_z: the regression of A's logit on z, of the move `alone` of B, nothing drawn
+    * picture: B put in or taken out in pictures, which the classifier scores
+    * appears: the rise of B's prevalence when a radiograph is moved towards A
+
+    labels: of the radiographs whose scores are `classified.logits_finetune`.
+    """
     joined = table[PAIR].merge(counts, on=PAIR, how="left", validate="one_to_one")
+    present = (labels[sorted(set(table["confounder"]))] == 1).astype(np.float64)
+    logits = classified.logits_finetune.astype(np.float64) / classified.spread
+    with_b = (present.T @ logits).div(present.sum(), axis=0)
+    without = ((1 - present).T @ logits).div((1 - present).sum(), axis=0)
+    difference = (with_b - without).set_axis(classified.outputs, axis=1)
     return {
         "cooccurrence": joined["p_b_given_a"].to_numpy(),
         "lift": joined["lift"].to_numpy(),
-        "head_correlation": table["head_correlation"].to_numpy(),
+        "weight_correlation": table["weight_correlation"].to_numpy(),
+        "difference": difference.stack().reindex(pd.MultiIndex.from_frame(table[PAIR[::-1]])).to_numpy(),
+        "moved_z": table["moved_z"].to_numpy(),
+        "picture": table["picture"].to_numpy(),
+        "appears": table["prevalence_rise"].to_numpy(),
     }
-
-
-def audit_metrics(table: pd.DataFrame, rivals: Mapping[str, np.ndarray], *, drawn: set[str]) -> dict:
-    """Precision, recall and average precision of the audit among the pairs of drawn findings, where truth is known.
-
-    table: one row per pair with `prevalence_rise` (the ranking), `flagged` and `planted`; rivals: other scores of the
-    same rows, by name. Precision and recall of a rival are those of its best pairs, as many as the audit flags. Without
-    a planted pair all are NaN.
-    """
-    known = (table["target"].isin(drawn) & table["confounder"].isin(drawn)).to_numpy()
-    truth = table["planted"].to_numpy(dtype=bool)[known]
-    flagged = table["flagged"].to_numpy(dtype=bool)[known]
-    return {
-        "pairs": len(table),
-        "flagged": int(table["flagged"].sum()),
-        "drawn_pairs": int(known.sum()),
-        "drawn_flagged": int(flagged.sum()),
-        "planted": int(truth.sum()),
-        **_scores(truth, flagged, table["prevalence_rise"].to_numpy()[known]),
-        "rivals": {
-            name: _scores(truth, _best(score[known], int(flagged.sum())), score[known])
-            for name, score in rivals.items()
-        },
-    }
-
-
-def _scores(truth: np.ndarray, flagged: np.ndarray, score: np.ndarray) -> dict[str, float]:
-    """Precision and recall of a selection, average precision of a ranking (NaN scores rank last)."""
-    if not truth.any():
-        return {"precision": np.nan, "recall": np.nan, "average_precision": np.nan}
-    hits = (truth & flagged).sum()
-    ranked = np.nan_to_num(score, nan=-np.inf)
-    finite = np.where(np.isfinite(ranked), ranked, ranked[np.isfinite(ranked)].min(initial=0.0) - 1.0)
-    return {
-        "precision": float(hits / flagged.sum()) if flagged.any() else np.nan,
-        "recall": float(hits / truth.sum()),
-        "average_precision": float(average_precision_score(truth, finite)),
-    }
-
-
-def _best(score: np.ndarray, number: int) -> np.ndarray:
-    """The `number` highest scores as a bool mask; ties go to the earlier row."""
-    chosen = np.zeros(len(score), dtype=bool)
-    chosen[np.argsort(-np.nan_to_num(score, nan=-np.inf), kind="stable")[:number]] = True
-    return chosen

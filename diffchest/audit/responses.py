@@ -1,7 +1,8 @@
-"""Drawing the confounder audit: radiographs moved towards findings and in random directions, and what the head says.
+"""Drawing what goes with a finding: radiographs moved towards what a classifier calls so, and in random directions.
 
-A disease-free radiograph is moved towards target A and decoded; the *picture* is encoded again, and the change of every
-other finding's logit, against the re-encoded reconstruction, says what the classifier associates with A.
+A disease-free radiograph is moved towards target A, along the classifier's own direction, and decoded; the *picture* is
+scored by the classifier itself, and the change of every other finding's logit, against the reconstruction, says what it
+associates with A.
 """
 
 import sys
@@ -10,11 +11,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from diffchest.compute.parts import Parts
+from diffchest.contracts.classifier import Classifier
 from diffchest.contracts.head import Head
 from diffchest.contracts.moves import Moves
 from diffchest.contracts.responses import Responses
 from diffchest.counterfactuals import moves
-from diffchest.counterfactuals.moves import edit_moves, in_latent_geometry, move_latents, random_moves
+from diffchest.counterfactuals.moves import edit_moves, in_latent_geometry, mean_length, move_latents, random_moves
 from diffchest.counterfactuals.pictures import encode_latents, round_trip
 from diffchest.model.autoencoder import DiffusionAutoencoder
 from diffchest.params.audit import AuditDrawingParams
@@ -27,22 +29,24 @@ def respond(
     image_ids: Sequence[str],
     pixels: np.ndarray,
     *,
+    classifier: Classifier,
     targets: Sequence[str],
     fitted: Moves,
     solver: SolverName,
     settings: AuditDrawingParams,
     parts: Parts,
 ) -> Responses | None:
-    """Move radiographs (uint8 [P, H, W]) towards every target and in random directions, decode and encode again.
+    """Move radiographs (uint8 [P, H, W]) towards every target and in random directions, decode them, score them.
 
-    Returns the pictures and the logits of all findings that the head was fitted for; None in all processes of `parts`
-    but the first.
+    head, fitted: the classifier's directions (`direction.own_direction`). Returns the pictures and the logits of the
+    head's findings, which are outputs of the classifier; None in all processes of `parts` but the first.
     """
     z = encode_latents(model, pixels)  # of all in every process: random moves have their mean length
+    towards, elsewhere = moved_latents(z, head, fitted, targets, settings)
     drawn = round_trip(
         model,
         pixels,
-        np.concatenate([z[:, None], *moved_latents(z, head, fitted, targets, settings)], axis=1),
+        np.concatenate([z[:, None], towards, elsewhere], axis=1),
         solver=solver,
         encode_steps=settings.encode_steps,
         decode_steps=settings.decode_steps,
@@ -52,15 +56,17 @@ def respond(
     if drawn is None:
         return None
     pictures, stop = drawn["pictures"], 1 + len(targets)
-    logits = head.logits(drawn["z"].reshape(-1, z.shape[1]))[:, head.rows(head.fitted)]
+    columns = [classifier.outputs.index(name) for name in head.findings]
+    logits = classifier.logits(pictures.reshape(-1, *pixels.shape[1:]))[:, columns]
     logits = logits.reshape(*pictures.shape[:2], -1)
     return Responses(
         image_id=list(image_ids),
         targets=list(targets),
-        findings=head.fitted,
+        findings=head.findings,
         logits_before=logits[:, 0],
         logits_after=logits[:, 1:stop],
         logits_random=logits[:, stop:],
+        direct=head.logits(towards.reshape(-1, z.shape[1])).reshape(logits[:, 1:stop].shape) - head.logits(z)[:, None],
         reconstruction=pictures[:, 0],
         counterfactual=pictures[:, 1:stop],
     )
@@ -74,15 +80,9 @@ def moved_latents(
     towards = settings.step * edit_moves(z, head, fitted, targets, edit=settings.edit)
     elsewhere = random_moves(
         settings.random_directions,
-        length=_mean_length(towards, covariance if in_latent_geometry(settings.edit) else np.eye(len(covariance))),
+        length=mean_length(towards, covariance if in_latent_geometry(settings.edit) else np.eye(len(covariance))),
         edit=settings.edit,
         covariance=covariance,
         seed=settings.seed,
     )
     return move_latents(z, head, towards), move_latents(z, head, elsewhere[None])
-
-
-def _mean_length(moves: np.ndarray, covariance: np.ndarray) -> float:
-    """Mean Mahalanobis length of moves [1 or P, T, d]."""
-    precision = np.linalg.pinv(covariance, hermitian=True)
-    return float(np.sqrt(np.einsum("ptd,de,pte->pt", moves, precision, moves)).mean())

@@ -1,4 +1,4 @@
-"""The pictures of the confounder audit as they are drawn and kept, and what the head says of them."""
+"""The pictures of the confounder audit as they are drawn and kept, and what the classifier says of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,13 +13,14 @@ from diffchest.contracts.array_file import ArrayFile, columns_of
 class Responses(ArrayFile):
     """P radiographs moved towards each of T targets and, as far, in R random directions.
 
-    Logits of F findings in pictures that were decoded and encoded again: logits_before [P, F] where nothing moved,
-    logits_after [P, T, F] towards each target, logits_random [P, R, F]. Pictures, uint8: reconstruction [P, H, W],
-    counterfactual [P, T, H, W]. `before` and `after` are the probabilities.
+    Logits of F findings, outputs of one classifier, in pictures that were decoded: logits_before [P, F] where nothing
+    moved, logits_after [P, T, F] towards each target, logits_random [P, R, F]. direct [P, T, F]: by how much their
+    regression on z changes with the move, nothing drawn. Pictures, uint8: reconstruction [P, H, W], counterfactual
+    [P, T, H, W]. `before` and `after` are the probabilities.
     """
 
     STAGE = "draw_audit"
-    VERSION = 1
+    VERSION = 2
 
     image_id: list[str]
     targets: list[str]
@@ -27,6 +28,7 @@ class Responses(ArrayFile):
     logits_before: np.ndarray
     logits_after: np.ndarray
     logits_random: np.ndarray
+    direct: np.ndarray
     reconstruction: np.ndarray
     counterfactual: np.ndarray
 
@@ -48,5 +50,5 @@ class Responses(ArrayFile):
         """The logits of these findings alone, in that order; `DataError` for one that is not there."""
         columns = self.columns(findings)
         logits = {name: getattr(self, name)[..., columns] for name in
-                  ("logits_before", "logits_after", "logits_random")}  # fmt: skip
+                  ("logits_before", "logits_after", "logits_random", "direct")}  # fmt: skip
         return replace(self, findings=list(findings), **logits)

@@ -111,6 +111,12 @@ def random_moves(number: int, *, length: float, edit: Edit, covariance: np.ndarr
     return (moves * np.sqrt(np.maximum(variance, 0.0))) @ axes.T
 
 
+def mean_length(moves: np.ndarray, covariance: np.ndarray) -> float:
+    """Mean Mahalanobis length of moves [1 or P, T, d]."""
+    precision = np.linalg.pinv(covariance, hermitian=True)
+    return float(np.sqrt(np.einsum("ptd,de,pte->pt", moves, precision, moves, optimize=True)).mean())
+
+
 def in_latent_geometry(edit: Edit) -> bool:
     """Whether an edit follows the latents: lengths are Mahalanobis distances, so that random moves are as likely.
 

@@ -18,10 +18,11 @@ class PlantedParams(Section):
 
 
 class FlaggedParams(Section):
-    """`confounders.flagged`: what makes B appear with A in the pictures, whatever the labels say."""
+    """`confounders.flagged`: what makes B a confounder of A: it appears with A, and A's score responds to B alone."""
 
     lift: PositiveFloat
     prevalence: Fraction
+    response: PositiveFloat
 
 
 class AuditMoveParams(Part):
@@ -45,6 +46,7 @@ class AuditRuleParams(Part):
     """The keys of `confounders` that say which pairs of findings are flagged."""
 
     false_discovery_rate: FalseDiscoveryRate
+    model_error: Annotated[float, Field(ge=0.0)]
     planted: PlantedParams
     flagged: FlaggedParams
 

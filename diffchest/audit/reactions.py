@@ -1,0 +1,135 @@
+"""Judging what a score responds to: what does the score of A do when B alone is there?
+
+Columns, one row per target A and other finding B, in standard deviations of A's logit among the fine-tuning
+radiographs:
+
+* response, response_low, response_high: what B adds to A's logit while all other findings, view, sex and age are held:
+  B's coefficient in a regression of the classifier's own scores on the labels, and its 95 % interval: of chance
+  (clustered by patient) and of `confounders.model_error`, since a score is no sum of its findings
+* response_p: two-sided, of that being 0; response_p_adjusted: Benjamini-Hochberg over all pairs
+* moved_z: what the regression of the classifier's logits on z says of the move `alone` of B, nothing drawn
+* picture, picture_low, picture_high: mean change of A's logit in pictures in which B was put in, or taken out (with its
+  sign turned), and its t interval over patients; picture_put_in, picture_taken_out: of each alone; picture_a_absent,
+  picture_a_present: of radiographs without and with A; picture_random: largest mean change, up or down, of random moves
+* responds: rises, falls or nothing, see `responding`
+
+Why the labels and not the pictures say what a score responds to: they do it better. Beside the same radiographs truly
+drawn with B the ranking by `response` is nearly perfect for any classifier, while pictures lose what the decoder cannot
+draw (docs/results/audit.md). A picture shows where; and it needs no labels of B in the radiographs scored.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from diffchest.contracts.classified import Classified
+from diffchest.contracts.interventions import Interventions
+from diffchest.contracts.moves import Moves
+from diffchest.counterfactuals.regression import Regression, covariates
+from diffchest.params.audit import AuditRuleParams
+from diffchest.stats import adjust
+
+NORMAL_95 = float(stats.norm.ppf(0.975))
+
+
+def reactions(
+    classified: Classified,
+    interventions: Interventions,
+    moves: Moves,
+    labels: pd.DataFrame,
+    rows: pd.DataFrame,
+    *,
+    kinds: Mapping[str, Sequence[str]],
+    rule: AuditRuleParams,
+) -> pd.DataFrame:
+    """The response of every output to every finding of the interventions: target, confounder, and the module's columns.
+
+    labels: of the fine-tuning radiographs that were scored, all findings that are held, NaN taken for absent; rows:
+    theirs of the manifest.
+    """
+    outputs, findings, spread = classified.outputs, interventions.findings, classified.spread
+    scores = classified.logits_finetune.astype(np.float64) / spread
+    held = Regression.fit(scores, labels.fillna(0.0).reset_index(drop=True), covariates(rows), kinds)
+    groups = rows["patient_id"].to_numpy()
+    response = np.stack([held.added(finding) for finding in findings])  # [F, K]
+    error = np.stack([held.standard_error(finding, groups) for finding in findings])
+    changes = picture_changes(classified, interventions)
+    table = pd.DataFrame(
+        {
+            "target": np.tile(outputs, len(findings)),
+            "confounder": np.repeat(findings, len(outputs)),
+            **_with_interval("response", response, np.sqrt(error**2 + rule.model_error**2)),
+            "moved_z": (mean_moves(moves, findings) @ classified.weight.T / spread).ravel(),
+            **_pictures(changes, classified, interventions),
+        }
+    )
+    table = table[table["target"] != table["confounder"]].reset_index(drop=True)
+    table["response_p_adjusted"] = adjust(table["response_p"].to_numpy(), method="bh")
+    return table.assign(responds=responding(table, rule))
+
+
+def responding(table: pd.DataFrame, rule: AuditRuleParams) -> np.ndarray:
+    """Which scores respond to B alone, by at least `flagged.response` and beyond chance: rises, falls or ""."""
+    sure = (table["response_p_adjusted"] <= rule.false_discovery_rate) & (
+        table["response"].abs() >= rule.flagged.response
+    )
+    return np.where(~sure, "", np.where(table["response"] > 0, "rises", "falls"))
+
+
+def picture_changes(classified: Classified, interventions: Interventions) -> np.ndarray:
+    """What the presence of each finding does to each logit in each radiograph's picture, SD: [P, F, K].
+
+    Where a finding was taken out, the change with its sign turned.
+    """
+    change = classified.logits_picture - classified.logits_original[:, None]
+    return interventions.sign[:, :, None] * change.astype(np.float64) / classified.spread
+
+
+def mean_moves(moves: Moves, findings: Sequence[str]) -> np.ndarray:
+    """The mean of all ways in which each finding shows, each as often as it occurs: [F, d]."""
+    rows = moves.rows(findings)
+    share = moves.share[rows][:, :, None]
+    return np.nansum(moves.alone[rows] * share, axis=1) / share.sum(axis=1)
+
+
+def _with_interval(name: str, value: np.ndarray, error: np.ndarray) -> dict[str, np.ndarray]:
+    return {
+        name: value.ravel(),
+        f"{name}_low": (value - NORMAL_95 * error).ravel(),
+        f"{name}_high": (value + NORMAL_95 * error).ravel(),
+        f"{name}_p": 2 * stats.norm.sf(np.abs(value / error)).ravel(),
+    }
+
+
+def _pictures(changes: np.ndarray, classified: Classified, interventions: Interventions) -> dict[str, np.ndarray]:
+    """Columns `picture...` of changes [P, F, K]."""
+    present = interventions.present
+    target = np.full((len(present), len(classified.outputs)), False)  # which radiographs have A
+    for column, name in enumerate(classified.outputs):
+        if name in interventions.findings:
+            target[:, column] = present[:, interventions.findings.index(name)]
+    everywhere = np.ones_like(changes, dtype=bool)
+    put_in, with_a = everywhere & ~present[:, :, None], everywhere & target[:, None]
+    random = (classified.logits_random - classified.logits_original[:, None]) / classified.spread
+    limit = np.abs(random.mean(axis=0)).max(axis=0)  # [K]
+    mean = changes.mean(axis=0)
+    half = stats.t.ppf(0.975, len(changes) - 1) * changes.std(axis=0, ddof=1) / np.sqrt(len(changes))
+    return {
+        "picture": mean.ravel(),
+        "picture_low": (mean - half).ravel(),
+        "picture_high": (mean + half).ravel(),
+        "picture_put_in": _mean_where(changes, put_in).ravel(),
+        "picture_taken_out": _mean_where(changes, ~put_in).ravel(),
+        "picture_a_absent": _mean_where(changes, ~with_a).ravel(),
+        "picture_a_present": _mean_where(changes, with_a).ravel(),
+        "picture_random": np.tile(limit, changes.shape[1]),
+    }
+
+
+def _mean_where(values: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """Mean over the first axis of those chosen; NaN where there is none."""
+    number = chosen.sum(axis=0)
+    with np.errstate(invalid="ignore"):
+        return np.where(chosen, np.nan_to_num(values), 0.0).sum(axis=0) / np.where(number, number, np.nan)
