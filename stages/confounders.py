@@ -59,7 +59,7 @@ def main() -> None:
     metrics: dict[str, Any] = {}
     for name in params.classifiers.sections:
         table, found = audited(name, shared)
-        write_table(paths.table("confounders") if name == OURS else paths.OTHER_AUDITS / f"{name}.csv", table)
+        write_table(paths.audit(name), table)
         metrics |= found if name == OURS else {name: found}
     write_metrics(paths.stage_metrics("confounders"), metrics)
     ours = metrics.get("cace", {})
