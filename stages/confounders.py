@@ -95,7 +95,7 @@ def audited(name: str, shared: Shared) -> tuple[pd.DataFrame, dict[str, Any]]:
         "rises": int((table["responds"] == "rises").sum()),
         "falls": int((table["responds"] == "falls").sum()),
         "flagged": int(table["flagged"].sum()),
-        "latents_r2": float(np.mean(classified.r2)),
+        "latents_r2": float(np.mean(classified.r2)) if classified.outputs else np.nan,
         "cace": cace_metrics(table, rivals(table, own, classified, labels)) | {"icace": icace_errors(*effects)},
     }
 

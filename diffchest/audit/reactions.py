@@ -58,8 +58,8 @@ def reactions(
     changes = picture_changes(classified, interventions)
     table = pd.DataFrame(
         {
-            "target": np.tile(outputs, len(findings)),
-            "confounder": np.repeat(findings, len(outputs)),
+            "target": np.tile(np.array(outputs, dtype=object), len(findings)),
+            "confounder": np.repeat(np.array(findings, dtype=object), len(outputs)),
             **_with_interval("response", response, np.sqrt(error**2 + rule.model_error**2)),
             "moved_z": (mean_moves(moves, findings) @ classified.weight.T / spread).ravel(),
             **_pictures(changes, classified, interventions),

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from diffchest.contracts.classified import Classified
 from diffchest.contracts.explained import Explained
 from diffchest.contracts.responses import Responses
 
@@ -37,7 +38,19 @@ def toy_explained(targets: list[str], image_ids: list[str], findings: list[str] 
 def toy_responses(
     targets: list[str], findings: list[str], before: np.ndarray, after: np.ndarray, random: np.ndarray
 ) -> Responses:
-    """Black pictures with these logits [P, F], [P, T, F] and [P, R, F]."""
+    """Black pictures with these logits [P, F], [P, T, F] and [P, R, F]; moves of which z says nothing."""
     black = np.zeros((len(before), 1 + len(targets), SIDE, SIDE), dtype=np.uint8)
     ids = [f"cohort/{number}" for number in range(len(before))]
-    return Responses(ids, targets, findings, before, after, random, black[:, 0], black[:, 1:])
+    return Responses(ids, targets, findings, before, after, random, 0 * after, black[:, 0], black[:, 1:])
+
+
+def toy_classified(outputs: list[str], finetune: np.ndarray, **own: Any) -> Classified:
+    """A classifier that gave the fine-tuning radiographs these logits [N, K]; of all else, only what `own` says."""
+    number, none = len(outputs), np.empty((0, 0, len(outputs)))
+    fields: dict[str, Any] = {
+        "threshold": np.full(number, np.nan), "finetune_id": [f"cohort/{row}" for row in range(len(finetune))],
+        "logits_original": np.empty((0, number)), "logits_picture": none,
+        "logits_random": none, "twin_id": [], "logits_twin": np.empty((0, number)), "weight": np.eye(number),
+        "bias": np.zeros(number), "r2": np.ones(number), "classifier_sha256": ["toy"],
+    }  # fmt: skip
+    return Classified(outputs=outputs, logits_finetune=finetune, **(fields | own))
