@@ -1,6 +1,6 @@
 """What each classifier's scores respond to when another finding is there alone, and how true that is on phantoms."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,8 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from diffchest import paths
 from diffchest.figures.frame import new_figure
-from diffchest.figures.inputs import read_metrics, read_rows
+from diffchest.figures.inputs import read_audits, read_metrics
 from diffchest.figures.settings import FigureParams
 from diffchest.figures.style import (
     BLUE,
@@ -51,7 +50,7 @@ BESIDE, SCATTER, RANK, BAR = 45.0, 45.0, 3.4, 44.0
 
 def draw(params: FigureParams) -> Figure:
     """Draw a band per classifier: responses by target and finding and, where the truth is known, the two compared."""
-    audits = {name: _read(name) for name in params.classifiers.sections}
+    audits = read_audits(list(params.classifiers.sections))
     columns = by_kind(pd.concat(audits.values()))
     matrices = {name: matrix_of(pairs, columns) for name, pairs in audits.items()}
     limit = _limit(list(matrices.values()))
@@ -75,6 +74,9 @@ def draw(params: FigureParams) -> Figure:
             draw_truth(_place(figure, left, top + 4, BESIDE, SCATTER), audits[name], found)
             draw_ranking(_place(figure, left, top + SCATTER + 16, BESIDE, height - SCATTER - 12), found)
         top += height + GAP
+    if unheard := [name for name in params.classifiers.sections if name not in audits]:
+        said = f"not audited, as no output passed all gates: {', '.join(unheard)}"
+        figure.text(0.012, 1.5 / whole, wrapped(said, 34), fontsize=6, color=GREY)
     left, down = (WIDTH - BESIDE - 3, NAMES - 6) if known else (NAMES, FOOT)
     _legend(figure, limit, left=left, top=whole - down, beside=not known)
     return figure
@@ -91,7 +93,7 @@ def by_kind(pairs: pd.DataFrame) -> list[str]:
 def matrix_of(pairs: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     """Responses by target and finding: the targets in the order of `columns`, then others, at most `LARGEST`."""
     matrix = pairs.pivot(index="target", columns="confounder", values="response").reindex(columns=list(columns))
-    others = sorted(matrix.index.difference(columns))
+    others = sorted(set(matrix.index) - set(columns))
     return matrix.reindex([*(name for name in columns if name in matrix.index), *others]).head(LARGEST)
 
 
@@ -146,11 +148,6 @@ def draw_ranking(axes: Axes, found: Mapping[str, Any]) -> None:
     axes.spines["left"].set_visible(False)
 
 
-def _read(name: str) -> pd.DataFrame:
-    pairs = read_rows(paths.audit(name), stage="confounders", empty="no pair of findings could be audited")
-    return pairs.assign(responds=pairs["responds"].fillna(""))
-
-
 def _called(name: str) -> str:
     return "our head on z" if name == OURS else name
 
@@ -161,7 +158,7 @@ def _limit(matrices: list[pd.DataFrame]) -> float:
     return max(0.5, float(np.nanpercentile(sizes, 98))) if np.isfinite(sizes).any() else 0.5
 
 
-def _groups(names: Sequence[str]) -> list[tuple[int, str]]:
+def _groups(names: Iterable[str]) -> list[tuple[int, str]]:
     """Where findings of another kind than those before begin."""
     kinds = [KIND.get(name, "") for name in names]
     return [(place, kind) for place, kind in enumerate(kinds) if place == 0 or kind != kinds[place - 1]]
@@ -174,7 +171,7 @@ def _place(figure: Figure, left: float, top: float, width: float, height: float)
 
 
 def _legend(figure: Figure, limit: float, *, left: float, top: float, beside: bool) -> None:
-    """The colour bar, with what the dots mean beside or below it; places in mm."""
+    """Draw the colour bar, and what the marks mean beside or below it; places in mm."""
     bar = figure.colorbar(
         ScalarMappable(Normalize(-limit, limit), DIVERGING),
         cax=_place(figure, left, top, BAR, 2.0),
@@ -184,19 +181,22 @@ def _legend(figure: Figure, limit: float, *, left: float, top: float, beside: bo
     bar.ax.tick_params(labelsize=5.5, length=2)
     bar.set_label("matrix: what B alone (column) adds to the\nscore of A (row), in its SD", fontsize=6)
     bar.outline.set_visible(False)  # type: ignore[operator]
-    dots: Any = {"marker": "o", "linestyle": "none", "markersize": 3, "markeredgewidth": 0.5}
+    dots: Any = {"linestyle": "none", "markersize": 3, "markeredgewidth": 0.5}
     handles = [
         Line2D(
             [],
             [],
             color="white",
+            marker="D",
             markeredgecolor=INK,
             label="flagged: A rises with B alone,\nand B appears with A",
             **dots,
         )
     ]
     if not beside:
-        handles += [Line2D([], [], color=colour, label=words, **dots) for words, colour in RESPONDS.values()]
+        handles += [
+            Line2D([], [], color=colour, label=words, marker="o", **dots) for words, colour in RESPONDS.values()
+        ]
     corner = (left + BAR + 8, top - 1) if beside else (left, top + 14)
     whole = figure.get_size_inches()[1] * MILLIMETRES_PER_INCH
     figure.legend(
