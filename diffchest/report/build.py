@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from diffchest import paths
+from diffchest.errors import DataError
 from diffchest.params.base import OURS
 from diffchest.report.contents import SECTIONS, STAGES, Item, ReportParams, Section, figures_of, simulated
 
@@ -86,11 +87,16 @@ def _block(section: Section, name: str, metrics: Mapping[str, Any]) -> Block:
 
 
 def read_table(item: Item) -> Table | None:
-    """Read and format `reports/tables/<name>.csv`, without columns that have no value; None where no stage wrote it."""
+    """Read and format `reports/tables/<name>.csv`, without columns that have no value; None where no stage wrote it.
+
+    Raises `DataError` where a column that is to be shown is missing.
+    """
     path = paths.table(item.name)
     if not path.is_file():
         return None
     frame = pd.read_csv(path, keep_default_na=False, na_values=["", "nan", "NaN"])
+    if missing := [column for column in (*item.columns, item.order) if column and column not in frame]:
+        raise DataError(f"{path}: no column {missing[0]!r}; run the stage that writes it again")
     if item.order and len(frame):
         frame = frame.iloc[_order(frame[item.order])]
     if item.columns:
