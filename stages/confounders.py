@@ -13,7 +13,7 @@ from diffchest.audit.quality import rivals, with_planted, with_witness
 from diffchest.audit.reactions import picture_changes, reactions
 from diffchest.contracts.classified import Classified
 from diffchest.contracts.dataset import Dataset
-from diffchest.contracts.head import Head
+from diffchest.contracts.head import Head, evaluated_findings
 from diffchest.contracts.interventions import Interventions
 from diffchest.contracts.moves import Moves
 from diffchest.contracts.responses import Responses
@@ -26,11 +26,11 @@ from diffchest.params.audit import AuditRuleParams
 from diffchest.params.base import OURS, Key
 from diffchest.params.classifiers import ClassifiersParams
 from diffchest.params.counterfactuals import Kinds
-from diffchest.params.evaluation import EvaluatedDataset
+from diffchest.params.evaluation import EvaluatedDataset, EvaluatedFindings
 from diffchest.progress import run, summary
 
 
-class Params(EvaluatedDataset):
+class Params(EvaluatedDataset, EvaluatedFindings):
     """What `confounders` reads of params.yaml."""
 
     classifiers: ClassifiersParams
@@ -55,7 +55,8 @@ def main() -> None:
     dataset, head = Dataset.read(params.dataset), Head.load(paths.HEAD)
     interventions = Interventions.load(paths.INTERVENTIONS)
     shared = Shared(params, dataset, head, Moves.load(paths.MOVES), interventions)
-    write_table(paths.table("label_cooccurrence"), count_pairs(dataset.labels("pretrain", "finetune")[head.fitted]))
+    findings = evaluated_findings(dataset.labels("test"), head, positives_above=params.positives_above)
+    write_table(paths.table("label_cooccurrence"), count_pairs(dataset.labels("pretrain", "finetune")[findings]))
     paths.OTHER_AUDITS.mkdir(parents=True, exist_ok=True)
     metrics: dict[str, Any] = {}
     for name in params.classifiers.sections:
