@@ -7,8 +7,8 @@ from scipy import stats
 from sklearn.metrics import average_precision_score
 
 from diffchest.audit.cace import cace_metrics, icace_errors, twin_changes, with_truth
-from tests.audit.test_reactions import FINDINGS, interventions
-from tests.helpers.toy_drawings import toy_classified
+from tests.helpers.toy_drawings import TOY_FINDINGS as FINDINGS
+from tests.helpers.toy_drawings import toy_classified, toy_interventions
 
 
 def twins():
@@ -21,7 +21,7 @@ def twins():
     classified = toy_classified(
         FINDINGS, finetune, twin_id=ids, logits_twin=logits, logits_original=np.full((3, 3), 0.5)
     )
-    return classified, interventions(present)
+    return classified, toy_interventions(present)
 
 
 def test_the_truth_is_the_mean_over_placements_then_radiographs():

@@ -6,28 +6,9 @@ import pytest
 from scipy import stats
 
 from diffchest.audit.reactions import mean_moves, picture_changes, reactions, responding
-from diffchest.contracts.interventions import Interventions
 from tests.helpers.toy_autoencoder import DIMENSIONS, TOY_AUDIT, toy_head, toy_moves
-from tests.helpers.toy_drawings import toy_classified
-
-FINDINGS = ["drain", "pneumothorax", "goiter"]
-
-
-def interventions(present, dimensions=DIMENSIONS, directions=2):
-    number, findings = present.shape
-    black = np.zeros((number, 8, 8), dtype=np.uint8)
-    z = np.zeros((number, dimensions), dtype=np.float32)
-    return Interventions(
-        image_id=[f"cohort/{row}" for row in range(number)],
-        findings=FINDINGS[:findings],
-        present=present,
-        original=black,
-        picture=np.repeat(black[:, None], findings, axis=1),
-        random=np.repeat(black[:, None], directions, axis=1),
-        z=z,
-        z_moved=np.repeat(z[:, None], findings, axis=1),
-        z_picture=np.repeat(z[:, None], findings, axis=1),
-    )
+from tests.helpers.toy_drawings import TOY_FINDINGS as FINDINGS
+from tests.helpers.toy_drawings import toy_classified, toy_interventions
 
 
 def world(n=4000, seed=0):
@@ -50,7 +31,7 @@ def judged(rule=TOY_AUDIT, **own):
     classified = toy_classified(FINDINGS, logits, **(drawn | {"weight": np.zeros((3, DIMENSIONS))} | own))
     moves = toy_moves(toy_head(3), findings=FINDINGS, threshold=np.zeros(3))
     moved = moves.__class__(**{**vars(moves), "alone": np.ones((3, 1, DIMENSIONS)), "share": np.ones((3, 1))})
-    table = reactions(classified, interventions(present), moved, labels, rows, kinds={}, rule=rule)
+    table = reactions(classified, toy_interventions(present), moved, labels, rows, kinds={}, rule=rule)
     return table.set_index(["target", "confounder"]), classified
 
 
@@ -95,7 +76,7 @@ def test_what_is_taken_out_counts_with_its_sign_turned():
         FINDINGS, finetune, logits_original=still, logits_picture=picture, logits_random=random,
         weight=np.zeros((3, DIMENSIONS)),
     )  # fmt: skip
-    drawn = interventions(present)
+    drawn = toy_interventions(present)
     changes = picture_changes(classified, drawn)[:, 0, 1] * classified.spread[1]
     assert changes == pytest.approx([2.0, 2.0, 2.0, 4.0])
     labels = pd.DataFrame(np.random.default_rng(1).random((500, 3)) < 0.3, columns=FINDINGS).astype(float)

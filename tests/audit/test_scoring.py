@@ -5,8 +5,8 @@ import pytest
 
 from diffchest.audit.scoring import classify
 from diffchest.contracts.twins import Twins
-from tests.audit.test_reactions import interventions
 from tests.helpers.toy_autoencoder import DIMENSIONS, toy_head
+from tests.helpers.toy_drawings import toy_interventions
 
 
 class Brightness:
@@ -21,7 +21,7 @@ class Brightness:
 
 
 def test_every_score_is_where_its_picture_is():
-    drawn = interventions(np.zeros((2, 3), dtype=bool))
+    drawn = toy_interventions(np.zeros((2, 3), dtype=bool))
     drawn.original[1] = 1
     drawn.picture[:] = np.arange(6).reshape(2, 3, 1, 1)
     drawn.random[:] = np.arange(4).reshape(2, 2, 1, 1)

@@ -6,9 +6,11 @@ import numpy as np
 
 from diffchest.contracts.classified import Classified
 from diffchest.contracts.explained import Explained
+from diffchest.contracts.interventions import Interventions
 from diffchest.contracts.responses import Responses
 
 SIDE = 8  # px
+TOY_FINDINGS = ["drain", "pneumothorax", "goiter"]
 
 
 def toy_explained(targets: list[str], image_ids: list[str], findings: list[str] | None = None, **own: Any) -> Explained:
@@ -54,3 +56,21 @@ def toy_classified(outputs: list[str], finetune: np.ndarray, **own: Any) -> Clas
         "bias": np.zeros(number), "r2": np.ones(number), "classifier_sha256": ["toy"],
     }  # fmt: skip
     return Classified(outputs=outputs, logits_finetune=finetune, **(fields | own))
+
+
+def toy_interventions(present: np.ndarray, dimensions: int = 6, directions: int = 2) -> Interventions:
+    """Black pictures in which `TOY_FINDINGS` were put in, or where `present` [P, F] taken out."""
+    number, findings = present.shape
+    black = np.zeros((number, 8, 8), dtype=np.uint8)
+    z = np.zeros((number, dimensions), dtype=np.float32)
+    return Interventions(
+        image_id=[f"cohort/{row}" for row in range(number)],
+        findings=TOY_FINDINGS[:findings],
+        present=present,
+        original=black,
+        picture=np.repeat(black[:, None], findings, axis=1),
+        random=np.repeat(black[:, None], directions, axis=1),
+        z=z,
+        z_moved=np.repeat(z[:, None], findings, axis=1),
+        z_picture=np.repeat(z[:, None], findings, axis=1),
+    )
