@@ -28,10 +28,12 @@ from diffchest.contracts.classified import Classified
 from diffchest.contracts.interventions import Interventions
 from diffchest.contracts.moves import Moves
 from diffchest.counterfactuals.regression import Regression, covariates
+from diffchest.findings.cooccurrence import PAIR
 from diffchest.params.audit import AuditRuleParams
 from diffchest.stats import adjust
 
 NORMAL_95 = float(stats.norm.ppf(0.975))
+LAST = ["response_p_adjusted", "responds"]
 
 
 def reactions(
@@ -49,22 +51,42 @@ def reactions(
     labels: of the fine-tuning radiographs that were scored, all findings that are held, NaN taken for absent; rows:
     theirs of the manifest.
     """
-    outputs, findings, spread = classified.outputs, interventions.findings, classified.spread
-    scores = classified.logits_finetune.astype(np.float64) / spread
-    held = Regression.fit(scores, labels.fillna(0.0).reset_index(drop=True), covariates(rows), kinds)
-    groups = rows["patient_id"].to_numpy()
-    response = np.stack([held.added(finding) for finding in findings])  # [F, K]
-    error = np.stack([held.standard_error(finding, groups) for finding in findings])
+    outputs, findings = classified.outputs, interventions.findings
+    told = responses_to(outputs, classified.logits_finetune, findings, labels, rows, kinds=kinds, rule=rule)
     changes = picture_changes(classified, interventions)
-    table = pd.DataFrame(
+    shown = pd.DataFrame(
         {
-            "target": np.tile(outputs, len(findings)),
-            "confounder": np.repeat(findings, len(outputs)),
-            **_with_interval("response", response, np.sqrt(error**2 + rule.model_error**2)),
-            "moved_z": (mean_moves(moves, findings) @ classified.weight.T / spread).ravel(),
+            **_every_pair(outputs, findings),
+            "moved_z": (mean_moves(moves, findings) @ classified.weight.T / classified.spread).ravel(),
             **_pictures(changes, classified, interventions),
         }
     )
+    return told.drop(columns=LAST).merge(shown, on=PAIR, validate="one_to_one").merge(told[[*PAIR, *LAST]], on=PAIR)
+
+
+def responses_to(
+    outputs: Sequence[str],
+    logits: np.ndarray,
+    findings: Sequence[str],
+    labels: pd.DataFrame,
+    rows: pd.DataFrame,
+    *,
+    kinds: Mapping[str, Sequence[str]],
+    rule: AuditRuleParams,
+) -> pd.DataFrame:
+    """What labels and scores alone tell: target, confounder, response and its columns, responds.
+
+    logits: [N, K] of `outputs`; labels, rows: of the same radiographs, see `reactions`.
+    """
+    scores = logits.astype(np.float64)
+    held = Regression.fit(
+        scores / scores.std(axis=0), labels.fillna(0.0).reset_index(drop=True), covariates(rows), kinds
+    )
+    groups = rows["patient_id"].to_numpy()
+    response = np.stack([held.added(finding) for finding in findings])  # [F, K]
+    error = np.stack([held.standard_error(finding, groups) for finding in findings])
+    columns = _with_interval("response", response, np.sqrt(error**2 + rule.model_error**2))
+    table = pd.DataFrame({**_every_pair(outputs, findings), **columns})
     table = table[table["target"] != table["confounder"]].reset_index(drop=True)
     table["response_p_adjusted"] = adjust(table["response_p"].to_numpy(), method="bh")
     return table.assign(responds=responding(table, rule))
@@ -92,6 +114,10 @@ def mean_moves(moves: Moves, findings: Sequence[str]) -> np.ndarray:
     rows = moves.rows(findings)
     share = moves.share[rows][:, :, None]
     return np.nansum(moves.alone[rows] * share, axis=1) / share.sum(axis=1)
+
+
+def _every_pair(outputs: Sequence[str], findings: Sequence[str]) -> dict[str, np.ndarray]:
+    return {"target": np.tile(outputs, len(findings)), "confounder": np.repeat(findings, len(outputs))}
 
 
 def _with_interval(name: str, value: np.ndarray, error: np.ndarray) -> dict[str, np.ndarray]:
