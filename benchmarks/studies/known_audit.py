@@ -4,8 +4,8 @@
         [--only drain-75 ...] [--twins 60] [--table FILE]
 
 After `benchmarks.studies.known_classifiers`, whose ONNX files, in the folder of `--classifiers` (that of `--work`
-unless given), are opened as any classifier is. Each is asked what it responds to (`audit.reactions.label_responses`: the
-regression of its own scores on labels), from the 6,000 phantoms it was trained on (`fitting`, as the stage does), and
+unless given), are opened as any classifier is. Each is asked what it responds to
+(`audit.reactions.label_responses`: the regression of its own scores on labels), from the 6,000 phantoms it was trained on (`fitting`, as the stage does), and
 from the 1,500 of the same condition that it never saw (`held`). The judge is the causal effect on true twins of other
 patients, drawn for the purpose (`benchmarks/known_truth.py`).
 
@@ -34,7 +34,8 @@ from benchmarks.measuring import markdown, provenance
 from benchmarks.studies.known_classifiers import HELD_OUT, SETTINGS, Study, conditions
 from diffchest import paths
 from diffchest.audit.cace import BOUND, NOTHING, cace_metrics, with_truth
-from diffchest.audit.reactions import judged, label_responses
+from diffchest.audit.reactions import judged as with_flags
+from diffchest.audit.reactions import label_responses
 from diffchest.classifiers.opening import open_classifier
 from diffchest.files.tables import write_table
 from diffchest.findings.cooccurrence import PAIR, count_pairs, planted_pairs
@@ -62,7 +63,7 @@ def judged(path: Path, condition: Condition, labelled: str, study: Study, number
     frequent = [name for name in labels.columns if labels[name].sum() > LEAST]
     logits = classifier.logits(phantoms.pictures[chosen])
     params = Params.load()
-    table = judged(
+    table = with_flags(
         label_responses(
             classifier.outputs,
             logits,
