@@ -4,9 +4,9 @@
         [--only drain-75 ...] [--twins 60] [--table FILE]
 
 After `benchmarks.studies.known_classifiers`, whose ONNX files, in the folder of `--classifiers` (that of `--work`
-unless given), are opened as any classifier is. Each is asked what it responds to
-(`audit.reactions.label_responses`: the regression of its own scores on labels), from the 6,000 phantoms it was trained on (`fitting`, as the stage does), and
-from the 1,500 of the same condition that it never saw (`held`). The judge is the causal effect on true twins of other
+unless given), are opened as any classifier is. Each is asked what it responds to (`audit.reactions`: the regression of
+its own scores on labels), from the 6,000 phantoms it was trained on (`fitting`, as the stage does), and from the 1,500
+of the same condition that it never saw (`held`). The judge is the causal effect on true twins of other
 patients, drawn for the purpose (`benchmarks/known_truth.py`).
 
 Writes `pairs-<labelled>.csv` (all pairs of all classifiers) to `--work` and prints, by condition:
