@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy import stats
-from sklearn.metrics import average_precision_score
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 from diffchest.contracts.classified import Classified
 from diffchest.contracts.interventions import Interventions
@@ -57,8 +57,8 @@ def with_truth(table: pd.DataFrame, classified: Classified, interventions: Inter
 def cace_metrics(table: pd.DataFrame, rivals: Mapping[str, np.ndarray]) -> dict[str, Any]:
     """How well `response` tells the truth `cace`, of the pairs whose truth is known; NaN where it is of none.
 
-    * average_precision: of ranking pairs by `response`, for a true rise above `BOUND`; falls_average_precision likewise
-      downwards; spearman; slope: of the truth on the estimate, through 0; error: root mean square
+    * average_precision, roc_auc: of ranking pairs by `response`, for a true rise above `BOUND`; falls_average_precision
+      likewise downwards; spearman; slope: of the truth on the estimate, through 0; error: root mean square
     * coverage: share of intervals that hold the truth
     * precision, recall: of `responds` rises, for a true rise above `BOUND`; false_alarms: share flagged, up or down, of
       the pairs that truly do nothing (less than `NOTHING`)
@@ -76,6 +76,7 @@ def cace_metrics(table: pd.DataFrame, rivals: Mapping[str, np.ndarray]) -> dict[
         "pairs": int(known.sum()),
         "rises": int(rises.sum()),
         "average_precision": _precision(rises, estimate),
+        "roc_auc": float(roc_auc_score(rises, estimate)) if 0 < rises.sum() < len(kept) else np.nan,
         "falls_average_precision": _precision(truth < -BOUND, -estimate),
         "spearman": _spearman(truth, estimate),
         "slope": float(truth @ estimate / (estimate @ estimate)) if len(kept) else np.nan,

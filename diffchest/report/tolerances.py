@@ -116,7 +116,9 @@ _AUDITS = (
     Tolerance(_AUDIT + r"latents_r2", absolute=0.05),
     # 0 where nothing is wrong, and steps of a pair in a few hundred
     Tolerance(_AUDIT + r"cace\.false_alarms", absolute=0.02),
-    Tolerance(_AUDIT + r"cace\.(falls_average_precision|average_precision|spearman|coverage|slope)", absolute=0.05),
+    Tolerance(
+        _AUDIT + r"cace\.(falls_average_precision|average_precision|roc_auc|spearman|coverage|slope)", absolute=0.05
+    ),
     # of two rivals that agree, or of a hundred flagged pairs
     Tolerance(_AUDIT + r"cace\.(precision|recall|rivals\..*)", absolute=0.1),
 )

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from sklearn.metrics import average_precision_score
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 from diffchest.audit.cace import cace_metrics, icace_errors, twin_changes, with_truth
 from tests.helpers.toy_drawings import TOY_FINDINGS as FINDINGS
@@ -57,6 +57,7 @@ def test_metrics_are_of_the_pairs_whose_truth_is_known():
     truth, response = kept["cace"], kept["response"]
     assert found["pairs"] == 54
     assert found["average_precision"] == pytest.approx(average_precision_score(truth > 0.5, response))
+    assert found["roc_auc"] == pytest.approx(roc_auc_score(truth > 0.5, response))
     assert found["falls_average_precision"] == pytest.approx(average_precision_score(truth < -0.5, -response))
     assert found["spearman"] == pytest.approx(stats.spearmanr(truth, response).statistic)
     assert found["slope"] == pytest.approx(np.linalg.lstsq(response.to_numpy()[:, None], truth, rcond=None)[0].item())
