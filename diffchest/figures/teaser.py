@@ -75,7 +75,7 @@ def draw(params: FigureParams) -> Figure:
     others = others_in(explained, row, target)
     _draw_bars(grid[-1], others[visible_findings(others.index, on_phantoms=params.on_phantoms)], flagged)
     which = (
-        "; cosine: of the two changes; of findings flagged in the audit, if any, the picture nearest to its twin"
+        "; cosine: of the two changes; of pictures that cross 0.5, flagged findings first, the nearest to its twin"
         if twin
         else ""
     )
@@ -88,19 +88,24 @@ def choose(
 ) -> tuple[int, int]:
     """Index of the target and of the radiograph to show, of the targets that the audit flags, or else of all audited.
 
-    Where there are true twins, the case that is nearest to its own; cosines: of the changes, by target and radiograph.
-    Otherwise the target whose flagged confounder has the largest effect (without a flagged one, whose any confounder
-    has), and the radiograph whose probability of it rose most (sign 1) or fell most (-1). `NothingToDrawError` when no
-    target was audited.
+    Where there are true twins, the picture that is nearest to its own, of those whose probability crosses 0.5 and whose
+    target is flagged before others; cosines: of the changes, by target and radiograph. Otherwise the target whose
+    flagged confounder has the largest effect (without a flagged one, whose any confounder has), and the radiograph
+    whose probability of it rose most (sign 1) or fell most (-1). `NothingToDrawError` when no target was audited.
     """
     audited = pairs[pairs["target"].isin(explained.targets)]
     if audited.empty:
         raise NothingToDrawError("the audit has no row for any of explain.targets")
     order = audited.sort_values(["flagged", "effect", "target"], ascending=[False, False, True])
     kept = order[order["flagged"] == order["flagged"].iloc[0]]["target"]
-    known = {case: cosine for case, cosine in cosines.items() if explained.targets[case[0]] in set(kept)}
-    if known:
-        return max(known, key=lambda case: known[case])
+    crossed = (explained.before > 0.5) != (explained.after > 0.5)
+    worth = {
+        (target, row): (crossed[row, target], explained.targets[target] in set(kept), cosine)
+        for (target, row), cosine in cosines.items()
+        if explained.targets[target] in set(audited["target"])
+    }
+    if worth:
+        return max(worth, key=lambda case: worth[case])
     target = explained.targets.index(kept.iloc[0])
     rise = sign * (explained.after[:, target] - explained.before[:, target])
     return target, int(rise.argmax())

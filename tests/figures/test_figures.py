@@ -177,8 +177,11 @@ def test_teaser_shows_the_flagged_case_nearest_to_its_twin_or_the_strongest_conf
     first, second, third = explained.targets[:3]
     pairs = pd.DataFrame({"target": [first, second, third], "flagged": [True, True, False], "effect": [1.0, 2.0, 3.0]})
     cosines = {(0, 0): 0.4, (0, 1): 0.6, (1, 1): 0.5, (2, 0): 0.9}
+    explained.logits_after[:, range(3), range(3)] = 3.0  # all cross 0.5
     assert teaser.choose(explained, pairs, cosines, sign=1) == (0, 1)
     assert teaser.choose(explained, pairs.assign(flagged=False), cosines, sign=1) == (2, 0)
+    explained.logits_after[1, 0, 0] = -3.0  # nobody believes a picture whose score stays where it was
+    assert teaser.choose(explained, pairs, cosines, sign=1) == (1, 1)
     rise = explained.after[:, 1] - explained.before[:, 1]
     assert teaser.choose(explained, pairs, {}, sign=1) == (1, np.argmax(rise))
     assert teaser.choose(explained, pairs, {}, sign=-1) == (1, np.argmin(rise))
