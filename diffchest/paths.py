@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from diffchest.params.base import OURS
+
 DATA = Path("data")
 MODELS = Path("models")
 RUNS = Path("runs")
@@ -92,6 +94,11 @@ def classified(name: str) -> Path:
 def table(name: str) -> Path:
     """One of the committed tables."""
     return TABLES / f"{name}.csv"
+
+
+def audit(name: str) -> Path:
+    """What the audit of one classifier found, a row per pair of findings."""
+    return table("confounders") if name == OURS else OTHER_AUDITS / f"{name}.csv"
 
 
 def stage_metrics(stage: str) -> Path:

@@ -13,23 +13,24 @@ from diffchest.audit.quality import rivals, with_planted, with_witness
 from diffchest.audit.reactions import picture_changes, reactions
 from diffchest.contracts.classified import Classified
 from diffchest.contracts.dataset import Dataset
-from diffchest.contracts.head import Head
+from diffchest.contracts.head import Head, evaluated_findings
 from diffchest.contracts.interventions import Interventions
 from diffchest.contracts.moves import Moves
 from diffchest.contracts.responses import Responses
 from diffchest.files.tables import write_metrics, write_table
 from diffchest.findings.cooccurrence import PAIR, count_pairs, planted_pairs
 from diffchest.findings.disease_free import normal_finding
+from diffchest.findings.hierarchy import related
 from diffchest.findings.vocabulary import KIND
 from diffchest.params.audit import AuditRuleParams
 from diffchest.params.base import OURS, Key
 from diffchest.params.classifiers import ClassifiersParams
 from diffchest.params.counterfactuals import Kinds
-from diffchest.params.evaluation import EvaluatedDataset
+from diffchest.params.evaluation import EvaluatedDataset, EvaluatedFindings
 from diffchest.progress import run, summary
 
 
-class Params(EvaluatedDataset):
+class Params(EvaluatedDataset, EvaluatedFindings):
     """What `confounders` reads of params.yaml."""
 
     classifiers: ClassifiersParams
@@ -54,12 +55,13 @@ def main() -> None:
     dataset, head = Dataset.read(params.dataset), Head.load(paths.HEAD)
     interventions = Interventions.load(paths.INTERVENTIONS)
     shared = Shared(params, dataset, head, Moves.load(paths.MOVES), interventions)
-    write_table(paths.table("label_cooccurrence"), count_pairs(dataset.labels("pretrain", "finetune")[head.fitted]))
+    findings = evaluated_findings(dataset.labels("test"), head, positives_above=params.positives_above)
+    write_table(paths.table("label_cooccurrence"), count_pairs(dataset.labels("pretrain", "finetune")[findings]))
     paths.OTHER_AUDITS.mkdir(parents=True, exist_ok=True)
     metrics: dict[str, Any] = {}
     for name in params.classifiers.sections:
         table, found = audited(name, shared)
-        write_table(paths.table("confounders") if name == OURS else paths.OTHER_AUDITS / f"{name}.csv", table)
+        write_table(paths.audit(name), table)
         metrics |= found if name == OURS else {name: found}
     write_metrics(paths.stage_metrics("confounders"), metrics)
     ours = metrics.get("cace", {})
@@ -81,7 +83,8 @@ def audited(name: str, shared: Shared) -> tuple[pd.DataFrame, dict[str, Any]]:
     reacts = reactions(classified, interventions, shared.moves, named, rows, kinds=params.kinds, rule=params.rule)
     table = audit(responses, classified, params.rule).merge(reacts, on=PAIR, how="left", validate="one_to_one")
     table["responds"] = table["responds"].fillna("")
-    table["flagged"] = table["appears"] & (table["responds"] == "rises")
+    kin = [related(one, other, params.kinds) for one, other in table[PAIR].itertuples(index=False)]
+    table["flagged"] = table["appears"] & (table["responds"] == "rises") & ~np.array(kin, dtype=bool)
 
     training, bounds = dataset.labels("pretrain", "finetune")[classified.outputs], params.rule.planted.model_dump()
     table = with_witness(table, count_pairs(training), kinds=KIND, **bounds)
@@ -95,7 +98,7 @@ def audited(name: str, shared: Shared) -> tuple[pd.DataFrame, dict[str, Any]]:
         "rises": int((table["responds"] == "rises").sum()),
         "falls": int((table["responds"] == "falls").sum()),
         "flagged": int(table["flagged"].sum()),
-        "latents_r2": float(np.mean(classified.r2)),
+        "latents_r2": float(np.mean(classified.r2)) if classified.outputs else np.nan,
         "cace": cace_metrics(table, rivals(table, own, classified, labels)) | {"icace": icace_errors(*effects)},
     }
 

@@ -8,7 +8,7 @@ import numpy as np
 from diffchest import paths
 from diffchest.audit.opened import open_audited
 from diffchest.audit.scoring import classify
-from diffchest.classifiers.gates import check_gates, gate_table
+from diffchest.classifiers.gates import gate_table, passed_gates
 from diffchest.classifiers.own import OwnClassifier
 from diffchest.classifiers.trial import Evidence
 from diffchest.compute.device import set_up
@@ -28,7 +28,7 @@ from diffchest.params.classifiers import ClassifierParams
 from diffchest.params.evaluation import EvaluatedDataset, EvaluatedFindings
 from diffchest.params.runtime import RuntimeParams
 from diffchest.probe.fit import subsample_patients
-from diffchest.progress import run, summary
+from diffchest.progress import notice, run, summary
 
 GATE_RADIOGRAPHS = 3000  # test radiographs, one a patient, that the gates try a classifier on
 
@@ -56,7 +56,9 @@ def main() -> None:
     findings = visible_findings(evaluated, on_phantoms=params.on_phantoms)
     table = gate_table(classifier, name, evidence_of(dataset, store, latents, findings))
     write_table(paths.table(f"gates_{name}"), table)
-    outputs = check_gates(table)
+    outputs = passed_gates(table)
+    if not outputs:
+        notice(f"{name}: no output passed all gates (reports/tables/gates_{name}.csv), so it cannot be audited")
 
     rows = dataset.rows("finetune")
     ids = rows[subsample_patients(rows["patient_id"], params.fraction, params.seed)]["image_id"].tolist()

@@ -85,7 +85,7 @@ def cace_metrics(table: pd.DataFrame, rivals: Mapping[str, np.ndarray]) -> dict[
         "recall": _ratio(hits.sum(), rises.sum()),
         "false_alarms": _ratio((nothing & (responds != "")).sum(), nothing.sum()),
         "rivals": {
-            name: _rival(kept["target"].to_numpy(), rises, truth, estimate, np.asarray(score)[known])
+            name: _rival(kept["target"].to_numpy(), rises, truth, estimate, np.asarray(score, dtype=np.float64)[known])
             for name, score in rivals.items()
         },
     }
@@ -98,7 +98,7 @@ def icace_errors(estimate: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     lengths.
     """
     known = np.isfinite(truth).all(axis=2)
-    if not known.any():
+    if not known.any() or not truth.shape[2]:
         return {"l2": np.nan, "cosine": np.nan, "norm": np.nan}
     asked, true = estimate[known], truth[known]
     lengths, true_lengths = np.linalg.norm(asked, axis=1), np.linalg.norm(true, axis=1)

@@ -37,6 +37,12 @@ from diffchest.errors import DataError
 from diffchest.params.audit import AuditRuleParams
 from diffchest.stats import adjust
 
+COLUMNS = [  # in the order of the table
+    "effect", "low", "high", "random_effect", "random_limit", "p_value", "direct_effect", "weight_correlation",
+    "mutual_effect", "prevalence", "prevalence_rise", "prevalence_lift", "probability", "probability_rise",
+    "p_adjusted", "appears",
+]  # fmt: skip
+
 
 def audit(responses: Responses, classified: Classified, rule: AuditRuleParams) -> pd.DataFrame:
     """Effect of moving towards each target A on every other finding B, tested over patients.
@@ -69,6 +75,8 @@ def audit(responses: Responses, classified: Classified, rule: AuditRuleParams) -
             probability_rise=(expit(responses.logits_after[:, row]) - expit(still)).mean(axis=0),
         )
         blocks.append(block.drop(index=own[row]).sort_values("prevalence_rise", ascending=False, kind="stable"))
+    if not blocks:
+        return pd.DataFrame(columns=["target", "confounder", *COLUMNS])
     table = pd.concat(blocks, ignore_index=True)
     table["p_adjusted"] = adjust(table["p_value"].to_numpy(), method="bh")
     return table.assign(appears=appears(table, rule))

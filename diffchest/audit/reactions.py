@@ -50,13 +50,22 @@ def reactions(
     labels: of the fine-tuning radiographs that were scored, all findings that are held, NaN taken for absent; rows:
     theirs of the manifest.
     """
-    table = label_responses(classified, interventions.findings, labels, rows, kinds=kinds, model_error=rule.model_error)
+    told = label_responses(
+        classified.outputs,
+        classified.logits_finetune,
+        interventions.findings,
+        labels,
+        rows,
+        kinds=kinds,
+        model_error=rule.model_error,
+    )
     pictured = picture_responses(classified, interventions, moves)
-    return judged(table.merge(pictured, on=PAIR, how="left", validate="one_to_one"), rule)
+    return judged(told.merge(pictured, on=PAIR, how="left", validate="one_to_one"), rule)
 
 
 def label_responses(
-    classified: Classified,
+    outputs: Sequence[str],
+    logits: np.ndarray,
     findings: Sequence[str],
     labels: pd.DataFrame,
     rows: pd.DataFrame,
@@ -66,15 +75,16 @@ def label_responses(
 ) -> pd.DataFrame:
     """Columns `response...` of every output and each of `findings`, which are columns of `labels`.
 
-    labels, rows: as in `reactions`.
+    logits: [N, K] of `outputs`; labels, rows: of the same radiographs, see `reactions`.
     """
-    scores = classified.logits_finetune.astype(np.float64) / classified.spread
-    held = Regression.fit(scores, labels.fillna(0.0).reset_index(drop=True), covariates(rows), kinds)
+    scores = logits.astype(np.float64)
+    held = Regression.fit(
+        scores / scores.std(axis=0), labels.fillna(0.0).reset_index(drop=True), covariates(rows), kinds
+    )
     groups = rows["patient_id"].to_numpy()
     response = np.stack([held.added(finding) for finding in findings])  # [F, K]
     error = np.stack([held.standard_error(finding, groups) for finding in findings])
-    columns = _with_interval("response", response, np.sqrt(error**2 + model_error**2))
-    return _pairs(classified.outputs, findings, columns)
+    return _pairs(outputs, findings, _with_interval("response", response, np.sqrt(error**2 + model_error**2)))
 
 
 def picture_responses(classified: Classified, interventions: Interventions, moves: Moves) -> pd.DataFrame:
@@ -116,8 +126,11 @@ def mean_moves(moves: Moves, findings: Sequence[str]) -> np.ndarray:
 
 
 def _pairs(outputs: Sequence[str], findings: Sequence[str], columns: Mapping[str, np.ndarray]) -> pd.DataFrame:
-    """Columns [F * K] as a table with a row per finding and output, without those of a finding and its own output."""
-    names = {"target": np.tile(outputs, len(findings)), "confounder": np.repeat(findings, len(outputs))}
+    """A row per output and other finding; columns: [F * K], findings first."""
+    names = {
+        "target": np.tile(np.array(outputs, dtype=object), len(findings)),
+        "confounder": np.repeat(np.array(findings, dtype=object), len(outputs)),
+    }
     table = pd.DataFrame({**names, **columns})
     return table[table["target"] != table["confounder"]].reset_index(drop=True)
 

@@ -41,6 +41,8 @@ def respond(
     head, fitted: the classifier's directions (`direction.own_direction`). Returns the pictures and the logits of the
     head's findings, which are outputs of the classifier; None in all processes of `parts` but the first.
     """
+    if not targets:
+        return _none(image_ids, pixels, settings.random_directions)
     z = encode_latents(model, pixels)  # of all in every process: random moves have their mean length
     towards, elsewhere = moved_latents(z, head, fitted, targets, settings)
     drawn = round_trip(
@@ -86,3 +88,12 @@ def moved_latents(
         seed=settings.seed,
     )
     return move_latents(z, head, towards), move_latents(z, head, elsewhere[None])
+
+
+def _none(image_ids: Sequence[str], pixels: np.ndarray, directions: int) -> Responses:
+    """Where a classifier has no output that passed its gates there is nothing to draw."""
+    number = len(pixels)
+    none, pictures = np.zeros((number, 0, 0)), np.zeros((number, 0, *pixels.shape[1:]), dtype=np.uint8)
+    return Responses(
+        list(image_ids), [], [], np.zeros((number, 0)), none, np.zeros((number, directions, 0)), none, pixels, pictures
+    )

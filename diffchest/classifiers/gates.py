@@ -29,21 +29,27 @@ def gate_table(classifier: Classifier, name: str, evidence: Evidence, bounds: Bo
     return table[COLUMNS]
 
 
-def check_gates(table: pd.DataFrame) -> list[str]:
-    """The outputs that passed all gates, in their order.
+def passed_gates(table: pd.DataFrame) -> list[str]:
+    """The outputs that passed all gates, in their order; none may have.
 
-    Raises `DataError` with every hard gate that failed, and where no output is left.
+    Raises `DataError` with every hard gate that failed.
     """
     hard = table[table["hard"] & ~table["passed"]]
     if len(hard):
         raise DataError(
             f"{len(hard)} gate(s) failed before the audit, whose numbers would mean nothing:\n{_told(hard)}"
         )
-    own = table[table["output"] != ALL]
-    passed = own.groupby("output", sort=False)["passed"].all()
-    if not passed.any():
-        raise DataError(f"no output passed all gates, nothing is left to audit:\n{_told(own[~own['passed']])}")
+    passed = table[table["output"] != ALL].groupby("output", sort=False)["passed"].all()
     return [str(output) for output in passed.index[passed]]
+
+
+def check_gates(table: pd.DataFrame) -> list[str]:
+    """The same, where an audit is asked for: `DataError` also where no output is left."""
+    passed = passed_gates(table)
+    if not passed:
+        own = table[(table["output"] != ALL) & ~table["passed"]]
+        raise DataError(f"no output passed all gates, nothing is left to audit:\n{_told(own)}")
+    return passed
 
 
 def _told(rows: pd.DataFrame, most: int = 12) -> str:

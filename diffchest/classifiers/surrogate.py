@@ -13,5 +13,7 @@ def fit_surrogate(z: np.ndarray, logits: np.ndarray) -> tuple[np.ndarray, np.nda
 
     Each output has the penalty of the smallest leave-one-out error.
     """
+    if not logits.shape[1]:
+        return np.zeros((0, z.shape[1])), np.zeros(0)
     fitted: Any = RidgeCV(PENALTIES, alpha_per_target=True).fit(z.astype(np.float64), logits.astype(np.float64))
     return fitted.coef_.reshape(logits.shape[1], z.shape[1]), np.reshape(fitted.intercept_, logits.shape[1])

@@ -21,6 +21,7 @@ from diffchest.figures.style import (
     signed_difference,
     wrapped,
 )
+from diffchest.params.base import OURS
 
 TARGETS, PATIENTS = 5, 2
 SIDE = 21.0  # mm
@@ -29,11 +30,11 @@ SIDE = 21.0  # mm
 def draw(params: FigureParams) -> Figure:
     """Draw one row per target: its name, its strongest confounder, and pictures of two patients."""
     pairs = read_rows(paths.table("confounders"), stage="confounders", empty="no pair of findings could be audited")
-    responses = Responses.load(paths.RESPONSES)
+    responses = Responses.load(paths.responses(OURS))
     index = {name: number for number, name in enumerate(responses.targets)}
     best = strongest(pairs[pairs["target"].isin(index)])
     if best.empty:
-        raise NothingToDrawError("the audit flags no pair: no other finding rose more than under random moves")
+        raise NothingToDrawError("the audit flags no pair: nothing that appears with a finding raises its score alone")
     rows = [index[target] for target in best["target"]]
     patients = min(PATIENTS, len(responses.image_id))
     still, moved = responses.reconstruction[:patients], responses.counterfactual[:patients, rows]
@@ -85,7 +86,8 @@ def _describe(axes, pair) -> None:
         (0.83, wrapped(pair.target, 24, lines=2), 7, "black", "bold"),
         (0.54, "what rises with it", 6, GREY, "normal"),
         (0.42, wrapped(pair.confounder, 24, lines=2), 7, _kind_colour(pair), "bold"),
-        (0.10, f"+{pair.effect:.1f} SD{witness}", 5.5, GREY, "normal"),
+        (0.20, f"+{pair.effect:.1f} SD{witness}", 5.5, GREY, "normal"),
+        (0.07, f"alone it raises the score by {pair.response:.1f} SD", 5.5, GREY, "normal"),
     ]
     for y, text, size, colour, weight in lines:
         axes.text(0, y, text, fontsize=size, color=colour, weight=weight, va="top", transform=axes.transAxes)

@@ -1,9 +1,10 @@
-"""The confounder audit as a matrix: what moving towards each target does to the score of every other finding."""
+"""What goes with a finding, as a matrix: what moving towards each target does to the score of every other finding."""
 
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.collections import PatchCollection
 from matplotlib.figure import Figure
@@ -14,19 +15,19 @@ from diffchest import paths
 from diffchest.figures.frame import new_figure
 from diffchest.figures.inputs import read_rows
 from diffchest.figures.settings import FigureParams
-from diffchest.figures.style import DIVERGING, INK, LIGHT, wrapped
+from diffchest.figures.style import DIVERGING, FLAGGED, INK, LIGHT, wrapped
 
-DOT: Any = {"s": 5, "color": "white", "edgecolors": INK, "linewidths": 0.5}
+APPEARS: Any = {"s": 5, "color": INK, "edgecolors": "white", "linewidths": 0.5}
 LARGEST = 42  # rows and columns: 4 mm each at print size
 
 
 def draw(params: FigureParams) -> Figure:
-    """Draw the effects of `confounders.csv`; dots: flagged pairs, frames: planted pairs (phantoms)."""
+    """Draw the effects of `confounders.csv`; dots: what appears, and flagged pairs; frames: planted ones (phantoms)."""
     empty = "no target could be audited; is any finding above evaluation.positives_above?"
     pairs = read_rows(paths.table("confounders"), stage="confounders", empty=empty)
     matrix = ordered(chosen(pairs.pivot(index="target", columns="confounder", values="effect")))
     rows, columns = matrix.shape
-    figure = new_figure("Confounder audit", params, height=68 + 3.1 * rows)
+    figure = new_figure("What goes with it?", params, height=68 + 3.1 * rows)
     axes = figure.subplots()
     limit = float(np.nanpercentile(np.abs(matrix.to_numpy()), 99)) or 1.0
     picture = axes.imshow(matrix, cmap=DIVERGING, vmin=-limit, vmax=limit, aspect="auto", interpolation="nearest")
@@ -41,10 +42,14 @@ def draw(params: FigureParams) -> Figure:
     bar = figure.colorbar(picture, ax=axes, extend="both", shrink=0.6, aspect=30, pad=0.01)
     bar.set_label("mean change of the logit, in its standard deviations")
     bar.outline.set_visible(False)  # type: ignore[operator]
-    handles = [axes.scatter([], [], label="flagged", **DOT), Patch(color=LIGHT, label="the target itself")]
+    handles: list[Artist] = [
+        axes.scatter([], [], label="appears", **APPEARS),
+        axes.scatter([], [], label="appears, and alone raises the target's score (flagged)", **FLAGGED),
+        Patch(color=LIGHT, label="the target itself"),
+    ]
     if params.on_phantoms:
-        handles.append(Patch(facecolor="none", edgecolor=INK, label="planted"))
-    figure.legend(handles=handles, loc="outside lower left", ncols=3)
+        handles.append(Patch(facecolor="none", edgecolor=INK, label="planted in the labels"))
+    figure.legend(handles=handles, loc="outside lower left", ncols=4)
     return figure
 
 
@@ -74,8 +79,9 @@ def _mark(axes: Axes, matrix: pd.DataFrame, pairs: pd.DataFrame) -> None:
     column_of = {name: number for number, name in enumerate(matrix.columns)}
     shown = pairs[pairs["target"].isin(row_of) & pairs["confounder"].isin(column_of)]
     x, y = shown["confounder"].map(column_of), shown["target"].map(row_of)
-    flagged, planted = (shown[mark].astype(bool) for mark in ("flagged", "planted"))
-    axes.scatter(x[flagged], y[flagged], **DOT)
+    appears, flagged, planted = (shown[mark].astype(bool) for mark in ("appears", "flagged", "planted"))
+    axes.scatter(x[appears & ~flagged], y[appears & ~flagged], **APPEARS)
+    axes.scatter(x[flagged], y[flagged], **FLAGGED)
     frames = [
         Rectangle((left - 0.46, top - 0.46), 0.92, 0.92) for left, top in zip(x[planted], y[planted], strict=True)
     ]

@@ -5,6 +5,7 @@ from typing import Annotated
 from diffchest.params.audit import AuditMoveParams
 from diffchest.params.base import Fraction, Key
 from diffchest.params.baselines import ComparedModels
+from diffchest.params.classifiers import ClassifiersParams
 from diffchest.params.counterfactuals import MoveParams, PictureKindParams
 from diffchest.params.evaluation import EvaluatedDataset, EvaluatedFindings
 from diffchest.params.figures import FiguresParams
@@ -15,6 +16,7 @@ class FigureParams(EvaluatedDataset, EvaluatedFindings, ComparedModels):
     """The keys that figures show or need to find their rows; `draw` of every figure takes it."""
 
     figures: FiguresParams
+    classifiers: ClassifiersParams
     targets: Annotated[list[str], Key("explain.targets")]
     move: Annotated[MoveParams, Key("explain")]
     drawn: Annotated[PictureKindParams, Key("explain")]

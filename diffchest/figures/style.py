@@ -20,6 +20,13 @@ KIND_COLOUR = {"treatment": RED, "physiology": BLUE, "": GREY}
 # blue to red, safe for the colour-blind (ColorBrewer RdBu), with true white at zero
 _BLUE_TO_RED = "#053061 #2166AC #4393C3 #A6CFE3 #FFFFFF #F6B394 #D6604D #B2182B #67001F"
 DIVERGING = LinearSegmentedColormap.from_list("blue_white_red", _BLUE_TO_RED.split())
+FLAGGED: Any = {
+    "marker": "D",
+    "s": 7,
+    "color": "white",
+    "edgecolors": INK,
+    "linewidths": 0.5,
+}  # the mark of a flagged pair
 RC: Any = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],

@@ -58,7 +58,8 @@ def _draw_panel(axes: Axes, gaps: pd.DataFrame, table: pd.DataFrame) -> None:
         bbox_to_anchor=(-0.02, 0.985),
         ncols=len(groups),
         fontsize=5.5,
-        handletextpad=0.1,
-        columnspacing=0.6,
+        handletextpad=0.0,
+        handlelength=1.2,
+        columnspacing=0.4,
         borderaxespad=0,
     )

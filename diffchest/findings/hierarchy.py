@@ -28,3 +28,8 @@ def generic(finding: str, own: Mapping[str, Sequence[str]] | None = None) -> lis
             found += above
             waiting += above
     return found
+
+
+def related(one: str, other: str, own: Mapping[str, Sequence[str]] | None = None) -> bool:
+    """Whether either is a kind of the other: to look at the one is to look at the other."""
+    return one in generic(other, own) or other in generic(one, own)

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from diffchest import paths
+from diffchest.errors import DataError
 from diffchest.params.base import OURS
 from diffchest.report.contents import SECTIONS, STAGES, Item, ReportParams, Section, figures_of, simulated
 
@@ -29,11 +30,16 @@ class Table:
     numeric: list[bool]
     rows: list[list[str]]
     total: int
+    folded: bool  # whether the reader opens it
 
-    @property
-    def folded(self) -> bool:
-        """Whether the reader opens it."""
-        return self.total > SHOWN_ROWS
+
+@dataclass(frozen=True)
+class Block:
+    """What the page says of one audited classifier in one section."""
+
+    title: str
+    summary: str
+    tables: list[Table]
 
 
 def collect_metrics(folder: Path = paths.STAGE_METRICS) -> dict[str, Any]:
@@ -57,25 +63,62 @@ def build_report(params: ReportParams, metrics: Mapping[str, Any]) -> str:
         dataset=params.dataset,
         simulated=simulated(params, metrics),
         numbers=key_numbers(metrics, params),
-        sections=[entry for entry in shown if entry[1] or entry[2]],
+        sections=[entry for entry in shown if any(entry[1:])],
     )
 
 
-def _contents(section: Section, params: ReportParams, metrics: Mapping[str, Any]) -> tuple[list[Item], list[Table]]:
-    items = [replace(item, name=item.name.format(reference=params.reference)) for item in section.tables]
-    tables = [table for item in items if (table := read_table(item)) is not None]
-    return figures_of(section, params, metrics), tables
+def _contents(
+    section: Section, params: ReportParams, metrics: Mapping[str, Any]
+) -> tuple[list[Item], list[Table], list[Block]]:
+    figures, tables = figures_of(section, params, metrics), _tables(section.tables, reference=params.reference)
+    blocks = [_block(section, name, metrics) for name in params.classifiers.sections if section.classifiers]
+    return figures, tables, [block for block in blocks if block.tables]
+
+
+def _tables(items: list[Item], **names: str) -> list[Table]:
+    named = (replace(item, name=item.name.format(**names)) for item in items)
+    return [table for item in named if (table := read_table(item)) is not None]
+
+
+def _block(section: Section, name: str, metrics: Mapping[str, Any]) -> Block:
+    audit = paths.audit(name).relative_to(paths.TABLES).with_suffix("").as_posix()
+    title = f"{name}, our head on z" if name == OURS else name
+    return Block(title, audit_summary(name, metrics), _tables(section.classifiers, classifier=name, audit=audit))
 
 
 def read_table(item: Item) -> Table | None:
-    """Read and format `reports/tables/<name>.csv`; None where no stage wrote it."""
+    """Read and format `reports/tables/<name>.csv`, without columns that have no value; None where no stage wrote it.
+
+    Raises `DataError` where a column that is to be shown is missing.
+    """
     path = paths.table(item.name)
     if not path.is_file():
         return None
     frame = pd.read_csv(path, keep_default_na=False, na_values=["", "nan", "NaN"])
-    numeric = [dtype.kind in "if" for dtype in frame.dtypes]
-    rows = [[format_cell(cell) for cell in row] for row in frame.head(MOST_ROWS).itertuples(index=False)]
-    return Table(item.name, item.caption, [str(column) for column in frame.columns], numeric, rows, len(frame))
+    if missing := [column for column in (*item.columns, item.order) if column and column not in frame]:
+        raise DataError(f"{path}: no column {missing[0]!r}; run the stage that writes it again")
+    if item.order and len(frame):
+        frame = frame.iloc[_order(frame[item.order])]
+    if item.columns:
+        frame = frame[list(item.columns)]
+    shown = frame.dropna(axis="columns", how="all") if len(frame) else frame
+    numeric = [dtype.kind in "if" for dtype in shown.dtypes]
+    rows = shown.head(item.first or MOST_ROWS).itertuples(index=False)
+    return Table(
+        item.name,
+        item.caption,
+        [str(column) for column in shown.columns],
+        numeric,
+        [[format_cell(cell) for cell in row] for row in rows],
+        len(frame),
+        folded=not item.first and len(frame) > SHOWN_ROWS,
+    )
+
+
+def _order(values: pd.Series) -> np.ndarray:
+    """Rows by the size of a number, the largest first, those without one last; or no before yes."""
+    key = values if values.dtype == bool else -values.abs().fillna(-np.inf)
+    return np.argsort(key.to_numpy(), kind="stable")
 
 
 def format_cell(cell: Any) -> str:
@@ -96,7 +139,7 @@ def format_cell(cell: Any) -> str:
 def key_numbers(metrics: Mapping[str, Any], params: ReportParams) -> list[tuple[str, str, str]]:
     """The numbers at the top of the page: (value, name, remark); those that are not there are left out."""
     reference = params.reference
-    ours = ("evaluate", OURS)
+    ours, truth = ("evaluate", OURS), ("confounders", "cace")
     find = _Finder(metrics)
     compared = find("compare", "findings", ".0f")
     better = find("compare", "wins", ".0f")
@@ -106,15 +149,34 @@ def key_numbers(metrics: Mapping[str, Any], params: ReportParams) -> list[tuple[
         (find(*ours, "not_drawn_macro_auc", ".3f"), "mean AUC, findings not drawn", "negative controls"),
         (find("evaluate", reference, "macro_auc", ".3f"), f"mean AUC of {reference}", "reference, findings it scores"),
         (better and f"{better} of {compared}", f"findings better than {reference}", ""),
-        (find("confounders", "precision", ".2f"), "precision of the audit", "against planted pairs"),
-        (find("confounders", "recall", ".2f"), "recall of the audit", "against planted pairs"),
-        (find("confounders", "flagged", ",.0f"), "pairs flagged by the audit", ""),
+        (find("confounders", "flagged", ",.0f"), "pairs flagged by the audit", "our head"),
+        (find(*truth, "average_precision", ".2f"), "average precision of the audit", "against the truth drawn (CaCE)"),
+        (find(*truth, "false_alarms", ".1%"), "false alarms of the audit", "of pairs that truly do nothing"),
         (find("explain", "counterfactuals", "flipped", ".0%"), "counterfactuals that flip", "score crosses 0.5"),
         (find("explain", "counterfactuals", "reached", ".0%"), "of the change asked for is seen", "in the picture"),
         (find("explain", "reconstruction", "mae", ".4f"), "reconstruction error", "mean absolute, gray scale 0 to 1"),
         (find("explain", "reconstruction", "ssim", ".3f"), "reconstruction SSIM", ""),
     ]
     return [(value, name, remark) for value, name, remark in candidates if value]
+
+
+def audit_summary(name: str, metrics: Mapping[str, Any]) -> str:
+    """The audit of one classifier in numbers; what is not there, as the truth of real radiographs, is left out."""
+    at = ("confounders",) if name == OURS else ("confounders", name)
+    find = _Finder(metrics)
+    parts = [
+        (find(*at, "pairs", ",.0f"), "{} pairs"),
+        (find(*at, "appear", ",.0f"), "in {} the confounder appears"),
+        (find(*at, "rises", ",.0f"), "in {} the score rises with it alone"),
+        (find(*at, "falls", ",.0f"), "in {} it falls"),
+        (find(*at, "flagged", ",.0f"), "{} flagged"),
+        (find(*at, "cace", "average_precision", ".2f"), "average precision against the truth {}"),
+        (find(*at, "cace", "spearman", ".2f"), "Spearman {}"),
+        (find(*at, "cace", "false_alarms", ".1%"), "false alarms {}"),
+        (find(*at, "cace", "coverage", ".0%"), "95 % intervals hold the truth in {}"),
+    ]
+    said = "; ".join(text.format(value) for value, text in parts if value)
+    return f"{said}." if said else ""
 
 
 class _Finder:

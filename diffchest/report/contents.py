@@ -9,6 +9,7 @@ import yaml
 
 from diffchest.params.base import Key
 from diffchest.params.baselines import ComparedModels
+from diffchest.params.classifiers import ClassifiersParams
 from diffchest.params.evaluation import EvaluatedDataset
 from diffchest.params.figures import FigureNames
 
@@ -17,21 +18,37 @@ from diffchest.params.figures import FigureNames
 class Item:
     """A figure (`reports/figures/<name>.png`) or a table (`reports/tables/<name>.csv`) and its caption.
 
-    `{reference}` in a table's name stands for the reference model's.
+    `{reference}` in a table's name stands for the reference model's, `{classifier}` for an audited classifier's and
+    `{audit}` for that of its audit. Of a table:
+
+    * columns: those shown, all without any
+    * order: the column by which rows are sorted, the largest numbers first, up or down, and no before yes
+    * first: how many rows are shown, never folded; 0: as many as the page takes
     """
 
     name: str
     caption: str
+    columns: tuple[str, ...] = ()
+    order: str = ""
+    first: int = 0
+
+    @classmethod
+    def read(cls, name: str, said: str | Mapping[str, Any]) -> "Item":
+        """An entry of `contents.yaml`: its caption alone, or with what else is said of it."""
+        if isinstance(said, str):
+            return cls(name, said)
+        return cls(name, **{**said, "columns": tuple(said.get("columns", ()))})
 
 
 @dataclass(frozen=True)
 class Section:
-    """One section of the report."""
+    """One section of the report; classifiers: the tables of every audited one."""
 
     title: str
     text: str
     figures: list[Item]
     tables: list[Item]
+    classifiers: list[Item]
 
 
 def _read(content: str) -> list[Section]:
@@ -40,7 +57,10 @@ def _read(content: str) -> list[Section]:
         Section(
             section["title"],
             section["text"],
-            *([Item(*named) for named in section.get(kind, {}).items()] for kind in ("figures", "tables")),
+            *(
+                [Item.read(*named) for named in section.get(kind, {}).items()]
+                for kind in ("figures", "tables", "classifiers")
+            ),
         )
         for section in sections
     ]
@@ -68,6 +88,7 @@ STAGES = [  # those that write metrics
 class ReportParams(EvaluatedDataset, ComparedModels):
     """What the report reads of params.yaml."""
 
+    classifiers: ClassifiersParams
     figures: Annotated[FigureNames, Key("figures.names")]
     efficiency_dataset: Annotated[str | None, Key("data_efficiency.dataset")]
 

@@ -73,6 +73,8 @@ TABLES = (
     Table("head", ("finding",)),
     Table("twins", ("finding", "direction")),
     Table("witness", ("finding",), (_AUC,)),
+    # a gate measures AUCs, spreads and differences of rounding; what passed must pass
+    Table("gates_*", ("classifier", "output", "gate"), (Tolerance(r"value|bound", absolute=0.1, relative=0.2),)),
     Table("baseline_*", ("finding",)),
     Table("auc", ("model", "finding"), (_AUC,)),
     Table("comparison", ("reference", "finding"), (_AUC, _DIFFERENCE, _P_VALUE)),
@@ -96,10 +98,32 @@ TABLES = (
 )
 
 # which rows there are depends on the network, or a row is one radiograph or one pair; their sums are metrics
-SUMMED_UP = ("confounders", "counterfactuals", "counterfactual_quality", "reconstruction", "reliance", "subgroup_gaps")
+SUMMED_UP = (
+    "audit",  # the folder of other classifiers' audits
+    "confounders",
+    "counterfactuals",
+    "counterfactual_quality",
+    "reconstruction",
+    "reliance",
+    "subgroup_gaps",
+)
+
+# of our head, and below its name of any other classifier that is audited
+_AUDIT = r"confounders\.([^.]+\.)?"
+_AUDITS = (
+    Tolerance(_AUDIT + r"(cace\.)?pairs"),  # of outputs that passed their gates
+    Tolerance(_AUDIT + r"(cace\.)?(appear|rises|falls|flagged)", absolute=3, relative=0.2),
+    Tolerance(_AUDIT + r"latents_r2", absolute=0.05),
+    # 0 where nothing is wrong, and steps of a pair in a few hundred
+    Tolerance(_AUDIT + r"cace\.false_alarms", absolute=0.02),
+    Tolerance(_AUDIT + r"cace\.(falls_average_precision|average_precision|spearman|coverage|slope)", absolute=0.05),
+    # of two rivals that agree, or of a hundred flagged pairs
+    Tolerance(_AUDIT + r"cace\.(precision|recall|rivals\..*)", absolute=0.1),
+)
 
 # the first that matches counts
 METRICS = (
+    *_AUDITS,
     # which pairs the audit flags depends on the network
     Tolerance(r"reliance\..*\.mean_drop", absolute=0.005),
     Tolerance(r"reliance\..*\.largest_drop", absolute=0.02),
@@ -122,7 +146,6 @@ METRICS = (
     Tolerance(r".*\.readers_(above|below)", absolute=1),
     Tolerance(r"explain\.reconstruction\.ssim.*", absolute=0.001),
     Tolerance(r"explain\.reconstruction\.psnr.*", relative=0.02),
-    Tolerance(r"confounders\..*(precision|recall)", absolute=0.1),
     Tolerance(r".*", relative=0.2),
 )
 

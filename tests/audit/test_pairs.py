@@ -12,14 +12,15 @@ from scipy.special import expit
 from scipy.stats import norm
 from scipy.stats import t as student
 
-from diffchest.audit.pairs import audit, flagged
+from diffchest.audit.pairs import appears, audit
 from diffchest.audit.responses import respond
+from diffchest.classifiers.own import OwnClassifier
 from diffchest.compute.parts import Parts
 from diffchest.counterfactuals.fitting import typical_difference
 from diffchest.errors import DataError
 from diffchest.params.audit import FlaggedParams
 from tests.helpers.toy_autoencoder import DIMENSIONS, TOY_AUDIT, LinearAutoencoder, toy_head, toy_moves, toy_radiographs
-from tests.helpers.toy_drawings import toy_responses
+from tests.helpers.toy_drawings import toy_classified, toy_responses
 
 FINDINGS = [f"finding {row}" for row in range(5)]
 
@@ -36,11 +37,17 @@ class ConfoundedAutoencoder(LinearAutoencoder):
 def run(model, head, findings, settings=TOY_AUDIT):
     with TemporaryDirectory() as runs:
         responses = respond(
-            model, head, list("abcdef"), toy_radiographs(6), targets=findings[:2], fitted=fitted_moves(head),
-            solver="ddim", settings=settings, parts=Parts(Path(runs)),
+            model, head, list("abcdef"), toy_radiographs(6), classifier=OwnClassifier(model, head),
+            targets=findings[:2], fitted=fitted_moves(head), solver="ddim", settings=settings, parts=Parts(Path(runs)),
         )  # fmt: skip
     assert responses is not None
     return responses
+
+
+def scored(head, seed=7):
+    """The head as a classifier whose logits on z are known."""
+    logits = head.logits(finetune_latents(head, seed)).astype(float)
+    return toy_classified(head.findings, logits, weight=head.weight.astype(float))
 
 
 def fitted_moves(head):
@@ -53,7 +60,7 @@ def finetune_latents(head, seed=7):
 
 
 def replace_bounds(*, lift=0.1, prevalence=0.0):
-    return TOY_AUDIT.model_copy(update={"flagged": FlaggedParams(lift=lift, prevalence=prevalence)})
+    return TOY_AUDIT.model_copy(update={"flagged": FlaggedParams(lift=lift, prevalence=prevalence, response=0.5)})
 
 
 def axis_head():
@@ -64,38 +71,41 @@ def axis_head():
 
 
 def test_linear_autoencoder_shows_the_direct_effect_and_nothing_beyond():
+    """Of every edit: what z says of the moved z is what the picture shows."""
     head = toy_head()
-    finetune = finetune_latents(head)
-    spread = head.logits(finetune).std(axis=0)
-    table = audit(run(LinearAutoencoder(), head, FINDINGS), head, FINDINGS, finetune, TOY_AUDIT)
-    assert len(table) == 2 * 4
+    classified = scored(head)
+    for settings in (TOY_AUDIT, TOY_AUDIT.model_copy(update={"edit": "typical", "step": 1.0})):
+        table = audit(run(LinearAutoencoder(), head, FINDINGS, settings), classified, settings)
+        assert len(table) == 2 * 4
+        assert table["effect"].to_numpy() == pytest.approx(table["direct_effect"].to_numpy(), abs=0.15)
+        assert table["effect"].abs().max() > 0.3
+    table = audit(run(LinearAutoencoder(), head, FINDINGS), classified, TOY_AUDIT)
     for row in table.itertuples():
         own, other = FINDINGS.index(row.target), FINDINGS.index(row.confounder)
         first, second = head.weight[own].astype(float), head.weight[other].astype(float)
         cosine = first @ second / np.linalg.norm(first) / np.linalg.norm(second)
-        expected = 0.2 * np.sqrt(DIMENSIONS) * np.linalg.norm(second) * cosine / spread[other]
-        assert row.head_correlation == pytest.approx(cosine, abs=1e-6)
+        expected = 0.2 * np.sqrt(DIMENSIONS) * np.linalg.norm(second) * cosine / classified.spread[other]
+        assert row.weight_correlation == pytest.approx(cosine, abs=1e-6)
+        assert row.direct_effect == pytest.approx(expected, abs=1e-4)
         assert row.effect == pytest.approx(expected, abs=0.1)
-        assert row.excess == pytest.approx(0.0, abs=0.1)
 
 
-def test_what_the_decoder_adds_is_found_and_flagged():
+def test_what_the_decoder_adds_is_found():
     head = axis_head()
     findings = [f"finding {row}" for row in range(DIMENSIONS)]
-    finetune = finetune_latents(head)
-    spread = finetune.std(axis=0)
+    classified = scored(head)
     responses = run(ConfoundedAutoencoder(), head, findings)
-    table = audit(responses, head, findings, finetune, replace_bounds(lift=0.5))
-    assert table.loc[table["flagged"], ["target", "confounder"]].to_numpy().tolist() == [["finding 0", "finding 1"]]
+    table = audit(responses, classified, replace_bounds(lift=0.5))
+    assert table.loc[table["appears"], ["target", "confounder"]].to_numpy().tolist() == [["finding 0", "finding 1"]]
     strongest = table.iloc[0]
-    assert strongest["effect"] == pytest.approx(1.5 * 0.2 * np.sqrt(DIMENSIONS) / spread[1], abs=0.05)
-    assert strongest["excess"] == pytest.approx(strongest["effect"], abs=0.05)
-    assert strongest["head_correlation"] == 0
+    assert strongest["effect"] == pytest.approx(1.5 * 0.2 * np.sqrt(DIMENSIONS) / classified.spread[1], abs=0.05)
+    assert strongest["direct_effect"] == pytest.approx(0, abs=1e-6)
+    assert strongest["weight_correlation"] == 0
     moved = expit(responses.logits_after[:, 0, 1]).mean()
     assert strongest["probability"] == pytest.approx(moved)
     assert strongest["probability_rise"] == pytest.approx(moved - expit(responses.logits_before[:, 1]).mean())
-    assert not audit(responses, head, findings, finetune, replace_bounds(lift=10.0))["flagged"].any()
-    assert not audit(responses, head, findings, finetune, replace_bounds(prevalence=1.0))["flagged"].any()
+    assert not audit(responses, classified, replace_bounds(lift=10.0))["appears"].any()
+    assert not audit(responses, classified, replace_bounds(prevalence=1.0))["appears"].any()
 
 
 def test_typical_difference_is_that_of_two_weighted_means():
@@ -132,58 +142,30 @@ def test_random_moves_are_as_long_as_the_typical_ones_on_average():
     assert lengths.max() == pytest.approx(expected, rel=0.2)
 
 
-def test_p_value_is_the_larger_of_two_paired_one_sided_t_tests():
+def test_p_value_is_of_a_paired_one_sided_t_test():
     rng = np.random.default_rng(3)
-    head = toy_head(3)
-    finetune = finetune_latents(head)
-    spread = head.logits(finetune).std(axis=0)
+    classified = scored(toy_head(3))
     baseline, moved, random = rng.normal(size=(8, 3)), rng.normal(0.6, 1, (8, 1, 3)), rng.normal(size=(8, 4, 3))
     responses = toy_responses(FINDINGS[:1], FINDINGS[:3], baseline, moved, random)
-    table = audit(responses, head, FINDINGS[:3], finetune, TOY_AUDIT).set_index("confounder")
-    own, other = head.weight[:2].astype(float)
-    slope = own @ other / (own @ own)  # logits of finding 1 per logit of finding 0, along the weights of finding 0
-    by_move, by_chance = moved[:, 0] - baseline, random.mean(axis=1) - baseline
-    beyond = by_move - by_chance
-    change = by_move[:, 1] / spread[1]
+    table = audit(responses, classified, TOY_AUDIT).set_index("confounder")
+    beyond = (moved[:, 0] - random.mean(axis=1))[:, 1]
+    change = (moved[:, 0] - baseline)[:, 1] / classified.spread[1]
     half = student.ppf(0.975, 7) * change.std(ddof=1) / np.sqrt(8)
     row = table.loc["finding 1"]
     assert [row["low"], row["high"]] == pytest.approx([change.mean() - half, change.mean() + half])
-    assert row["excess"] == pytest.approx((by_move[:, 1] - slope * by_move[:, 0]).mean() / spread[1])
-    assert row["direct_effect"] == pytest.approx(row["effect"] - row["excess"])
-    statistics = [
-        paired.mean() / (paired.std(ddof=1) / np.sqrt(8)) for paired in (beyond[:, 1], beyond @ [-slope, 1, 0])
-    ]
-    assert row["p_value"] == pytest.approx(student.sf(statistics, 7).max())
+    statistic = beyond.mean() / (beyond.std(ddof=1) / np.sqrt(8))
+    assert row["p_value"] == pytest.approx(student.sf(statistic, 7))
     assert (table["p_adjusted"] >= table["p_value"]).all()
-
-
-def test_what_the_weights_alone_predict_is_not_flagged():
-    head = toy_head(2)
-    own, other = head.weight.astype(float)
-    slope = own @ other / (own @ own)
-    head.weight[1] *= np.sign(slope)
-    still, noise = np.zeros((8, 2)), np.random.default_rng(0).normal(0, 0.01, (8, 2))
-    moved = noise + np.array([1.0, abs(slope)])
-    random = np.zeros((8, 2, 2)) + noise[:, None, ::-1]
-
-    def pair(moved):
-        responses = toy_responses(FINDINGS[:1], FINDINGS[:2], still, moved[:, None], random)
-        return audit(responses, head, FINDINGS[:2], finetune_latents(head), replace_bounds()).iloc[0]
-
-    assert pair(moved)["effect"] > pair(moved)["random_limit"]
-    assert not pair(moved)["flagged"]
-    assert pair(moved + np.array([0.0, 1.0]))["flagged"]
 
 
 def test_ranking_is_the_prevalence_that_the_mutual_effect_implies():
     rng = np.random.default_rng(4)
-    head = toy_head(3)
-    finetune = finetune_latents(head)
-    logits = head.logits(finetune).astype(float)
+    classified = scored(toy_head(3))
+    logits = classified.logits_finetune
     mean, spread = logits.mean(axis=0), logits.std(axis=0)
     still, moved = rng.normal(size=(8, 3)), rng.normal(1.0, 1, (8, 2, 3))
     responses = toy_responses(FINDINGS[:2], FINDINGS[:3], still, moved, rng.normal(size=(8, 4, 3)))
-    table = audit(responses, head, FINDINGS[:3], finetune, TOY_AUDIT).set_index(["target", "confounder"])
+    table = audit(responses, classified, TOY_AUDIT).set_index(["target", "confounder"])
     effect = ((moved - still[:, None]) / spread).mean(axis=0)
     both = (effect[0, 1] + effect[1, 0]) / 2
     for target, confounder, mutual in ((0, 1, both), (1, 0, both), (0, 2, effect[0, 2])):
@@ -209,24 +191,33 @@ def test_audit_repeats_exactly():
 def test_findings_are_judged_alone_whatever_else_was_kept():
     """Logits of all findings are kept: a table of some is what a drawing of these alone would give."""
     rng = np.random.default_rng(5)
-    head, finetune = toy_head(5), finetune_latents(toy_head(5))
     before, after, random = rng.normal(size=(8, 5)), rng.normal(1.0, 1, (8, 1, 5)), rng.normal(size=(8, 4, 5))
     names, columns = ["finding 4", "finding 2", "finding 0"], [4, 2, 0]
+    finetune = rng.normal(size=(90, 5))
     kept = toy_responses(["finding 2"], FINDINGS, before, after, random)
     alone = toy_responses(["finding 2"], names, before[:, columns], after[:, :, columns], random[:, :, columns])
-    tables = [audit(responses, head, names, finetune, TOY_AUDIT) for responses in (kept, alone)]
+    tables = [audit(drawn, toy_classified(names, finetune[:, columns]), TOY_AUDIT) for drawn in (kept, alone)]
     pd.testing.assert_frame_equal(*tables)
     assert set(tables[0]["confounder"]) == {"finding 4", "finding 0"}
-    with pytest.raises(DataError, match=r"'finding 2', which is not among the 2 evaluated.*dvc repro draw_audit"):
-        audit(kept, head, ["finding 0", "finding 1"], finetune, TOY_AUDIT)
+    with pytest.raises(DataError, match=r"'finding 2', which is not among the 2 scored.*dvc repro draw_audit"):
+        audit(kept, toy_classified(["finding 0", "finding 1"], finetune[:, :2]), TOY_AUDIT)
     with pytest.raises(DataError, match="draw_audit kept no logit of 'finding 1'"):
-        audit(alone, head, [*names, "finding 1"], finetune, TOY_AUDIT)
+        audit(alone, toy_classified([*names, "finding 1"], finetune[:, [*columns, 1]]), TOY_AUDIT)
 
 
 @pytest.mark.parametrize(
     ("column", "value"),
     [("p_adjusted", 0.051), ("effect", 0.4), ("prevalence", 0.09), ("prevalence_lift", 1.9)],
 )
-def test_a_pair_is_flagged_when_all_bounds_are_met(column, value):
+def test_a_finding_appears_when_all_bounds_are_met(column, value):
     pair = {"p_adjusted": 0.05, "effect": 0.5, "random_limit": 0.4, "prevalence": 0.1, "prevalence_lift": 2.0}
-    assert flagged(pd.DataFrame([pair, pair | {column: value}]), TOY_AUDIT).tolist() == [True, False]
+    assert appears(pd.DataFrame([pair, pair | {column: value}]), TOY_AUDIT).tolist() == [True, False]
+
+
+def test_a_classifier_without_outputs_has_no_pairs_but_all_columns():
+    none = np.empty((8, 0))
+    responses = toy_responses([], [], none, np.empty((8, 0, 0)), np.empty((8, 4, 0)))
+    table = audit(responses, toy_classified([], np.empty((90, 0)), weight=np.empty((0, 6))), TOY_AUDIT)
+    full = audit(run(LinearAutoencoder(), toy_head(), FINDINGS), scored(toy_head()), TOY_AUDIT)
+    assert table.empty
+    assert list(table.columns) == list(full.columns)

@@ -1,11 +1,14 @@
-"""How good the audit is: joined by name, and measured as scikit-learn defines it."""
+"""The audit's pairs beside the labels, joined by name, and other scores of them."""
 
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import average_precision_score
 
-from diffchest.audit.quality import audit_metrics, with_planted, with_witness
+from diffchest.audit.quality import rivals, with_planted, with_witness
+from diffchest.findings.cooccurrence import count_pairs
+from tests.helpers.toy_drawings import toy_classified
+
+OTHERS = ("weight_correlation", "moved_z", "picture", "prevalence_rise")
 
 
 def pairs(rise):
@@ -28,19 +31,22 @@ def test_witness_and_planted_pairs_are_joined_by_name():
     assert planted["planted"].tolist() == [True, False, False, False, True, False]
 
 
-def test_metrics_count_only_pairs_whose_truth_is_known():
-    table = pairs([0.9, 0.1, 0.8, 0.2, 0.7, 0.1])
-    table["planted"] = [True, False, False, False, True, False]
-    rival = np.array([0.0, np.nan, 1.0, 0.5, 0.4, 1.0])
-    metrics = audit_metrics(table, {"rival": rival}, drawn={"a", "b", "c"})
-    assert metrics["flagged"] == 3
-    assert metrics["drawn_flagged"] == 2
-    assert (metrics["precision"], metrics["recall"], metrics["average_precision"]) == (1.0, 1.0, 1.0)
-    expected = average_precision_score([True, False, False, True], [0.0, -1.0, 0.5, 0.4])
-    assert metrics["rivals"]["rival"] == pytest.approx({"precision": 0.5, "recall": 0.5, "average_precision": expected})
-
-
-def test_metrics_without_planted_pairs_are_undefined():
-    table = pairs([0.9, 0.1, 0.8, 0.2, 0.7, 0.1]).assign(planted=False)
-    metrics = audit_metrics(table, {}, drawn=set())
-    assert np.isnan([metrics["precision"], metrics["recall"], metrics["average_precision"]]).all()
+def test_rivals_are_what_their_names_say():
+    rng = np.random.default_rng(0)
+    labels = pd.DataFrame({"a": rng.random(300) < 0.5, "b": rng.random(300) < 0.3}).astype(float)
+    labels["c"] = ((labels["b"] == 1) | (rng.random(300) < 0.1)).astype(float)
+    names = [(a, b) for a in ("a", "b", "c") for b in ("a", "b", "c") if a != b]
+    columns = {name: np.arange(6.0) + start for start, name in enumerate(OTHERS)}
+    table = pd.DataFrame(names, columns=["target", "confounder"]).assign(**columns)
+    logits = rng.normal(size=(300, 3)) + labels.to_numpy()
+    classified = toy_classified(["a", "b", "c"], logits)
+    found = rivals(table, count_pairs(labels), classified, labels)
+    row = names.index(("b", "c"))
+    assert found["cooccurrence"][row] == pytest.approx(labels.loc[labels["b"] == 1, "c"].mean())
+    assert found["lift"][row] == pytest.approx(labels.loc[labels["b"] == 1, "c"].mean() / labels["c"].mean())
+    has = labels["c"] == 1
+    expected = (logits[has, 1].mean() - logits[~has, 1].mean()) / logits[:, 1].std()
+    assert found["difference"][row] == pytest.approx(expected)
+    for name, column in {"moved_z": "moved_z", "picture": "picture", "appears": "prevalence_rise"}.items():
+        assert found[name].tolist() == table[column].tolist()
+    assert found["weight_correlation"].tolist() == table["weight_correlation"].tolist()

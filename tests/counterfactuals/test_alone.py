@@ -98,14 +98,3 @@ def test_ways_are_found_where_there_are_some_and_only_there():
     assert found[0][1] == pytest.approx(4 * np.eye(DIMENSIONS)[2], abs=0.3)
     assert found[1][1] == pytest.approx(-4 * np.eye(DIMENSIONS)[2], abs=0.3)
     assert len(ways((side + rng.standard_normal((500, DIMENSIONS)))[:40], white)) == 1  # too few to tell
-
-
-def test_unknown_ages_are_the_mean_and_views_have_their_column():
-    rows = pd.DataFrame(
-        {"view": ["PA", "AP", "PA"], "sex": ["F", "", "M"], "age": [40.0, np.nan, 60.0]}, index=[7, 8, 9]
-    )
-    held = covariates(rows)
-    assert held["age"].tolist() == [2.0, 2.5, 3.0]
-    assert held["view_AP"].tolist() == [0.0, 1.0, 0.0]
-    assert held["age_squared"].tolist() == [4.0, 6.25, 9.0]
-    assert np.isfinite(covariates(rows.assign(age=np.nan)).to_numpy()).all()

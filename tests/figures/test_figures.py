@@ -249,11 +249,11 @@ def test_png_is_the_same_bytes_twice_and_names_no_software(name, params, reports
 @pytest.mark.parametrize("rows", [0, 1])
 def test_tables_with_no_or_one_row_can_be_drawn(rows, params, reports, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    for source in [*reports.glob("reports/tables/*.csv"), *reports.glob("reports/plots/*.csv")]:
+    for source in [*reports.glob("reports/tables/**/*.csv"), *reports.glob("reports/plots/*.csv")]:
         target = tmp_path / source.relative_to(reports)
         target.parent.mkdir(parents=True, exist_ok=True)
         pd.read_csv(source).head(rows).to_csv(target, index=False)
-    for folder in ("data", "models"):
+    for folder in ("data", "models", "reports/metrics"):
         (tmp_path / folder).symlink_to(reports / folder)
     for name in FIGURES.keys() - {"phantom_gallery"}:  # reads no table
         save_figure(name, params, tmp_path / f"{name}.png")
@@ -262,7 +262,7 @@ def test_tables_with_no_or_one_row_can_be_drawn(rows, params, reports, monkeypat
             FIGURES["reader_agreement"](params)
 
 
-@pytest.mark.parametrize("name", ["teaser", "confounder_matrix", "confounder_examples"])
+@pytest.mark.parametrize("name", ["teaser", "confounder_matrix", "confounder_examples", "responses"])
 def test_audit_figures_need_neither_kinds_nor_label_witness(name, params, reports, monkeypatch, tmp_path):
     monkeypatch.chdir(reports)
     table = pd.read_csv(paths.table("confounders")).assign(kind="", p_b_given_a=np.nan, lift=np.nan, planted=False)

@@ -1,6 +1,6 @@
 """What a label says along with it is what its words mean."""
 
-from diffchest.findings.hierarchy import KINDS, generic
+from diffchest.findings.hierarchy import KINDS, generic, related
 
 
 def test_chains_are_followed_and_own_kinds_join_them():
@@ -22,3 +22,10 @@ def test_kinds_of_each_other_end():
 def test_what_is_only_seen_together_is_no_kind():
     assert "sternotomy" not in KINDS
     assert generic("artificial heart valve") == []
+
+
+def test_relations_hold_both_ways_and_siblings_have_none():
+    assert related("pacemaker", "dai")
+    assert related("Pneumonia", "Lung Opacity")
+    assert not related("dai", "dual chamber device")
+    assert related("a", "b", {"a": ["b"]})

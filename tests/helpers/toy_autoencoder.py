@@ -13,7 +13,8 @@ from diffchest.params.counterfactuals import ExplainParams
 SIZE, DIMENSIONS = 16, 6
 TOY_AUDIT = ConfoundersParams(
     images=6, edit="unit", step=0.2, random_directions=4, encode_steps=4, decode_steps=4, false_discovery_rate=0.05,
-    planted=PlantedParams(lift=2.0, cooccurrence=0.1), flagged=FlaggedParams(lift=2.0, prevalence=0.1), seed=0,
+    model_error=0.0, planted=PlantedParams(lift=2.0, cooccurrence=0.1),
+    flagged=FlaggedParams(lift=2.0, prevalence=0.1, response=0.5), seed=0,
 )  # fmt: skip
 
 

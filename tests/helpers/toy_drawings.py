@@ -4,10 +4,13 @@ from typing import Any
 
 import numpy as np
 
+from diffchest.contracts.classified import Classified
 from diffchest.contracts.explained import Explained
+from diffchest.contracts.interventions import Interventions
 from diffchest.contracts.responses import Responses
 
 SIDE = 8  # px
+TOY_FINDINGS = ["drain", "pneumothorax", "goiter"]
 
 
 def toy_explained(targets: list[str], image_ids: list[str], findings: list[str] | None = None, **own: Any) -> Explained:
@@ -37,7 +40,37 @@ def toy_explained(targets: list[str], image_ids: list[str], findings: list[str] 
 def toy_responses(
     targets: list[str], findings: list[str], before: np.ndarray, after: np.ndarray, random: np.ndarray
 ) -> Responses:
-    """Black pictures with these logits [P, F], [P, T, F] and [P, R, F]."""
+    """Black pictures with these logits [P, F], [P, T, F] and [P, R, F]; moves of which z says nothing."""
     black = np.zeros((len(before), 1 + len(targets), SIDE, SIDE), dtype=np.uint8)
     ids = [f"cohort/{number}" for number in range(len(before))]
-    return Responses(ids, targets, findings, before, after, random, black[:, 0], black[:, 1:])
+    return Responses(ids, targets, findings, before, after, random, 0 * after, black[:, 0], black[:, 1:])
+
+
+def toy_classified(outputs: list[str], finetune: np.ndarray, **own: Any) -> Classified:
+    """A classifier that gave the fine-tuning radiographs these logits [N, K]; of all else, only what `own` says."""
+    number, none = len(outputs), np.empty((0, 0, len(outputs)))
+    fields: dict[str, Any] = {
+        "threshold": np.full(number, np.nan), "finetune_id": [f"cohort/{row}" for row in range(len(finetune))],
+        "logits_original": np.empty((0, number)), "logits_picture": none,
+        "logits_random": none, "twin_id": [], "logits_twin": np.empty((0, number)), "weight": np.eye(number),
+        "bias": np.zeros(number), "r2": np.ones(number), "classifier_sha256": ["toy"],
+    }  # fmt: skip
+    return Classified(outputs=outputs, logits_finetune=finetune, **(fields | own))
+
+
+def toy_interventions(present: np.ndarray, dimensions: int = 6, directions: int = 2) -> Interventions:
+    """Black pictures in which `TOY_FINDINGS` were put in, or where `present` [P, F] taken out."""
+    number, findings = present.shape
+    black = np.zeros((number, 8, 8), dtype=np.uint8)
+    z = np.zeros((number, dimensions), dtype=np.float32)
+    return Interventions(
+        image_id=[f"cohort/{row}" for row in range(number)],
+        findings=TOY_FINDINGS[:findings],
+        present=present,
+        original=black,
+        picture=np.repeat(black[:, None], findings, axis=1),
+        random=np.repeat(black[:, None], directions, axis=1),
+        z=z,
+        z_moved=np.repeat(z[:, None], findings, axis=1),
+        z_picture=np.repeat(z[:, None], findings, axis=1),
+    )

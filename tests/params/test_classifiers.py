@@ -40,8 +40,17 @@ def test_mistakes_are_named(section, message):
 
 @pytest.mark.parametrize("name", ["a/b", "diffchest", ""])
 def test_names_that_cannot_be(name):
-    with pytest.raises(ParamsError, match="cannot be a classifier's name"):
+    with pytest.raises(ParamsError, match=r"cannot be a classifier's name|our own head is called diffchest"):
         validate(ClassifiersParams, {name: ONNX}, source="params.yaml")
+
+
+def test_our_own_head_goes_by_its_name_and_needs_nothing():
+    sections = validate(ClassifiersParams, {"diffchest": {"kind": "own"}}, source="params.yaml").sections
+    assert sections["diffchest"].kind == "own"
+    with pytest.raises(ParamsError, match="theirs: kind is own; our own head is called diffchest"):
+        validate(ClassifiersParams, {"theirs": {"kind": "own"}}, source="params.yaml")
+    with pytest.raises(ParamsError, match="`file` does not go with kind own"):
+        validate(ClassifiersParams, {"diffchest": {"kind": "own", "file": "x.onnx"}}, source="params.yaml")
 
 
 def test_classifiers_by_name():

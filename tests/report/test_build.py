@@ -2,13 +2,17 @@ import json
 import re
 from html.parser import HTMLParser
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from diffchest import paths
+from diffchest.errors import DataError
 from diffchest.figures.registry import FIGURES
 from diffchest.params.whole import Params
-from diffchest.report.build import build_report, collect_metrics, format_cell, key_numbers
-from diffchest.report.contents import SECTIONS, ReportParams
+from diffchest.report.build import audit_summary, build_report, collect_metrics, format_cell, key_numbers, read_table
+from diffchest.report.contents import SECTIONS, Item, ReportParams
+from tests.helpers.report_inputs.audit import write_audit
 from tests.helpers.report_inputs.whole import write_inputs
 
 VOID = {"meta", "img", "br", "link", "hr", "input"}
@@ -106,6 +110,93 @@ def test_page_has_every_section_and_escapes_names(params, reports, monkeypatch):
         table.write_text(before)
 
 
+def section_of(html, title):
+    return html.partition(f"<h2>{title}</h2>")[2].partition("</section>")[0]
+
+
+def rows_of(block, table):
+    """Columns and rows of the table of a block whose file is `table`."""
+    found = next(part for part in block.split("<table>")[1:] if f">{table}.csv<" in part)
+    columns = re.findall(r"<th [^>]*>(.*?)</th>", found)
+    cells = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in found.partition("<tbody>")[2].split("</tr>")[:-1]]
+    return [dict(zip(columns, row, strict=True)) for row in cells]
+
+
+@pytest.mark.parametrize(
+    ("title", "column", "shown"),
+    [("What does it respond to?", "response", "cace"), ("What goes with it?", "prevalence_rise", "p b given a")],
+)
+def test_every_classifier_has_a_block_with_its_strongest_pairs_first(
+    title, column, shown, params, reports, monkeypatch
+):
+    html = section_of(page(params, reports, monkeypatch), title)
+    headings = re.findall(r"<h3>(.*?)</h3>", html)
+    assert headings == ["diffchest, our head on z", "small_cnn"]
+    for name, file in (("diffchest", "confounders"), ("small_cnn", "audit/small_cnn")):
+        pairs = pd.read_csv(paths.audit(name))
+        strongest = pairs.iloc[pairs[column].abs().argsort(kind="stable")[::-1]].head(15)
+        rows = rows_of(html.split("<h3>")[1 + headings.index("small_cnn") * (name != "diffchest")], file)
+        found = [(row["target"], row["confounder"]) for row in rows]
+        assert found == list(zip(strongest["target"], strongest["confounder"], strict=True))
+        assert shown in rows[0]
+    assert "The first 15 of 1,748 rows" in html
+
+
+def test_gates_that_failed_come_first(params, reports, monkeypatch):
+    html = section_of(page(params, reports, monkeypatch), "What does it respond to?")
+    for name in ("diffchest", "small_cnn"):
+        assert [row["passed"] for row in rows_of(html, f"gates_{name}")][:2] == ["no", "yes"]
+
+
+def test_what_real_radiographs_cannot_tell_is_not_shown(root, params, tmp_path, monkeypatch):
+    """No twins: neither tiles nor columns of the truth, and nothing is said of it in numbers."""
+    monkeypatch.chdir(tmp_path)
+    paths.DATA.mkdir()
+    defaults = Params.load(root / "params.yaml")
+    phantom = defaults.phantom.model_copy(update={"datasets": []})
+    write_audit(defaults.model_copy(update={"phantom": phantom}), np.random.default_rng(0))
+    metrics = collect_metrics()
+    html = build_report(params.model_copy(update={"phantoms": []}), metrics)
+    assert [name for _, name, _ in key_numbers(metrics, params)] == ["pairs flagged by the audit"]
+    columns = rows_of(section_of(html, "What does it respond to?"), "confounders")[0]
+    assert "picture put in" in columns
+    assert not [column for column in columns if column.startswith("cace")]
+    assert "average precision against" not in html
+    assert audit_summary("small_cnn", metrics).startswith("1,748 pairs; in ")
+
+
+def test_the_audit_is_told_in_numbers_for_each_classifier(params, reports, monkeypatch):
+    html = section_of(page(params, reports, monkeypatch), "What does it respond to?")
+    for name in ("diffchest", "small_cnn"):
+        pairs = pd.read_csv(paths.audit(name))
+        rises, falls = ((pairs["responds"] == responds).sum() for responds in ("rises", "falls"))
+        said = f"in {rises:,} the score rises with it alone; in {falls} it falls; {pairs['flagged'].sum()} flagged; "
+        assert f"{said}average precision against the truth 0.91; Spearman 0.93; false alarms 1.2%." in html
+    tiles = {name: value for value, name, _ in key_numbers(collect_metrics(), params)}
+    assert tiles["average precision of the audit"] == "0.91"
+    assert tiles["false alarms of the audit"] == "1.2%"
+
+
+def test_a_table_without_a_column_that_is_shown_says_so(params, reports, monkeypatch):
+    monkeypatch.chdir(reports)
+    with pytest.raises(DataError, match=r"auc\.csv: no column 'excess'"):
+        read_table(Item("auc", "", columns=("model", "excess")))
+
+
+def test_rows_are_ordered_by_size_and_those_without_a_number_come_last(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    paths.TABLES.mkdir(parents=True)
+    paths.table("some").write_text("a,b,c\nw,1,\nx,-3,\ny,,\nz,2,\n")
+    table = read_table(Item("some", "", order="b", first=3))
+    assert table is not None
+    assert table.columns == ["a", "b"]
+    assert [row[0] for row in table.rows] == ["x", "z", "w"]
+    assert (table.total, table.folded) == (4, False)
+    whole = read_table(Item("some", "", order="b"))
+    assert whole is not None
+    assert whole.rows[-1] == ["y", "–"]
+
+
 def test_metrics_are_nested_by_stage_in_pipeline_order(params, reports, monkeypatch):
     monkeypatch.chdir(reports)
     metrics = collect_metrics()
@@ -114,7 +205,10 @@ def test_metrics_are_nested_by_stage_in_pipeline_order(params, reports, monkeypa
 
 
 def test_key_numbers_leave_out_what_is_not_there(params):
-    metrics = {"evaluate": {"diffchest": {"macro_auc": 0.8123, "findings": 40}}, "confounders": {"precision": None}}
+    metrics = {
+        "evaluate": {"diffchest": {"macro_auc": 0.8123, "findings": 40}},
+        "confounders": {"cace": {"average_precision": None}},
+    }
     assert key_numbers(metrics, params) == [("0.812", "mean AUC, all findings", "")]
 
 

@@ -45,7 +45,13 @@ def pairs_of(
     table["responds_in_pictures"] = pictured(table, len(drawn.image_id), rule)
     if held:
         told = label_responses(
-            classified, held, labelled.named, labelled.rows, kinds=kinds, model_error=rule.model_error
+            classified.outputs,
+            classified.logits_finetune,
+            held,
+            labelled.named,
+            labelled.rows,
+            kinds=kinds,
+            model_error=rule.model_error,
         )
         told = judged(told, rule).rename(columns={"responds": "responds_by_labels"})
         table = table.merge(told, on=PAIR, how="outer", validate="one_to_one")

@@ -1,0 +1,102 @@
+"""What a score responds to, where it is known what was added."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from diffchest.audit.reactions import mean_moves, picture_changes, reactions, responding
+from tests.helpers.toy_autoencoder import DIMENSIONS, TOY_AUDIT, toy_head, toy_moves
+from tests.helpers.toy_drawings import TOY_FINDINGS as FINDINGS
+from tests.helpers.toy_drawings import toy_classified, toy_interventions
+
+
+def world(n=4000, seed=0):
+    """A classifier of pneumothorax that looks at drains, which come with it, and at nothing else."""
+    rng = np.random.default_rng(seed)
+    pneumothorax = rng.random(n) < 0.2
+    drain = rng.random(n) < np.where(pneumothorax, 0.6, 0.05)
+    goiter = rng.random(n) < np.where(drain, 0.5, 0.1)  # goes with drains, and does nothing
+    labels = pd.DataFrame({"drain": drain, "pneumothorax": pneumothorax, "goiter": goiter}).astype(float)
+    rows = pd.DataFrame({"view": "PA", "sex": "F", "age": 60.0, "patient_id": np.arange(n).astype(str)})
+    logits = np.stack([3.0 * drain, 2.0 * drain + pneumothorax, 0.0 * goiter], axis=1) + rng.normal(size=(n, 3))
+    return labels, rows, logits
+
+
+def judged(rule=TOY_AUDIT, **own):
+    labels, rows, logits = world()
+    present = np.zeros((4, 3), dtype=bool)
+    still = np.zeros((4, 3))
+    drawn = {"logits_original": still, "logits_picture": np.zeros((4, 3, 3)), "logits_random": np.zeros((4, 2, 3))}
+    classified = toy_classified(FINDINGS, logits, **(drawn | {"weight": np.zeros((3, DIMENSIONS))} | own))
+    moves = toy_moves(toy_head(3), findings=FINDINGS, threshold=np.zeros(3))
+    moved = moves.__class__(**{**vars(moves), "alone": np.ones((3, 1, DIMENSIONS)), "share": np.ones((3, 1))})
+    table = reactions(classified, toy_interventions(present), moved, labels, rows, kinds={}, rule=rule)
+    return table.set_index(["target", "confounder"]), classified
+
+
+def test_a_response_is_what_was_added_and_what_goes_with_it_is_held():
+    table, classified = judged()
+    spread = classified.spread
+    assert table.loc[("pneumothorax", "drain"), "response"] == pytest.approx(2.0 / spread[1], abs=0.05)
+    assert table.loc[("pneumothorax", "drain"), "responds"] == "rises"
+    goiter = table.loc[("pneumothorax", "goiter")]
+    assert goiter["response"] == pytest.approx(0, abs=0.1)
+    assert goiter["responds"] == ""
+    labels = world()[0]
+    with_goiter = classified.logits_finetune[labels["goiter"] == 1, 1].mean()
+    assert with_goiter - classified.logits_finetune[labels["goiter"] == 0, 1].mean() > 0.5  # it does go with it
+    assert len(table) == 6  # no finding responds to itself
+
+
+def test_the_interval_is_wider_by_what_the_model_is_wrong():
+    narrow, _ = judged()
+    wide, _ = judged(TOY_AUDIT.model_copy(update={"model_error": 0.3}))
+    half = [(table["response_high"] - table["response_low"]).to_numpy() / 2 / 1.959964 for table in (narrow, wide)]
+    assert half[1] == pytest.approx(np.sqrt(half[0] ** 2 + 0.3**2), rel=1e-5)
+    statistic = (narrow["response"] / half[0]).to_numpy()
+    assert narrow["response_p"].to_numpy() == pytest.approx(2 * stats.norm.sf(np.abs(statistic)), rel=1e-4, abs=1e-12)
+
+
+def test_falls_are_findings_too_and_small_or_unsure_ones_are_none():
+    pair = {"response": -0.6, "response_p_adjusted": 0.05}
+    rows = [pair, pair | {"response": 0.6}, pair | {"response": 0.4}, pair | {"response_p_adjusted": 0.06}]
+    assert responding(pd.DataFrame(rows), TOY_AUDIT).tolist() == ["falls", "rises", "", ""]
+
+
+def test_what_is_taken_out_counts_with_its_sign_turned():
+    present = np.array([[True, False, False], [False, True, False], [False, False, False], [True, True, False]])
+    still, picture = np.ones((4, 3)), np.ones((4, 3, 3))
+    picture[:, 0, 1] = np.where(present[:, 0], 1 - 2.0, 1 + 2.0)  # drains raise pneumothorax by 2
+    picture[3, 0, 1] = 1 - 4.0  # where both are there, by 4
+    random = 1 + np.zeros((4, 2, 3))
+    random[:, 1, 1] = 1.5
+    finetune = np.random.default_rng(0).normal(0, 2, (500, 3))
+    classified = toy_classified(
+        FINDINGS, finetune, logits_original=still, logits_picture=picture, logits_random=random,
+        weight=np.zeros((3, DIMENSIONS)),
+    )  # fmt: skip
+    drawn = toy_interventions(present)
+    changes = picture_changes(classified, drawn)[:, 0, 1] * classified.spread[1]
+    assert changes == pytest.approx([2.0, 2.0, 2.0, 4.0])
+    labels = pd.DataFrame(np.random.default_rng(1).random((500, 3)) < 0.3, columns=FINDINGS).astype(float)
+    rows = pd.DataFrame({"view": "PA", "sex": "F", "age": 60.0, "patient_id": range(500)})
+    moves = toy_moves(toy_head(3), findings=FINDINGS)
+    table = reactions(classified, drawn, moves, labels, rows, kinds={}, rule=TOY_AUDIT)
+    row = table.set_index(["target", "confounder"]).loc[("pneumothorax", "drain")] * 1
+    spread = classified.spread[1]
+    means = {"": 2.5, "_put_in": 2.0, "_taken_out": 3.0, "_a_absent": 2.0, "_a_present": 3.0, "_random": 0.5}
+    assert {name: row[f"picture{name}"] * spread for name in means} == pytest.approx(means)
+    half = stats.t.ppf(0.975, 3) * np.std([2, 2, 2, 4], ddof=1) / 2 / spread
+    assert [row["picture_low"], row["picture_high"]] == pytest.approx([2.5 / spread - half, 2.5 / spread + half])
+    never_a = table[(table["target"] == "goiter") & (table["confounder"] == "drain")]
+    assert np.isnan(never_a["picture_a_present"]).all()
+
+
+def test_the_move_of_a_finding_is_the_mean_of_its_ways():
+    alone = np.zeros((3, 2, DIMENSIONS))
+    alone[0] = [[1.0] * DIMENSIONS, [3.0] * DIMENSIONS]
+    alone[1:, 1] = np.nan
+    share = np.array([[0.75, 0.25], [1.0, 0.0], [1.0, 0.0]])
+    moves = toy_moves(toy_head(3), alone=alone, share=share)
+    assert mean_moves(moves, ["finding 0", "finding 2"]) == pytest.approx(np.array([[1.5] * 6, [0.0] * 6]))

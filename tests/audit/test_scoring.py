@@ -1,0 +1,50 @@
+"""A classifier scores all that it is shown, by name and in place."""
+
+import numpy as np
+import pytest
+
+from diffchest.audit.scoring import classify
+from diffchest.contracts.twins import Twins
+from tests.helpers.toy_autoencoder import DIMENSIONS, toy_head
+from tests.helpers.toy_drawings import toy_interventions
+
+
+class Brightness:
+    """Logits of three outputs: multiples of the mean gray level."""
+
+    def __init__(self):
+        self.outputs, self.sha256, self.thresholds = ["drain", "dust", "goiter"], "bright", {"goiter": 2.0}
+
+    def logits(self, pictures):
+        assert pictures.ndim == 3
+        return (pictures.mean(axis=(1, 2))[:, None] * np.array([1.0, 10.0, 100.0])).astype(np.float32)
+
+
+def test_every_score_is_where_its_picture_is():
+    drawn = toy_interventions(np.zeros((2, 3), dtype=bool))
+    drawn.original[1] = 1
+    drawn.picture[:] = np.arange(6).reshape(2, 3, 1, 1)
+    drawn.random[:] = np.arange(4).reshape(2, 2, 1, 1)
+    picture = np.full((3, 8, 8), 7, dtype=np.uint8)
+    twins = Twins(
+        image_id=["cohort/1", "elsewhere", "cohort/0"], finding=["drain"] * 3, added=np.ones(3, dtype=bool),
+        placement=np.arange(3), picture=picture, mask=picture.astype(bool),
+    )  # fmt: skip
+    head, rng = toy_head(), np.random.default_rng(0)
+    z = rng.standard_normal((50, DIMENSIONS))
+    finetune = np.stack([z[:, 0], z[:, 1], z[:, 2]], axis=1).astype(np.float32)
+    found = classify(
+        Brightness(), ["goiter", "drain"], drawn, twins, finetune_id=[f"f{row}" for row in range(50)],
+        logits_finetune=finetune, z=z * head.sd + head.mean, r2={"goiter": 0.5, "drain": 0.9, "dust": 0.1}, head=head,
+    )  # fmt: skip
+    assert found.outputs == ["goiter", "drain"]
+    assert found.logits_original.tolist() == [[0.0, 0.0], [100.0, 1.0]]
+    assert found.logits_picture[:, :, 1].tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert found.logits_random[:, :, 0].tolist() == [[0, 100], [200, 300]]
+    assert found.twin_id == ["cohort/1|drain|0", "cohort/0|drain|2"]
+    assert found.logits_twin.tolist() == [[700.0, 7.0]] * 2
+    assert found.r2.tolist() == [0.5, 0.9]
+    assert found.threshold[0] == 2.0
+    assert np.isnan(found.threshold[1])
+    assert found.spread == pytest.approx([z[:, 2].std(), z[:, 0].std()], rel=1e-5)
+    assert found.weight == pytest.approx(np.eye(6)[[2, 0]], abs=0.01)  # what z says of it
