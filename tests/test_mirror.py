@@ -8,6 +8,7 @@ from tests.helpers.repository import ROOT
 
 TESTS = ROOT / "tests"
 ACROSS = {  # tests of several modules, and why they are no single module's
+    "audit/test_command.py": "`python -m diffchest.audit`",
     "classifiers/test_main.py": "`python -m diffchest.classifiers`",
     "explain/test_command.py": "`python -m diffchest.explain`",
     "figures/test_figures.py": "what all figures have in common",

@@ -1,0 +1,1 @@
+"""Tests of the audit from the command line."""
