@@ -3,7 +3,7 @@
 Nobody was trained on these patients.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -38,25 +38,32 @@ class KnownTruth:
     twin_id: list[str]
     twin: np.ndarray
 
-    def judged(self, classifier: Classifier, logits: np.ndarray) -> tuple[Classified, Interventions]:
-        """What `audit.cace` reads: the classifier's logits of the twins; logits [N, K]: of the labelled radiographs."""
+    def judged(self, classifier: Classifier, labelled: Mapping[str, np.ndarray]) -> dict[str, Classified]:
+        """What `audit.cace` reads of a classifier; labelled: its logits [N, K] of labelled radiographs, by any name."""
         outputs, none = list(classifier.outputs), np.empty(0)
-        classified = Classified(
+        original, twin = classifier.logits(self.original), classifier.logits(self.twin)
+        one = Classified(
             outputs=outputs,
             threshold=none,
             finetune_id=[],
-            logits_finetune=logits,
-            logits_original=classifier.logits(self.original),
+            logits_finetune=none,
+            logits_original=original,
             logits_picture=none,
             logits_random=none,
             twin_id=self.twin_id,
-            logits_twin=classifier.logits(self.twin),
+            logits_twin=twin,
             weight=none,
             bias=none,
             r2=none,
             classifier_sha256=[classifier.sha256],
         )
-        interventions = Interventions(
+        return {name: replace(one, logits_finetune=logits) for name, logits in labelled.items()}
+
+    @property
+    def interventions(self) -> Interventions:
+        """The radiographs and what they have, as `audit.cace` reads them; no picture of ours."""
+        none = np.empty(0)
+        return Interventions(
             image_id=self.image_id,
             findings=self.findings,
             present=self.present,
@@ -67,7 +74,6 @@ class KnownTruth:
             z_moved=none,
             z_picture=none,
         )
-        return classified, interventions
 
 
 def people_of(condition: Condition, number: int, *, seed: int, table: Path) -> tuple[list[Picture], np.ndarray]:

@@ -50,33 +50,37 @@ LEAST = 20  # radiographs with a finding, or it is not asked for
 KEPT = [*PAIR, "response", "response_low", "response_high", "responds", "lift", "cace", "cace_low", "cace_high"]
 
 
-def judged(path: Path, condition: Condition, labelled: str, study: Study, number: int) -> pd.DataFrame:
-    """The pairs of one classifier: what the audit says beside the truth."""
+def judged(path: Path, condition: Condition, labelled: list[str], study: Study, number: int) -> dict[str, pd.DataFrame]:
+    """The pairs of one classifier, by which phantoms are labelled: what the audit says beside the truth."""
     phantoms, rows, truth = of_condition(condition, study, number)
     classifier = open_classifier(ClassifierParams(kind="onnx", file=str(path)), source=path.name, threads=1)
     fitting = subsample_patients(phantoms.patients, 1 - HELD_OUT, seed=0)
-    chosen = fitting if labelled == "fitting" else ~fitting
-    labels = pd.DataFrame(phantoms.labels[chosen].astype(float), columns=list(DRAWN))
+    logits, groups = classifier.logits(phantoms.pictures), {"fitting": fitting, "held": ~fitting}
+    chosen = {name: groups[name] for name in labelled}
+    judge = truth.judged(classifier, {name: logits[some] for name, some in chosen.items()})
+    labels = pd.DataFrame(phantoms.labels.astype(float), columns=list(DRAWN))
     _, b = condition.pair
     if b and b not in labels:
-        labels[b] = phantoms.has_b[chosen].astype(float)
-    frequent = [name for name in labels.columns if labels[name].sum() > LEAST]
-    logits = classifier.logits(phantoms.pictures[chosen])
-    params = Params.load()
-    table = with_flags(
-        label_responses(
-            classifier.outputs,
-            logits,
-            frequent,
-            labels,
-            rows[chosen].reset_index(drop=True),
-            kinds=params.explain.kinds,
-            model_error=params.confounders.model_error,
-        ),
-        params.confounders,
-    )
-    table = table.merge(count_pairs(labels)[[*PAIR, "lift"]], on=PAIR, how="left", validate="one_to_one")
-    return with_truth(table, *truth.judged(classifier, logits))[KEPT]
+        labels[b] = phantoms.has_b.astype(float)
+    params, found = Params.load(), {}
+    for name, some in chosen.items():
+        few = labels[some].reset_index(drop=True)
+        frequent = [finding for finding in few.columns if few[finding].sum() > LEAST]
+        table = with_flags(
+            label_responses(
+                classifier.outputs,
+                logits[some],
+                frequent,
+                few,
+                rows[some].reset_index(drop=True),
+                kinds=params.explain.kinds,
+                model_error=params.confounders.model_error,
+            ),
+            params.confounders,
+        )
+        table = table.merge(count_pairs(few)[[*PAIR, "lift"]], on=PAIR, how="left", validate="one_to_one")
+        found[name] = with_truth(table, judge[name], truth.interventions)[KEPT]
+    return found
 
 
 @functools.lru_cache(maxsize=1)
@@ -181,12 +185,12 @@ def main() -> None:
              for name, p in tables.items()}  # fmt: skip
     for condition in (known[name] for name in options.only):
         for path in sorted((options.classifiers or options.work).glob(f"{condition.name}-*.onnx")):
-            for labelled, so_far in pairs.items():
-                if path.name in set(so_far["file"]):
-                    continue
-                table = judged(path, condition, labelled, study, options.twins)
+            missing = [labelled for labelled, so_far in pairs.items() if path.name not in set(so_far["file"])]
+            if not missing:
+                continue
+            for labelled, table in judged(path, condition, missing, study, options.twins).items():
                 table = table.assign(file=path.name, condition=condition.name)
-                pairs[labelled] = pd.concat([so_far, table], ignore_index=True)
+                pairs[labelled] = pd.concat([pairs[labelled], table], ignore_index=True)
             notice(f"{path.name}: judged")
         for labelled, table in pairs.items():
             write_table(tables[labelled], table)

@@ -91,7 +91,9 @@ def said(labelled: Labelled, generator: Generator, answers: Answers, settings: S
             f"takes radiographs of {PER_DIMENSION * d} patients; there are {labelled.rows[PATIENT].nunique()}."
         )
     if not labelled.patients_known:
-        told.append("No patients are known, each radiograph counts as one: intervals are too narrow where one has several.")
+        told.append(
+            "No patients are known, each radiograph counts as one: intervals are too narrow where one has several."
+        )
     if generator.hidden:
         told.append(
             "The network was trained on phantoms, and says nothing of radiographs of patients; left out are "
