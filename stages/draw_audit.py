@@ -46,7 +46,7 @@ def main() -> None:
     head, moves, classified = Head.load(paths.HEAD), Moves.load(paths.MOVES), Classified.load(paths.classified(name))
     check_same_model(model, head, moves)
     classifier = open_audited(
-        name, params.classifier, model=model, head=head, moves=moves, threads=params.runtime.threads
+        f"classifiers.{name}", params.classifier, model=model, head=head, moves=moves, threads=params.runtime.threads
     )
     z = Latents.load(paths.LATENTS).select(classified.finetune_id)
     direction, fitted = own_direction(classified, z, head, moves)

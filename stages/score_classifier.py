@@ -50,7 +50,7 @@ def main() -> None:
     dataset, store, latents = Dataset.read(params.dataset), ImageStore(paths.IMAGES), Latents.load(paths.LATENTS)
     head, moves = Head.load(paths.HEAD), Moves.load(paths.MOVES)
     classifier = open_audited(
-        name, params.classifier, model=model, head=head, moves=moves, threads=params.runtime.threads
+        f"classifiers.{name}", params.classifier, model=model, head=head, moves=moves, threads=params.runtime.threads
     )
     evaluated = evaluated_findings(dataset.labels("test"), head, positives_above=params.positives_above)
     findings = visible_findings(evaluated, on_phantoms=params.on_phantoms)

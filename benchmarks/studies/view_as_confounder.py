@@ -25,7 +25,9 @@ from diffchest import paths
 from diffchest.audit.pairs import audit
 from diffchest.audit.reliance import reliance_table
 from diffchest.audit.responses import respond
+from diffchest.classifiers.own import OwnClassifier
 from diffchest.compute.parts import Parts
+from diffchest.contracts.classified import Classified
 from diffchest.contracts.dataset import Dataset
 from diffchest.contracts.head import Head
 from diffchest.contracts.image_store import ImageStore
@@ -74,12 +76,14 @@ class Setting:
     def respond(self, image_ids: list[str], names: list[str], head: Head, step: float | None = None) -> Responses:
         """The audit's logits of `names`, moved towards the NIH findings and the view, and its pictures."""
         settings = self.params.confounders
+        head = of_fitted(head)
         with tempfile.TemporaryDirectory() as runs:
             responses = respond(
                 self.model,
                 head,
                 image_ids,
                 self.store.read(image_ids),
+                classifier=OwnClassifier(self.model, head),
                 targets=[*self.findings, AP if AP in names else PA],
                 fitted=fit_moves(self.z, self.finetune_labels, self.finetune, head, name=""),
                 solver=self.params.explain.solver,
@@ -89,9 +93,28 @@ class Setting:
         assert responses is not None
         return responses.of(names)
 
+    def classified(self, names: list[str], head: Head) -> Classified:
+        """What the audit reads of a head as a classifier: logits of the fine-tuning radiographs, and weights."""
+        rows, none = head.rows(names), np.empty(0)
+        return Classified(
+            outputs=names,
+            threshold=none,
+            finetune_id=self.finetune["image_id"].tolist(),
+            logits_finetune=head.logits(self.z)[:, rows],
+            logits_original=none,
+            logits_picture=none,
+            logits_random=none,
+            twin_id=[],
+            logits_twin=none,
+            weight=head.weight[rows].astype(np.float64),
+            bias=head.bias[rows],
+            r2=none,
+            classifier_sha256=[],
+        )
+
     def rows_of(self, name: str, responses: Responses, head: Head, column: np.ndarray) -> pd.DataFrame:
         """The audit's pairs finding -> `name`, with rank, P(B|A) and lift; `column`: its fine-tuning labels."""
-        table = audit(responses, head, responses.findings, self.z, self.params.confounders)
+        table = audit(responses, self.classified(responses.findings, head), self.params.confounders)
         table["rank"] = table.groupby("target")["probability_rise"].rank(ascending=False).astype(int)
         counts = count_pairs(self.finetune_labels[self.findings].assign(**{name: column}))
         rows = table[(table["confounder"] == name) & table["target"].isin(self.findings)]
@@ -111,6 +134,12 @@ def mirrored(head: Head) -> Head:
     return dataclasses.replace(head, findings=[PA], weight=-head.weight[row], bias=-head.bias[row])
 
 
+def of_fitted(head: Head) -> Head:
+    """The findings that it could be fitted for."""
+    rows = head.rows(head.fitted)
+    return dataclasses.replace(head, findings=head.fitted, weight=head.weight[rows], bias=head.bias[rows])
+
+
 def agreement(rows: pd.DataFrame) -> float:
     """Spearman's correlation of lift and effect over the findings."""
     return float(spearmanr(rows["lift"], rows["effect"]).statistic)
@@ -128,8 +157,9 @@ def pairs(setting: Setting) -> None:
     auc = reliance_table(asked, test, scores, **options)[
         ["target", "auc", "with_auc", "without_auc", "drop", "drop_low", "drop_high", "p_bh"]
     ]
-    columns = ["target", "p_b_given_a", "lift", "effect", "low", "high", "p_adjusted", "probability_rise", "excess"]
-    show(rows[[*columns, "rank", "flagged"]].merge(auc, on="target"))
+    columns = ["target", "p_b_given_a", "lift", "effect", "low", "high", "p_adjusted", "probability_rise"]
+    reacts = ["response", "responds", "appears", "flagged"]
+    show(rows[[*columns, "rank", *reacts]].merge(auc, on="target"))
     observed = permutation_test(
         (rows["effect"].to_numpy(),),
         lambda effect: spearmanr(rows["lift"], effect).statistic,
@@ -160,9 +190,9 @@ def starts(setting: Setting) -> None:
         responses = setting.respond(image_ids, names, setting.head, step)
         rows = setting.rows_of(AP, responses, setting.head, setting.finetune_labels[AP].to_numpy())
         first = rows.loc[rows["effect"].idxmax()]
-        flagged = ", ".join(rows["target"][rows["flagged"]]) or "none"
+        flagged = ", ".join(rows["target"][rows["appears"]]) or "none"
         lines.append((case, len(image_ids), agreement(rows), first["target"], first["effect"], first["rank"], flagged))
-    show(pd.DataFrame(lines, columns=["from", "radiographs", "Spearman", "largest", "effect", "rank", "flagged for"]))
+    show(pd.DataFrame(lines, columns=["from", "radiographs", "Spearman", "largest", "effect", "rank", "appears with"]))
 
 
 def chance(setting: Setting) -> None:
@@ -185,8 +215,10 @@ def chance(setting: Setting) -> None:
         moved = {"targets": setting.findings, "logits_after": responses.logits_after[:, :targets]}
         part = dataclasses.replace(responses, **moved).of([*setting.findings, name])
         rows = setting.rows_of(name, part, head, column)
-        lines.append((agreement(rows), rows["effect"].max(), rows["probability_rise"].max(), rows["flagged"].sum()))
-    table = pd.DataFrame(lines, columns=["Spearman", "largest effect", "largest rise", "flagged"], index=list(columns))
+        lines.append((agreement(rows), rows["effect"].max(), rows["probability_rise"].max(), rows["appears"].sum()))
+    table = pd.DataFrame(
+        lines, columns=["Spearman", "largest effect", "largest rise", "appears with"], index=list(columns)
+    )
     summary = table.iloc[1:].agg(["mean", "max"])
     show(pd.concat([table.iloc[:1], summary]).rename_axis("view").reset_index())
     print(f"\n{(table.iloc[1:]['largest effect'] >= table.iloc[0, 1]).sum()} of {DEALT} have as large an effect")
@@ -198,7 +230,7 @@ def opposite(setting: Setting) -> None:
     image_ids = setting.images(setting.healthy & setting.is_ap, setting.params.confounders.images)
     responses = setting.respond(image_ids, names, setting.head)
     rows = setting.rows_of(PA, responses, setting.head, 1 - setting.finetune_labels[AP].to_numpy())
-    columns = ["target", "p_b_given_a", "lift", "effect", "low", "high", "probability", "rank", "flagged"]
+    columns = ["target", "p_b_given_a", "lift", "effect", "low", "high", "probability", "rank", "appears"]
     show(rows[columns].sort_values("lift", ascending=False))
 
 

@@ -22,13 +22,17 @@ def choose_audited(
     findings = visible_findings(
         [name for name in frequent if name != normal_finding(frequent)], on_phantoms=on_phantoms
     )
-    chosen = _choose(dataset.rows("test"), healthy, certain, findings, number=number, seed=seed)
+    chosen = choose_mixed(dataset.rows("test"), healthy, certain, findings, number=number, seed=seed)
     return chosen, certain.loc[chosen, findings] == 1
 
 
-def _choose(
+def choose_mixed(
     test: pd.DataFrame, healthy: pd.DataFrame, certain: pd.DataFrame, findings: list[str], *, number: int, seed: int
 ) -> list[str]:
+    """Ids of `number` radiographs of different patients: disease-free ones, then with each of `findings` in turn.
+
+    test: their rows of a manifest; healthy, certain: their labels, where who may have a finding has it, and has it not.
+    """
     first = choose_disease_free(test, healthy, number=(number + 1) // 2, seed=seed)
     patient = test.set_index("image_id")["patient_id"]
     taken, chosen = set(patient[first]), list(first)

@@ -28,6 +28,7 @@ from diffchest.contracts.classified import Classified
 from diffchest.contracts.interventions import Interventions
 from diffchest.contracts.moves import Moves
 from diffchest.counterfactuals.regression import Regression, covariates
+from diffchest.findings.cooccurrence import PAIR
 from diffchest.params.audit import AuditRuleParams
 from diffchest.stats import adjust
 
@@ -49,24 +50,54 @@ def reactions(
     labels: of the fine-tuning radiographs that were scored, all findings that are held, NaN taken for absent; rows:
     theirs of the manifest.
     """
-    outputs, findings, spread = classified.outputs, interventions.findings, classified.spread
-    scores = classified.logits_finetune.astype(np.float64) / spread
-    held = Regression.fit(scores, labels.fillna(0.0).reset_index(drop=True), covariates(rows), kinds)
+    told = label_responses(
+        classified.outputs,
+        classified.logits_finetune,
+        interventions.findings,
+        labels,
+        rows,
+        kinds=kinds,
+        model_error=rule.model_error,
+    )
+    pictured = picture_responses(classified, interventions, moves)
+    return judged(told.merge(pictured, on=PAIR, how="left", validate="one_to_one"), rule)
+
+
+def label_responses(
+    outputs: Sequence[str],
+    logits: np.ndarray,
+    findings: Sequence[str],
+    labels: pd.DataFrame,
+    rows: pd.DataFrame,
+    *,
+    kinds: Mapping[str, Sequence[str]],
+    model_error: float,
+) -> pd.DataFrame:
+    """Columns `response...` of every output and each of `findings`, which are columns of `labels`.
+
+    logits: [N, K] of `outputs`; labels, rows: of the same radiographs, see `reactions`.
+    """
+    scores = logits.astype(np.float64)
+    held = Regression.fit(
+        scores / scores.std(axis=0), labels.fillna(0.0).reset_index(drop=True), covariates(rows), kinds
+    )
     groups = rows["patient_id"].to_numpy()
     response = np.stack([held.added(finding) for finding in findings])  # [F, K]
     error = np.stack([held.standard_error(finding, groups) for finding in findings])
-    changes = picture_changes(classified, interventions)
-    table = pd.DataFrame(
-        {
-            "target": np.tile(np.array(outputs, dtype=object), len(findings)),
-            "confounder": np.repeat(np.array(findings, dtype=object), len(outputs)),
-            **_with_interval("response", response, np.sqrt(error**2 + rule.model_error**2)),
-            "moved_z": (mean_moves(moves, findings) @ classified.weight.T / spread).ravel(),
-            **_pictures(changes, classified, interventions),
-        }
-    )
-    table = table[table["target"] != table["confounder"]].reset_index(drop=True)
-    table["response_p_adjusted"] = adjust(table["response_p"].to_numpy(), method="bh")
+    return _pairs(outputs, findings, _with_interval("response", response, np.sqrt(error**2 + model_error**2)))
+
+
+def picture_responses(classified: Classified, interventions: Interventions, moves: Moves) -> pd.DataFrame:
+    """Columns `moved_z` and `picture...` of every output and each finding of the interventions."""
+    findings = interventions.findings
+    moved = mean_moves(moves, findings) @ classified.weight.T / classified.spread
+    changes = _pictures(picture_changes(classified, interventions), classified, interventions)
+    return _pairs(classified.outputs, findings, {"moved_z": moved.ravel(), **changes})
+
+
+def judged(table: pd.DataFrame, rule: AuditRuleParams) -> pd.DataFrame:
+    """Add `response_p_adjusted` and `responds`."""
+    table = table.assign(response_p_adjusted=adjust(table["response_p"].to_numpy(), method="bh"))
     return table.assign(responds=responding(table, rule))
 
 
@@ -92,6 +123,16 @@ def mean_moves(moves: Moves, findings: Sequence[str]) -> np.ndarray:
     rows = moves.rows(findings)
     share = moves.share[rows][:, :, None]
     return np.nansum(moves.alone[rows] * share, axis=1) / share.sum(axis=1)
+
+
+def _pairs(outputs: Sequence[str], findings: Sequence[str], columns: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """A row per output and other finding; columns: [F * K], findings first."""
+    names = {
+        "target": np.tile(np.array(outputs, dtype=object), len(findings)),
+        "confounder": np.repeat(np.array(findings, dtype=object), len(outputs)),
+    }
+    table = pd.DataFrame({**names, **columns})
+    return table[table["target"] != table["confounder"]].reset_index(drop=True)
 
 
 def _with_interval(name: str, value: np.ndarray, error: np.ndarray) -> dict[str, np.ndarray]:

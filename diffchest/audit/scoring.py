@@ -14,7 +14,7 @@ def classify(
     classifier: Classifier,
     outputs: list[str],
     interventions: Interventions,
-    twins: Twins,
+    twins: Twins | None,
     *,
     finetune_id: list[str],
     logits_finetune: np.ndarray,
@@ -25,7 +25,7 @@ def classify(
     """Score everything with the `outputs` of a classifier that passed its gates.
 
     logits_finetune: of all its outputs, [N, all]; z: unnormalised latents [N, d] of the same radiographs; r2: of its
-    logits on z, by output. The twins are those of the interventions' radiographs.
+    logits on z, by output. twins: of the interventions' radiographs those that there are; None: none.
     """
     columns = [classifier.outputs.index(name) for name in outputs]
 
@@ -35,8 +35,7 @@ def classify(
 
     own = logits_finetune[:, columns]
     weight, bias = fit_surrogate((z - head.mean) / head.sd, own)
-    where = np.flatnonzero(np.isin(twins.image_id, interventions.image_id))
-    ids = twins.ids
+    where = np.empty(0, dtype=int) if twins is None else np.flatnonzero(np.isin(twins.image_id, interventions.image_id))
     return Classified(
         outputs=outputs,
         threshold=np.array([classifier.thresholds.get(name, np.nan) for name in outputs]),
@@ -45,8 +44,8 @@ def classify(
         logits_original=score(interventions.original),
         logits_picture=score(interventions.picture),
         logits_random=score(interventions.random),
-        twin_id=[ids[row] for row in where],
-        logits_twin=score(twins.picture[where]),
+        twin_id=[] if twins is None else [twins.ids[row] for row in where],
+        logits_twin=score(interventions.original[:0] if twins is None else twins.picture[where]),
         weight=weight,
         bias=bias,
         r2=np.array([r2[name] for name in outputs]),

@@ -136,6 +136,14 @@ def _latents(trial: Trial) -> Iterator[Row]:
         yield from trial.rows("latents_r2", values, bound, values >= bound, remedy, hard=False)
 
 
+WITHOUT_LABELS: list[Callable[[Trial], Iterator[Row]]] = [
+    _finite,
+    _constant,
+    _equal,
+    _other_batch,
+    _other_run,
+    _latents,
+]
 GATES: list[Callable[[Trial], Iterator[Row]]] = [
     *(_finite, _constant, _equal, _other_batch, _other_run),
     *(_polarity, _order, _mean_auc, _auc_originals, _auc_kept, _latents),

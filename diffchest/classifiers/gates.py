@@ -7,7 +7,7 @@ generator cannot carry, the audit cannot see.
 
 import pandas as pd
 
-from diffchest.classifiers.gate_rules import GATES
+from diffchest.classifiers.gate_rules import GATES, WITHOUT_LABELS
 from diffchest.classifiers.trial import ALL, Bounds, Evidence, Trial
 from diffchest.contracts.classifier import Classifier
 from diffchest.errors import DataError
@@ -18,10 +18,11 @@ COLUMNS = ["classifier", "output", "gate", "value", "bound", "passed", "hard", "
 def gate_table(classifier: Classifier, name: str, evidence: Evidence, bounds: Bounds | None = None) -> pd.DataFrame:
     """Every gate of one classifier, as `COLUMNS`; `remedy` is empty where it passed.
 
+    Without labels those that need none.
     Outputs that are no finding of `evidence.findings` go through no gate. Raises `DataError` where none is.
     """
     trial = Trial(classifier, name, evidence, bounds or Bounds())
-    rows = [row for gate in GATES for row in gate(trial)]
+    rows = [row for gate in (GATES if evidence.labels is not None else WITHOUT_LABELS) for row in gate(trial)]
     table = pd.DataFrame([vars(row) for row in rows])
     table.insert(0, "classifier", name)
     table["remedy"] = table["remedy"].where(~table["passed"], "")

@@ -39,14 +39,14 @@ class Evidence:
     """What a classifier is tried on.
 
     * pictures: uint8 [N, S, S] at the resolution that there is; size: of the generator, px
-    * labels: of `findings`, float [N, F]: 1, 0, NaN; patients: [N]
+    * labels: of `findings`, float [N, F]: 1, 0, NaN; None: there are none, and no gate asks for them; patients: [N]
     * reconstructions: of the same pictures uint8 [N, R, R]; z: their latents [N, d]; either may be None
     """
 
     pictures: np.ndarray
     size: int
     findings: Sequence[str]
-    labels: np.ndarray
+    labels: np.ndarray | None
     patients: Sequence[str] | np.ndarray
     reconstructions: np.ndarray | None = None
     z: np.ndarray | None = None
@@ -77,7 +77,9 @@ class Trial:
         self.known = known_outputs(classifier.outputs, evidence.findings, source=name)
         self.columns = [classifier.outputs.index(output) for output in self.known]
         self.logits = self.score(evidence.pictures)
-        self.labels = evidence.labels[:, [list(evidence.findings).index(output) for output in self.known]]
+        ours = list(evidence.findings)
+        labels = np.full((len(self.logits), len(ours)), np.nan) if evidence.labels is None else evidence.labels
+        self.labels = labels[:, [ours.index(output) for output in self.known]]
         self.smaller = np.minimum((self.labels == 1).sum(axis=0), (self.labels == 0).sum(axis=0))
         self.judged = self.smaller >= bounds.positives
         self.auc = self.aucs(self.logits)

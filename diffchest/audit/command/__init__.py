@@ -1,0 +1,1 @@
+"""Auditing any classifier from the command line, on any radiographs: `python -m diffchest.audit`."""
