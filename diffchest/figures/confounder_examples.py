@@ -82,12 +82,12 @@ def _describe(axes, pair) -> None:
     axes.set_axis_off()
     witness = "" if pd.isna(pair.p_b_given_a) else f"; labelled with it in {pair.p_b_given_a:.0%}"
     lines = [
-        (0.95, "towards", 6, GREY, "normal"),
-        (0.83, wrapped(pair.target, 24, lines=2), 7, "black", "bold"),
-        (0.54, "what rises with it", 6, GREY, "normal"),
-        (0.42, wrapped(pair.confounder, 24, lines=2), 7, _kind_colour(pair), "bold"),
-        (0.20, f"+{pair.effect:.1f} SD{witness}", 5.5, GREY, "normal"),
-        (0.07, f"alone it raises the score by {pair.response:.1f} SD", 5.5, GREY, "normal"),
+        (1.01, "towards", 6, GREY, "normal"),
+        (0.88, wrapped(pair.target, 24, lines=2), 7, "black", "bold"),
+        (0.60, "what rises with it", 6, GREY, "normal"),
+        (0.48, wrapped(pair.confounder, 24, lines=2), 7, _kind_colour(pair), "bold"),
+        (0.17, f"+{pair.effect:.1f} SD{witness}", 5.5, GREY, "normal"),
+        (0.06, f"alone it raises the score by {pair.response:.1f} SD", 5.5, GREY, "normal"),
     ]
     for y, text, size, colour, weight in lines:
         axes.text(0, y, text, fontsize=size, color=colour, weight=weight, va="top", transform=axes.transAxes)

@@ -83,7 +83,8 @@ def _tables(items: list[Item], **names: str) -> list[Table]:
 def _block(section: Section, name: str, metrics: Mapping[str, Any]) -> Block:
     audit = paths.audit(name).relative_to(paths.TABLES).with_suffix("").as_posix()
     title = f"{name}, our head on z" if name == OURS else name
-    return Block(title, audit_summary(name, metrics), _tables(section.classifiers, classifier=name, audit=audit))
+    summary = audit_summary(name, metrics) if section.summary else ""
+    return Block(title, summary, _tables(section.classifiers, classifier=name, audit=audit))
 
 
 def read_table(item: Item) -> Table | None:

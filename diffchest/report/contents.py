@@ -42,13 +42,14 @@ class Item:
 
 @dataclass(frozen=True)
 class Section:
-    """One section of the report; classifiers: the tables of every audited one."""
+    """One section of the report; classifiers: the tables of every audited one, summary: and its numbers."""
 
     title: str
     text: str
     figures: list[Item]
     tables: list[Item]
     classifiers: list[Item]
+    summary: bool = False
 
 
 def _read(content: str) -> list[Section]:
@@ -61,6 +62,7 @@ def _read(content: str) -> list[Section]:
                 [Item.read(*named) for named in section.get(kind, {}).items()]
                 for kind in ("figures", "tables", "classifiers")
             ),
+            section.get("summary", False),
         )
         for section in sections
     ]

@@ -172,6 +172,8 @@ def test_the_audit_is_told_in_numbers_for_each_classifier(params, reports, monke
         rises, falls = ((pairs["responds"] == responds).sum() for responds in ("rises", "falls"))
         said = f"in {rises:,} the score rises with it alone; in {falls} it falls; {pairs['flagged'].sum()} flagged; "
         assert f"{said}average precision against the truth 0.91; Spearman 0.93; false alarms 1.2%." in html
+    assert html.count("average precision against the truth") == 2
+    assert page(params, reports, monkeypatch).count("average precision against the truth") == 2  # in no other section
     tiles = {name: value for value, name, _ in key_numbers(collect_metrics(), params)}
     assert tiles["average precision of the audit"] == "0.91"
     assert tiles["false alarms of the audit"] == "1.2%"
