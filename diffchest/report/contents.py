@@ -62,7 +62,7 @@ def _read(content: str) -> list[Section]:
                 [Item.read(*named) for named in section.get(kind, {}).items()]
                 for kind in ("figures", "tables", "classifiers")
             ),
-            section.get("summary", False),
+            summary=section.get("summary", False),
         )
         for section in sections
     ]
