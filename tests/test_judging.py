@@ -74,7 +74,8 @@ def test_sheets_are_made_of_what_was_measured(drawn):
     ],
 )  # fmt: skip
 def test_a_drawing_tracks_nothing_that_judges_it(drawing, judged):
-    tracked = set(YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"][drawing]["params"])
+    stage = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"][drawing]
+    tracked = set(stage.get("do", stage)["params"])
     assert not tracked & (judged | {"confounders", "evaluation"})
 
 
@@ -83,26 +84,35 @@ def flagged(table):
 
 
 def test_judging_again_with_other_bounds_decodes_nothing(drawn):
-    change_params(confounders__flagged={"lift": 0.5, "prevalence": 0.0})
-    assert "4 targets, 16 radiographs" in judge("confounders")
+    change_params(confounders__flagged={"lift": 0.5, "prevalence": 0.0, "response": 0.1})
+    assert "1 classifiers; ours: " in judge("confounders")
     first = pd.read_csv(paths.table("confounders"))
-    change_params(confounders__flagged={"lift": 100.0, "prevalence": 0.0})
+    change_params(confounders__flagged={"lift": 100.0, "prevalence": 0.0, "response": 0.1})
     judge("confounders")
     second = pd.read_csv(paths.table("confounders"))
+    change_params(confounders__flagged={"lift": 0.5, "prevalence": 0.0, "response": 9.0})
+    judge("confounders")
+    third = pd.read_csv(paths.table("confounders"))
     assert kept() == drawn
     assert {("cardiomegaly", "sternotomy"), ("sternotomy", "cardiomegaly")} <= flagged(first)
-    assert not flagged(second)
-    pd.testing.assert_frame_equal(first.drop(columns="flagged"), second.drop(columns="flagged"))
+    assert not flagged(second)  # nothing appears
+    assert not flagged(third)  # nothing responds
+    judged = ["flagged", "appears", "responds"]
+    for other in (second, third):
+        pd.testing.assert_frame_equal(first.drop(columns=judged), other.drop(columns=judged))
 
 
-def test_truth_is_known_of_drawn_findings_alone(drawn):
+def test_truth_is_known_of_true_twins_alone(drawn):
     judge("confounders")
-    table = pd.read_csv(paths.table("confounders"))
-    planted = {tuple(pair) for pair in table.loc[table["planted"], PAIR].to_numpy()}
+    table = pd.read_csv(paths.table("confounders")).set_index(PAIR)
+    planted = set(table.index[table["planted"]])
     assert planted == {("pacemaker", "sternotomy"), ("sternotomy", "pacemaker")}
     metrics = json.loads(paths.stage_metrics("confounders").read_text())
-    assert metrics["pairs"] == len(table) == 4 * 4
-    assert metrics["drawn_pairs"] == 4 * 3
+    assert metrics["pairs"] == metrics["cace"]["pairs"] == len(table) == 4 * 3
+    assert metrics["cace"]["rises"] == 2
+    assert table.loc[("cardiomegaly", "sternotomy"), "cace"] == pytest.approx(
+        2 * table.loc[("cardiomegaly", "sternotomy"), "picture"], rel=1e-4
+    )
     change_params(phantom__datasets=[])
     judge("confounders")
-    assert json.loads(paths.stage_metrics("confounders").read_text())["drawn_pairs"] == 0
+    assert not pd.read_csv(paths.table("confounders"))["planted"].any()

@@ -12,14 +12,16 @@ from ruamel.yaml import YAML
 
 from diffchest import paths
 from diffchest.contracts.explained import Axioms, Explained, Reconstructions
+from diffchest.contracts.interventions import Interventions
 from diffchest.contracts.labels import write_labels
 from diffchest.contracts.latents import Latents
 from diffchest.contracts.manifest import write_manifest
 from diffchest.contracts.twins import Twins
 from diffchest.contracts.witness import Witness
+from diffchest.params.base import OURS
 from tests.helpers.repository import ROOT
 from tests.helpers.toy_autoencoder import DIMENSIONS, toy_head, toy_moves
-from tests.helpers.toy_drawings import SIDE, toy_explained, toy_responses
+from tests.helpers.toy_drawings import SIDE, toy_classified, toy_explained, toy_responses
 
 FINDINGS = ["cardiomegaly", "pacemaker", "sternotomy", "pneumothorax", "kyphosis"]  # no picture shows the last
 TARGETS = ["pacemaker", "cardiomegaly"]
@@ -56,8 +58,38 @@ def write_drawn_run() -> None:
     rise[[0, 2], [2, 0]] = 6.0  # cardiomegaly and sternotomy
     rise[1, 3] = 3.0
     after = before[:, None] + rise + 0.3 * rng.normal(size=(16, 4, 5))
-    toy_responses(FINDINGS[:4], FINDINGS, before, after, random).save(paths.RESPONSES)
+    write_audit(ids, labels, (before, after, random), rng)
     change_params()
+
+
+def write_audit(ids: list[str], labels: pd.DataFrame, logits: tuple[np.ndarray, ...], rng: np.random.Generator) -> None:
+    """Our head alone, whose scores of cardiomegaly and sternotomy respond to each other; so do their twins."""
+    drawn = FINDINGS[:4]
+    before, after, random = (part[..., :4] for part in logits)
+    toy_responses(drawn, drawn, before, after, random).save(paths.responses(OURS))
+    known = labels.iloc[TEST:]
+    scores = rng.normal(size=(len(known), 4))
+    scores[:, 0] += 3 * known["sternotomy"]
+    scores[:, 2] += 3 * known["cardiomegaly"]
+    shape = (4, 4)
+    black = np.zeros((*shape, SIDE, SIDE), dtype=np.uint8)
+    z = np.zeros((*shape, DIMENSIONS), dtype=np.float32)
+    present = labels.iloc[:4][drawn].to_numpy() == 1
+    Interventions(ids[:4], drawn, present, black[:, 0], black, black[:, :2], z[:, 0], z, z).save(paths.INTERVENTIONS)
+    twin = [f"{image_id}|{finding}|0" for image_id in ids[:4] for finding in drawn]
+    change = np.zeros((*shape, 4))
+    change[:, 2, 0], change[:, 0, 2] = np.where(present[:, [2, 0]], -2.0, 2.0).T
+    toy_classified(
+        drawn,
+        scores,
+        finetune_id=ids[TEST:],
+        logits_original=np.zeros(shape),
+        logits_picture=change / 2,
+        logits_random=np.zeros((4, 2, 4)),
+        twin_id=twin,
+        logits_twin=change.reshape(-1, 4),
+        weight=np.eye(4, DIMENSIONS),
+    ).save(paths.classified(OURS))
 
 
 def write_twins(ids: list[str], rng: np.random.Generator) -> None:
@@ -78,7 +110,7 @@ def change_params(**changes: object) -> None:
     """Write `params.yaml`: the default with `changes`, `__` for the dots of a key."""
     yaml = YAML()
     params = yaml.load(ROOT / "params.yaml")
-    for key, value in {"evaluation__positives_above": 3, **changes}.items():
+    for key, value in {"evaluation__positives_above": 3, "classifiers": {OURS: {"kind": "own"}}, **changes}.items():
         *sections, last = key.split("__")
         section = params
         for name in sections:
@@ -101,5 +133,5 @@ def judge(stage: str) -> str:
 
 def kept() -> dict[Path, tuple[bytes, int]]:
     """Everything that was drawn: content and time."""
-    files = [*paths.EXPLANATIONS.glob("*"), *paths.RESPONSES.parent.glob("*")]
+    files = [*paths.EXPLANATIONS.glob("*"), *paths.INTERVENTIONS.parent.glob("*")]
     return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
