@@ -92,7 +92,7 @@ def said(labelled: Labelled, generator: Generator, answers: Answers, settings: S
         )
     if not labelled.patients_known:
         told.append(
-            "No patients are known, each radiograph counts as one: intervals are too narrow if one has several."
+            "No patients are known, each radiograph is one: intervals are too narrow if one has several."
         )
     if generator.hidden:
         told.append(
