@@ -91,9 +91,7 @@ def said(labelled: Labelled, generator: Generator, answers: Answers, settings: S
             f"takes radiographs of {PER_DIMENSION * d} patients; there are {labelled.rows[PATIENT].nunique()}."
         )
     if not labelled.patients_known:
-        told.append(
-            "No patients are known, each radiograph is one: intervals are too narrow if one has several."
-        )
+        told.append("No patients are known, each radiograph is one: intervals are too narrow if one has several.")
     if generator.hidden:
         told.append(
             "The network was trained on phantoms, and says nothing of radiographs of patients; left out are "
