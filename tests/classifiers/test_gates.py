@@ -259,3 +259,12 @@ def test_outputs_that_are_no_findings_go_through_no_gate_and_none_is_an_error():
 def test_measures_that_need_what_is_not_there_are_left_out():
     found = table(evidence=replace(EVIDENCE, reconstructions=None, z=None))
     assert not {"auc_reconstructions", "latents_r2"} & set(found["gate"])
+
+
+def test_without_labels_those_gates_are_left_that_need_none():
+    found = table(evidence=replace(EVIDENCE, labels=None))
+    assert set(found["gate"]) == {"finite", "constant", "equal", "same_batch", "same_run", "latents_r2"}
+    assert check_gates(found) == FINDINGS
+    with_labels = table()
+    same = with_labels[with_labels["gate"].isin(found["gate"])].reset_index(drop=True)
+    assert found.equals(same)

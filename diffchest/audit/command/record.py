@@ -77,7 +77,7 @@ def said(labelled: Labelled, generator: Generator, answers: Answers, settings: S
         without = len([finding for finding in answers.drawn.findings if finding not in set(answers.labelled)])
         told.append(
             f"What a score responds to is answered by labels for {len(answers.labelled)} findings"
-            + (f", by pictures alone for {without} others." if without else ".")
+            + (f", by pictures alone for {without} more." if without else ".")
         )
     if answers.unchecked:
         told.append(
@@ -91,9 +91,7 @@ def said(labelled: Labelled, generator: Generator, answers: Answers, settings: S
             f"takes radiographs of {PER_DIMENSION * d} patients; there are {labelled.rows[PATIENT].nunique()}."
         )
     if not labelled.patients_known:
-        told.append(
-            "No patients are known, each radiograph counts as one: intervals are too narrow where one has several."
-        )
+        told.append("No patients are known, each radiograph is one: intervals are too narrow if one has several.")
     if generator.hidden:
         told.append(
             "The network was trained on phantoms, and says nothing of radiographs of patients; left out are "
