@@ -29,6 +29,7 @@ import pandas as pd
 from sklearn.metrics import roc_auc_score
 
 from benchmarks.measuring import markdown, provenance
+from benchmarks.studies.known_audit import alike
 from diffchest import paths
 from diffchest.audit.opened import open_audited
 from diffchest.contracts.classifier import Classifier
@@ -126,8 +127,7 @@ def chosen_pairs(classifiers: Sequence[str], strongest: int) -> list[tuple[str, 
     found: dict[tuple[str, str], str] = {NAMED: "named"}
     for name in classifiers:
         table = pd.read_csv(paths.table("confounders") if name == OURS else paths.OTHER_AUDITS / f"{name}.csv")
-        kinds = [a in generic(b) or b in generic(a) or bool({*generic(a)} & {*generic(b)})
-                 for a, b in zip(table["target"], table["confounder"], strict=True)]  # fmt: skip
+        kinds = [alike(a, b) for a, b in zip(table["target"], table["confounder"], strict=True)]
         table = table[table["cace"].notna() & ~np.array(kinds)].sort_values("cace", ascending=False)
         rises, falls = table.head(strongest), table.tail(strongest // 2)
         together = table[table["planted"].astype(bool)].head(strongest)

@@ -15,7 +15,8 @@ Writes `pairs-<labelled>.csv` (all pairs of all classifiers) to `--work` and pri
   response, share of the intervals that hold the truth, false alarms (flagged of the pairs that truly do less than
   0.15 SD), all as `audit.cace.cace_metrics`; and the average precision of the lift in the labels
 * planted: the true effect of the planted B on A, the response, and how often it is found (`responds` is rises)
-* doses: devices that natural labels deal with a finding, at each dose of confounding, and all other pairs of a device
+* doses: devices that natural labels deal with a finding, at each dose of confounding, and all other pairs of a device;
+  without kinds of each other, such as pacemakers with one and two chambers
 
 A classifier whose pairs are in the table is not judged again, unless the table is deleted.
 """
@@ -39,6 +40,7 @@ from diffchest.audit.reactions import label_responses
 from diffchest.classifiers.opening import open_classifier
 from diffchest.files.tables import write_table
 from diffchest.findings.cooccurrence import PAIR, count_pairs, planted_pairs
+from diffchest.findings.hierarchy import generic
 from diffchest.findings.vocabulary import DRAWN, KIND
 from diffchest.params.classifiers import ClassifierParams
 from diffchest.params.whole import Params
@@ -115,6 +117,7 @@ def agreement(pairs: pd.DataFrame, names: list[str]) -> list[list[str]]:
 def metrics_of(table: pd.DataFrame) -> dict[str, Any]:
     """Numbers of one classifier's pairs."""
     found, known = cace_metrics(table.reset_index(drop=True), {}), table[table["cace"].notna()]
+    found.pop("rivals")
     lift = average_precision_score(known["cace"] > BOUND, known["lift"].fillna(0.0))
     return found | {"lift": float(lift), "flagged": float((table["responds"] != "").mean())}
 
@@ -135,6 +138,11 @@ def planted(pairs: pd.DataFrame, names: list[Condition]) -> list[list[str]]:
     return lines
 
 
+def alike(a: str, b: str) -> bool:
+    """Whether one is a kind of the other, or both of the same: their pictures are nearly the same."""
+    return a in generic(b) or b in generic(a) or bool({*generic(a)} & {*generic(b)})
+
+
 def doses(pairs: pd.DataFrame, study: Study) -> list[list[str]]:
     """Pairs of a device by dose of confounding: those that go together in natural labels, and the others."""
     natural = study.training(Condition("confounding", "natural"))
@@ -144,6 +152,7 @@ def doses(pairs: pd.DataFrame, study: Study) -> list[list[str]]:
     lines = [["pairs", "dose", "lift, median", "CaCE, SD", "CaCE > 0.5 SD", "response, SD", "found to rise"]]
     device = pairs[pairs["confounder"].map(KIND).eq("treatment") & pairs["cace"].notna()]
     device = device[device["condition"].str.startswith("confounding")]
+    device = device[[not alike(a, b) for a, b in zip(device["target"], device["confounder"], strict=True)]]
     everywhere = device.groupby(PAIR)["condition"].nunique() == device["condition"].nunique()
     index = pd.MultiIndex.from_frame(device[PAIR])
     device = device[everywhere.reindex(index).to_numpy()]
