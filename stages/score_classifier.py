@@ -4,6 +4,7 @@ import sys
 from typing import Annotated
 
 import numpy as np
+import pandas as pd
 
 from diffchest import paths
 from diffchest.audit.opened import open_audited
@@ -19,6 +20,7 @@ from diffchest.contracts.interventions import Interventions
 from diffchest.contracts.latents import Latents
 from diffchest.contracts.moves import Moves
 from diffchest.contracts.twins import Twins
+from diffchest.errors import DataError
 from diffchest.files.tables import write_table
 from diffchest.findings.disease_free import choose_one_per_patient
 from diffchest.findings.vocabulary import visible_findings
@@ -56,9 +58,7 @@ def main() -> None:
     findings = visible_findings(evaluated, on_phantoms=params.on_phantoms)
     table = gate_table(classifier, name, evidence_of(dataset, store, latents, findings))
     write_table(paths.table(f"gates_{name}"), table)
-    outputs = passed_gates(table)
-    if not outputs:
-        notice(f"{name}: no output passed all gates (reports/tables/gates_{name}.csv), so it cannot be audited")
+    outputs = audited(name, table)
 
     rows = dataset.rows("finetune")
     ids = rows[subsample_patients(rows["patient_id"], params.fraction, params.seed)]["image_id"].tolist()
@@ -83,6 +83,18 @@ def main() -> None:
         f"score_classifier {name}",
         f"{len(outputs)} findings passed all gates" + (f", {left} did not or are not known to it" if left else ""),
     )
+
+
+def audited(name: str, table: pd.DataFrame) -> list[str]:
+    """The outputs that passed all gates; none where the scores are wrong: the audits of other classifiers go on."""
+    try:
+        outputs = passed_gates(table)
+    except DataError as error:
+        notice(f"{name} is not audited: {error}")
+        return []
+    if not outputs:
+        notice(f"{name} is not audited: no output passed all gates ({paths.table(f'gates_{name}')})")
+    return outputs
 
 
 def evidence_of(dataset: Dataset, store: ImageStore, latents: Latents, findings: list[str]) -> Evidence:

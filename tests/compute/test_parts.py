@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from diffchest.audit.responses import respond
+from diffchest.classifiers.own import OwnClassifier
 from diffchest.compute.parts import Parts, content_key
 from diffchest.compute.processes import ALONE, Processes
 from diffchest.counterfactuals import edited
@@ -49,10 +50,10 @@ def reconstructed(runs, processes=ALONE, **changed):
 def responded(runs, processes=ALONE, **changed):
     given = BASE | changed
     options = {"targets": given["targets"], "fitted": given["moves"], "settings": given["settings"]}
-    parts = Parts(runs, processes)
-    return respond(
-        given["model"], given["head"], IDS, given["pixels"], solver=given["explain"].solver, parts=parts, **options
-    )
+    model, head = given["model"], given["head"]
+    classifier, parts = OwnClassifier(model, replace(head, model_sha256=model.sha256)), Parts(runs, processes)
+    solver = given["explain"].solver
+    return respond(model, head, IDS, given["pixels"], classifier=classifier, solver=solver, parts=parts, **options)
 
 
 def arrays(result):

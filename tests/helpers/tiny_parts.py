@@ -5,6 +5,7 @@ python -m tests.helpers.tiny_parts <folder>
 
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pandas as pd
 import torch
 
 from diffchest.audit.responses import respond
+from diffchest.classifiers.own import OwnClassifier
 from diffchest.compute.parts import Parts
 from diffchest.compute.processes import launched
 from diffchest.counterfactuals import pictures as counterfactual
@@ -70,9 +72,10 @@ def main(folder: Path) -> None:
         encoded = extract_latents(model, store, ids, batch_size=4, parts=parts)
         explainer = Explainer(model, head, moves, explain, parts)
         explained, reconstructed = explainer.explain(ids, pixels, FINDINGS[:2]), explainer.reconstruct(ids, pixels)
+        scored = OwnClassifier(model, replace(head, model_sha256=model.sha256))
         responded = respond(
-            model, head, ids, pixels, targets=FINDINGS[:2], settings=audit, fitted=moves, solver=explain.solver,
-            parts=parts,
+            model, head, ids, pixels, classifier=scored, targets=FINDINGS[:2], settings=audit,
+            fitted=moves, solver=explain.solver, parts=parts,
         )  # fmt: skip
         (folder / f"batches_{processes.rank}").write_text(str(len(batches)))
     results = (encoded, explained, reconstructed, responded)
