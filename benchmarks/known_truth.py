@@ -48,6 +48,7 @@ class KnownTruth:
             finetune_id=[],
             logits_finetune=none,
             logits_original=original,
+            logits_base=original,
             logits_picture=none,
             logits_random=none,
             twin_id=self.twin_id,

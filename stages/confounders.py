@@ -10,7 +10,7 @@ from diffchest import paths
 from diffchest.audit.cace import cace_metrics, icace_errors, twin_changes, with_truth
 from diffchest.audit.pairs import audit
 from diffchest.audit.quality import rivals, with_planted, with_witness
-from diffchest.audit.reactions import picture_changes, reactions
+from diffchest.audit.reactions import flagged, picture_changes, reactions
 from diffchest.contracts.classified import Classified
 from diffchest.contracts.dataset import Dataset
 from diffchest.contracts.head import Head, evaluated_findings
@@ -20,7 +20,6 @@ from diffchest.contracts.responses import Responses
 from diffchest.files.tables import write_metrics, write_table
 from diffchest.findings.cooccurrence import PAIR, count_pairs, planted_pairs
 from diffchest.findings.disease_free import normal_finding
-from diffchest.findings.hierarchy import related
 from diffchest.findings.vocabulary import KIND
 from diffchest.params.audit import AuditRuleParams
 from diffchest.params.base import OURS, Key
@@ -83,8 +82,7 @@ def audited(name: str, shared: Shared) -> tuple[pd.DataFrame, dict[str, Any]]:
     reacts = reactions(classified, interventions, shared.moves, named, rows, kinds=params.kinds, rule=params.rule)
     table = audit(responses, classified, params.rule).merge(reacts, on=PAIR, how="left", validate="one_to_one")
     table["responds"] = table["responds"].fillna("")
-    kin = [related(one, other, params.kinds) for one, other in table[PAIR].itertuples(index=False)]
-    table["flagged"] = table["appears"] & (table["responds"] == "rises") & ~np.array(kin, dtype=bool)
+    table["flagged"] = flagged(table, params.kinds)
 
     training, bounds = dataset.labels("pretrain", "finetune")[classified.outputs], params.rule.planted.model_dump()
     table = with_witness(table, count_pairs(training), kinds=KIND, **bounds)

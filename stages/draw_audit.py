@@ -17,6 +17,7 @@ from diffchest.contracts.image_store import ImageStore
 from diffchest.contracts.latents import Latents
 from diffchest.contracts.moves import Moves
 from diffchest.counterfactuals.pictures import check_same_model
+from diffchest.errors import DataError
 from diffchest.findings.disease_free import choose_disease_free
 from diffchest.model.autoencoder import load_autoencoder
 from diffchest.params.audit import AuditDrawingParams
@@ -48,6 +49,11 @@ def main() -> None:
     classifier = open_audited(
         f"classifiers.{name}", params.classifier, model=model, head=head, moves=moves, threads=params.runtime.threads
     )
+    if [classifier.sha256] != classified.classifier_sha256:
+        raise DataError(
+            f"{paths.classified(name)}: scores of another classifier than classifiers.{name} is now; run "
+            f"`dvc repro score_classifier@{name}`"
+        )
     z = Latents.load(paths.LATENTS).select(classified.finetune_id)
     direction, fitted = own_direction(classified, z, head, moves)
     cautious = dataset.labels("test", uncertain="ones")  # who may have a disease is not disease-free

@@ -28,6 +28,8 @@ AFTER_THE_HEAD = {
         "draw_explanations",
         "explain",
         "reader_sheets",
+        "draw_interventions",
+        "score_classifier",
         "draw_audit",
         "confounders",
         "reliance",

@@ -71,6 +71,7 @@ def test_a_room_never_reaches_another(room, other):
         "stages/fit_head.py",
         "stages/draw_explanations.py",
         "stages/draw_audit.py",
+        "stages/draw_interventions.py",
         "diffchest/explain/__main__.py",
     ],
 )

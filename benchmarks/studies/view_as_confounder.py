@@ -102,6 +102,7 @@ class Setting:
             finetune_id=self.finetune["image_id"].tolist(),
             logits_finetune=head.logits(self.z)[:, rows],
             logits_original=none,
+            logits_base=none,
             logits_picture=none,
             logits_random=none,
             twin_id=[],

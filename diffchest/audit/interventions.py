@@ -60,7 +60,13 @@ def intervene(
         drawn = draw_edits(model, head, few, asked, rows, settings, reconstruct=False)
         asked = np.concatenate([own, random[chosen]], axis=1)
         chance = draw_edits(model, head, few, asked, rows[:1].repeat(random_directions), as_it_comes, reconstruct=False)
-        return {"picture": drawn["pictures"][:, 1:], "z": drawn["z"][:, 1:], "random": chance["pictures"][:, 1:]}
+        base = few if settings.changes_the_original else drawn["pictures"][:, 0]
+        return {
+            "base": base,
+            "picture": drawn["pictures"][:, 1:],
+            "z": drawn["z"][:, 1:],
+            "random": chance["pictures"][:, 1:],
+        }
 
     content = [model.sha256, vars(head), pixels, moved, random, list(findings), settings.model_dump(), *CODE]
     drawn = parts.gather(
@@ -77,6 +83,7 @@ def intervene(
         findings=list(findings),
         present=present,
         original=pixels,
+        base=drawn["base"],
         picture=drawn["picture"],
         random=drawn["random"],
         z=z,

@@ -42,6 +42,7 @@ def classify(
         finetune_id=finetune_id,
         logits_finetune=own,
         logits_original=score(interventions.original),
+        logits_base=score(interventions.base),
         logits_picture=score(interventions.picture),
         logits_random=score(interventions.random),
         twin_id=[] if twins is None else [twins.ids[row] for row in where],

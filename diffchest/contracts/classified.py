@@ -13,7 +13,8 @@ class Classified(ArrayFile):
 
     * outputs [K]; threshold [K]: the logit from which on a finding counts as found; NaN where none is known
     * finetune_id [N], logits_finetune [N, K]: of the fine-tuning radiographs, the spread of whose logits is the unit
-    * logits_original [P, K], logits_picture [P, F, K], logits_random [P, R, K]: of `contracts.interventions`
+    * logits_original, logits_base [P, K], logits_picture [P, F, K], logits_random [P, R, K]: of the pictures of
+      `contracts.interventions`
     * twin_id [M], logits_twin [M, K]: of true twins; none where there are none
     * weight [K, d], bias [K]: the ridge regression of its logits on z, standardised as the head does, among the
       fine-tuning radiographs; r2 [K]: of that, patients held out
@@ -21,13 +22,14 @@ class Classified(ArrayFile):
     """
 
     STAGE = "score_classifier"
-    VERSION = 1
+    VERSION = 2
 
     outputs: list[str]
     threshold: np.ndarray
     finetune_id: list[str]
     logits_finetune: np.ndarray
     logits_original: np.ndarray
+    logits_base: np.ndarray
     logits_picture: np.ndarray
     logits_random: np.ndarray
     twin_id: list[str]

@@ -13,17 +13,19 @@ class Interventions(ArrayFile):
 
     * image_id [P], findings [F]
     * present bool [P, F]: the radiograph has the finding, which is then taken out; where not, it is put in
-    * original uint8 [P, H, W], picture uint8 [P, F, H, W], random uint8 [P, R, H, W]
+    * original uint8 [P, H, W]; base [P, H, W]: what is changed, the original, or its reconstruction where pictures are
+      decoded; picture uint8 [P, F, H, W], random uint8 [P, R, H, W]
     * z float32 [P, d]: of the originals; z_moved [P, F, d]: what was asked for; z_picture [P, F, d]: of the pictures
     """
 
     STAGE = "draw_interventions"
-    VERSION = 1
+    VERSION = 2
 
     image_id: list[str]
     findings: list[str]
     present: np.ndarray
     original: np.ndarray
+    base: np.ndarray
     picture: np.ndarray
     random: np.ndarray
     z: np.ndarray

@@ -50,16 +50,28 @@ class Regression:
         """What `finding` adds to y: [K]."""
         return self._contrast(finding) @ self.effects
 
+    @property
+    def columns(self) -> int:
+        """How many numbers are fitted: independent columns, and the mean."""
+        return int(np.linalg.matrix_rank(self.design.T @ self.design, hermitian=True)) + 1
+
+    @property
+    def freedom(self) -> int:
+        """Radiographs less `columns`, at least 1."""
+        return max(len(self.design) - self.columns, 1)
+
     def standard_error(self, finding: str, groups: np.ndarray) -> np.ndarray:
         """Of `added`, [K], whatever the variance of the rest and however alike it is within groups (ids [N]).
 
-        Liang and Zeger 1986, without small-sample correction.
+        Liang and Zeger 1986, with the usual correction for few groups and for what was fitted.
         """
         weight = self.design @ (self.inverse @ self._contrast(finding))
         codes = np.unique(groups, return_inverse=True)[1]
         order = np.argsort(codes, kind="stable")
         starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
-        return np.sqrt(np.square(np.add.reduceat((weight[:, None] * self.rest)[order], starts)).sum(axis=0))
+        square = np.square(np.add.reduceat((weight[:, None] * self.rest)[order], starts)).sum(axis=0)
+        number = len(starts)
+        return np.sqrt(square * number / max(number - 1, 1) * (len(groups) - 1) / self.freedom)
 
     def _contrast(self, finding: str) -> np.ndarray:
         """The coefficient of a kind is what it adds to what it is a kind of, which comes along."""

@@ -25,6 +25,13 @@ class FlaggedParams(Section):
     response: PositiveFloat
 
 
+class ModelErrorParams(Section):
+    """`confounders.model_error`: by how much a response that labels tell is off besides chance: SD, and relative."""
+
+    absolute: Annotated[float, Field(ge=0.0)]
+    relative: Annotated[float, Field(ge=0.0)]
+
+
 class AuditMoveParams(Part):
     """The keys of `confounders` that say how z is moved."""
 
@@ -46,7 +53,7 @@ class AuditRuleParams(Part):
     """The keys of `confounders` that say which pairs of findings are flagged."""
 
     false_discovery_rate: FalseDiscoveryRate
-    model_error: Annotated[float, Field(ge=0.0)]
+    model_error: ModelErrorParams
     planted: PlantedParams
     flagged: FlaggedParams
 

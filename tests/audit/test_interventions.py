@@ -29,9 +29,11 @@ def moves_of(head):
     return toy_moves(head, alone=alone, share=share)
 
 
-def drawn(present, seed=0):
+def drawn(present, seed=0, **changes):
     head, model, pixels = toy_head(), LinearAutoencoder(), toy_radiographs(len(present))
-    settings = PictureParams.model_validate(toy_explain(picture="decode", solver="ddim").model_dump())
+    settings = PictureParams.model_validate(
+        toy_explain(**{"picture": "decode", "solver": "ddim"} | changes).model_dump()
+    )
     with TemporaryDirectory() as folder:
         found = intervene(
             model, head, moves_of(head), [f"id {row}" for row in range(len(present))], pixels, present, FINDINGS,
@@ -83,3 +85,24 @@ def test_random_moves_do_not_depend_on_the_findings_pictures():
     second, _, _ = drawn(np.zeros((4, 3), dtype=bool), seed=1)
     assert not np.array_equal(first.random, second.random)
     assert np.array_equal(first.picture[:, 0], second.picture[:, 0])  # one way: nothing is left to chance
+
+
+def test_changes_are_judged_against_what_was_changed():
+    """Where pictures are decoded that is the reconstruction, which is no copy of a radiograph that z cannot draw."""
+    present = np.zeros((3, 3), dtype=bool)
+    decoded, _, pixels = drawn(present)
+    added, _, _ = drawn(present, picture="difference")
+    assert np.array_equal(added.base, pixels)
+    assert np.array_equal(decoded.original, pixels)
+    assert np.abs(decoded.base.astype(int) - pixels).max() <= 1  # these radiographs z can draw
+    noise = np.random.default_rng(0).integers(0, 256, pixels.shape, dtype=np.uint8)
+    head, model = toy_head(), LinearAutoencoder()
+    settings = PictureParams.model_validate(toy_explain(picture="decode", solver="ddim").model_dump())
+    with TemporaryDirectory() as folder:
+        found = intervene(
+            model, head, toy_moves(head, alone=np.zeros((5, 1, DIMENSIONS))), ["a", "b", "c"], noise, present, FINDINGS,
+            settings=settings, random_directions=2, seed=0, parts=Parts(Path(folder)),
+        )  # fmt: skip
+    assert found is not None
+    assert np.abs(found.base.astype(int) - noise).max() > 50
+    assert np.array_equal(found.picture[:, 0], found.base)  # moved by nothing, nothing changes

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from diffchest.audit.reactions import mean_moves, picture_changes, reactions, responding
+from diffchest.audit.reactions import flagged, label_responses, mean_moves, picture_changes, reactions, responding
+from diffchest.params.audit import ModelErrorParams
 from tests.helpers.toy_autoencoder import DIMENSIONS, TOY_AUDIT, toy_head, toy_moves
 from tests.helpers.toy_drawings import TOY_FINDINGS as FINDINGS
 from tests.helpers.toy_drawings import toy_classified, toy_interventions
@@ -51,11 +52,52 @@ def test_a_response_is_what_was_added_and_what_goes_with_it_is_held():
 
 def test_the_interval_is_wider_by_what_the_model_is_wrong():
     narrow, _ = judged()
-    wide, _ = judged(TOY_AUDIT.model_copy(update={"model_error": 0.3}))
-    half = [(table["response_high"] - table["response_low"]).to_numpy() / 2 / 1.959964 for table in (narrow, wide)]
-    assert half[1] == pytest.approx(np.sqrt(half[0] ** 2 + 0.3**2), rel=1e-5)
-    statistic = (narrow["response"] / half[0]).to_numpy()
-    assert narrow["response_p"].to_numpy() == pytest.approx(2 * stats.norm.sf(np.abs(statistic)), rel=1e-4, abs=1e-12)
+    wrong = ModelErrorParams(absolute=0.3, relative=0.2)
+    wide, _ = judged(TOY_AUDIT.model_copy(update={"model_error": wrong}))
+    freedom = 4000 - 6  # three findings, age and its square are one column too few, and the mean
+    factor = stats.t.ppf(0.975, freedom)
+    half = [(table["response_high"] - table["response_low"]).to_numpy() / 2 / factor for table in (narrow, wide)]
+    response = narrow["response"].to_numpy()
+    assert half[1] == pytest.approx(np.sqrt(half[0] ** 2 + 0.3**2 + (0.2 * response) ** 2), rel=1e-3)
+    for table, by_chance in ((narrow, half[0]), (wide, np.sqrt(half[0] ** 2 + 0.3**2))):
+        expected = 2 * stats.t.sf(np.abs(response / by_chance), freedom)
+        assert table["response_p"].to_numpy() == pytest.approx(expected, rel=1e-2, abs=1e-12)
+
+
+def test_too_few_radiographs_have_no_response_by_labels(capsys):
+    """Rather than intervals that say nothing: as many fitted numbers as half the radiographs, or more."""
+    rng = np.random.default_rng(0)
+    labels = pd.DataFrame(rng.random((40, 30)) < 0.4, columns=[f"finding {row}" for row in range(30)]).astype(float)
+    rows = pd.DataFrame({"view": "PA", "sex": "F", "age": 60.0, "patient_id": range(40)})
+    wrong = ModelErrorParams(absolute=0.1, relative=0.1)
+    asked = {"kinds": {}, "model_error": wrong}
+    table = label_responses(["a"], rng.normal(size=(40, 1)), ["finding 0"], labels, rows, **asked)
+    assert table[["response", "response_low", "response_p"]].isna().all(axis=None)
+    assert "40 radiographs are too few to hold 31 findings" in capsys.readouterr().err
+    assert (responding(table.assign(response_p_adjusted=table["response_p"]), TOY_AUDIT) == "").all()
+
+
+def test_noise_is_flagged_no_more_often_than_its_rate():
+    """40 labels, 100 radiographs: few, and enough to hold them."""
+    hits = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        names = [f"finding {row}" for row in range(40)]
+        labels = pd.DataFrame(rng.random((100, 40)) < 0.3, columns=names).astype(float)
+        rows = pd.DataFrame({"view": "PA", "sex": "F", "age": 60.0, "patient_id": range(100)})
+        wrong = ModelErrorParams(absolute=0.0, relative=0.0)
+        scores = rng.normal(size=(100, 5))
+        table = label_responses(list("abcde"), scores, names, labels, rows, kinds={}, model_error=wrong)
+        hits.append((table["response_p"] < 0.05).mean())
+    assert np.mean(hits) < 0.09
+
+
+def test_a_confounder_appears_raises_the_score_and_is_no_kind_of_it():
+    pair = {"target": "goiter", "confounder": "ring", "appears": True, "responds": "rises"}
+    device = pair | {"target": "pacemaker", "confounder": "dual chamber device"}
+    rows = [pair, pair | {"responds": "falls"}, pair | {"appears": False}, pair | {"responds": ""}, device]
+    assert flagged(pd.DataFrame(rows), {}).tolist() == [True, False, False, False, False]
+    assert not flagged(pd.DataFrame(rows), {"ring": ["goiter"]}).any()
 
 
 def test_falls_are_findings_too_and_small_or_unsure_ones_are_none():

@@ -23,6 +23,7 @@ class Brightness:
 def test_every_score_is_where_its_picture_is():
     drawn = toy_interventions(np.zeros((2, 3), dtype=bool))
     drawn.original[1] = 1
+    drawn.base[0] = 2
     drawn.picture[:] = np.arange(6).reshape(2, 3, 1, 1)
     drawn.random[:] = np.arange(4).reshape(2, 2, 1, 1)
     picture = np.full((3, 8, 8), 7, dtype=np.uint8)
@@ -38,6 +39,7 @@ def test_every_score_is_where_its_picture_is():
         logits_finetune=finetune, z=z * head.sd + head.mean, r2={"goiter": 0.5, "drain": 0.9, "dust": 0.1}, head=head,
     )  # fmt: skip
     assert found.outputs == ["goiter", "drain"]
+    assert found.logits_base.tolist() == [[200.0, 2.0], [0.0, 0.0]]
     assert found.logits_original.tolist() == [[0.0, 0.0], [100.0, 1.0]]
     assert found.logits_picture[:, :, 1].tolist() == [[0, 1, 2], [3, 4, 5]]
     assert found.logits_random[:, :, 0].tolist() == [[0, 100], [200, 300]]

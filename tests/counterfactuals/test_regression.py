@@ -25,12 +25,14 @@ def test_effects_and_clustered_errors_are_those_of_statsmodels():
     held = covariates(rows)
     fitted = Regression.fit(y, present, held)
     design = sm.add_constant(pd.concat([present, held.drop(columns=["view_AP", "sex_F"])], axis=1).to_numpy())
-    groups = {"groups": patient, "use_correction": False}
+    groups = {"groups": patient, "use_correction": True}
     for output in range(2):
         theirs = sm.OLS(y[:, output], design).fit(cov_type="cluster", cov_kwds=groups)
         for column, finding in enumerate(present.columns, start=1):
             assert fitted.added(finding)[output] == pytest.approx(theirs.params[column], abs=0.01)
             assert fitted.standard_error(finding, patient)[output] == pytest.approx(theirs.bse[column], rel=0.01)
+    assert fitted.columns == design.shape[1]
+    assert fitted.freedom == len(y) - design.shape[1]
     alone = fitted.standard_error("effusion", np.arange(len(y)))
     assert (alone < fitted.standard_error("effusion", patient)).all()  # radiographs of a patient are alike
 

@@ -75,7 +75,9 @@ def write_audit(ids: list[str], labels: pd.DataFrame, logits: tuple[np.ndarray, 
     black = np.zeros((*shape, SIDE, SIDE), dtype=np.uint8)
     z = np.zeros((*shape, DIMENSIONS), dtype=np.float32)
     present = labels.iloc[:4][drawn].to_numpy() == 1
-    Interventions(ids[:4], drawn, present, black[:, 0], black, black[:, :2], z[:, 0], z, z).save(paths.INTERVENTIONS)
+    Interventions(ids[:4], drawn, present, black[:, 0], black[:, 0], black, black[:, :2], z[:, 0], z, z).save(
+        paths.INTERVENTIONS
+    )
     twin = [f"{image_id}|{finding}|0" for image_id in ids[:4] for finding in drawn]
     change = np.zeros((*shape, 4))
     change[:, 2, 0], change[:, 0, 2] = np.where(present[:, [2, 0]], -2.0, 2.0).T

@@ -7,13 +7,13 @@ from torch import Tensor, nn
 from diffchest.contracts.head import Head
 from diffchest.contracts.moves import Moves
 from diffchest.diffusion.schedule import linear_schedule
-from diffchest.params.audit import ConfoundersParams, FlaggedParams, PlantedParams
+from diffchest.params.audit import ConfoundersParams, FlaggedParams, ModelErrorParams, PlantedParams
 from diffchest.params.counterfactuals import ExplainParams
 
 SIZE, DIMENSIONS = 16, 6
 TOY_AUDIT = ConfoundersParams(
     images=6, edit="unit", step=0.2, random_directions=4, encode_steps=4, decode_steps=4, false_discovery_rate=0.05,
-    model_error=0.0, planted=PlantedParams(lift=2.0, cooccurrence=0.1),
+    model_error=ModelErrorParams(absolute=0.0, relative=0.0), planted=PlantedParams(lift=2.0, cooccurrence=0.1),
     flagged=FlaggedParams(lift=2.0, prevalence=0.1, response=0.5), seed=0,
 )  # fmt: skip
 

@@ -51,10 +51,12 @@ def toy_classified(outputs: list[str], finetune: np.ndarray, **own: Any) -> Clas
     number, none = len(outputs), np.empty((0, 0, len(outputs)))
     fields: dict[str, Any] = {
         "threshold": np.full(number, np.nan), "finetune_id": [f"cohort/{row}" for row in range(len(finetune))],
-        "logits_original": np.empty((0, number)), "logits_picture": none,
+        "logits_original": np.empty((0, number)), "logits_base": np.empty((0, number)), "logits_picture": none,
         "logits_random": none, "twin_id": [], "logits_twin": np.empty((0, number)), "weight": np.eye(number),
         "bias": np.zeros(number), "r2": np.ones(number), "classifier_sha256": ["toy"],
     }  # fmt: skip
+    if "logits_original" in own:
+        own.setdefault("logits_base", own["logits_original"])
     return Classified(outputs=outputs, logits_finetune=finetune, **(fields | own))
 
 
@@ -68,6 +70,7 @@ def toy_interventions(present: np.ndarray, dimensions: int = 6, directions: int 
         findings=TOY_FINDINGS[:findings],
         present=present,
         original=black,
+        base=black.copy(),
         picture=np.repeat(black[:, None], findings, axis=1),
         random=np.repeat(black[:, None], directions, axis=1),
         z=z,

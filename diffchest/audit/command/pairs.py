@@ -16,7 +16,7 @@ import pandas as pd
 from scipy import stats
 
 from diffchest.audit.command.label_table import Labelled
-from diffchest.audit.reactions import judged, label_responses, picture_responses
+from diffchest.audit.reactions import flagged, judged, label_responses, picture_responses
 from diffchest.contracts.classified import Classified
 from diffchest.contracts.interventions import Interventions
 from diffchest.contracts.moves import Moves
@@ -61,7 +61,7 @@ def pairs_of(
         table = table.merge(goes_with, on=PAIR, how="outer", validate="one_to_one")
     else:
         table = table.assign(appears=False)
-    return _with_answer(table)
+    return _with_answer(table, kinds)
 
 
 def pictured(table: pd.DataFrame, radiographs: int, rule: AuditRuleParams) -> np.ndarray:
@@ -82,7 +82,7 @@ def pictured(table: pd.DataFrame, radiographs: int, rule: AuditRuleParams) -> np
     return np.where(~sure, "", np.where(mean > 0, "rises", "falls"))
 
 
-def _with_answer(table: pd.DataFrame) -> pd.DataFrame:
+def _with_answer(table: pd.DataFrame, kinds: Mapping[str, Sequence[str]]) -> pd.DataFrame:
     told, drawn = table["response"].notna(), table["picture"].notna()
     table = table.assign(
         judged_by=np.where(told, "labels", np.where(drawn, "pictures", "")),
@@ -92,7 +92,7 @@ def _with_answer(table: pd.DataFrame) -> pd.DataFrame:
         strength_low=table["response_low"].where(told, table["picture_low"]),
         strength_high=table["response_high"].where(told, table["picture_high"]),
     )
-    table["flagged"] = table["appears"] & (table["responds"] == "rises")
+    table["flagged"] = flagged(table, kinds)
     first = [*PAIR, "flagged", "appears", "responds", "judged_by", "strength", "strength_low", "strength_high"]
     table = table[[*first, *(column for column in table.columns if column not in first)]]
     order = table["strength"].abs().sort_values(ascending=False, kind="stable", na_position="last").index

@@ -51,7 +51,7 @@ def _shown(answers: Answers, row: pd.Series, changes: np.ndarray) -> Shown:
     rows = np.flatnonzero(there if there.all() else ~there)
     change = changes[rows, finding, target]
     chosen = rows[np.abs(change - np.median(change)).argmin()]
-    before, after = drawn.original[chosen], drawn.picture[chosen, finding]
+    before, after = drawn.base[chosen], drawn.picture[chosen, finding]
     difference = signed_difference(after, before)
     limit = difference_limit(difference)
     return Shown(
