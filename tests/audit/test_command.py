@@ -222,7 +222,7 @@ def test_labels_that_do_not_fit_end_the_audit(folder, tmp_path, monkeypatch, cha
             "no finding of the labels has more than 90",
         ),
         (["--findings", "goitre"], {}, "--findings: 'goitre' can neither be put in.*goiter"),
-        ([], {"out": "films"}, "the radiographs lie there; name another folder with --out"),
+        ([], {"out": "films"}, "the radiographs lie there, in .*films; name another folder with --out"),
     ],
 )
 def test_what_cannot_be_audited_is_told_in_a_line(folder, tmp_path, monkeypatch, more, changed, message):
