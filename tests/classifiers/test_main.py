@@ -51,12 +51,17 @@ def test_scores_of_a_folder(folder, monkeypatch, capsys):
         ),
         (["empty", "--classifier", "m.onnx"], r"^error: .*empty: no \.png, .* file in this folder"),
         (["films", "--descriptor", "none.yaml"], "^error: .*none.yaml: no such file"),
+        (
+            ["films", "--descriptor", "own.yaml"],
+            "^error: own.yaml: kind is own, and our own head is opened by an audit only",
+        ),
         (["films", "--classifier", "bare.onnx"], r"^error: .*bare.onnx: 7 field\(s\) are missing"),
     ],
 )
 def test_mistakes_end_in_a_line(folder, monkeypatch, words, message):
     (folder / "empty").mkdir()
     linear_onnx(folder / "bare.onnx")
+    (folder / "own.yaml").write_text("kind: own\n")
     monkeypatch.chdir(folder)
     with pytest.raises(SystemExit, match=message):
         call(monkeypatch, *words)
