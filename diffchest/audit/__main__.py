@@ -27,6 +27,7 @@ from diffchest.contracts.classifier import known_outputs
 from diffchest.counterfactuals.pictures import encode_latents
 from diffchest.findings.disease_free import choose_one_per_patient
 from diffchest.model.autoencoder import load_autoencoder
+from diffchest.options import whole_number
 from diffchest.params.audit import ConfoundersParams
 from diffchest.params.base import PARAMS_FILE, Fraction, Key, StageParams
 from diffchest.params.classifiers import read_descriptor
@@ -67,10 +68,13 @@ def options() -> argparse.Namespace:
     parser.add_argument("--moves", type=Path, help="default: beside the model, else fitted to the labels")
     parser.add_argument("--out", type=Path, default=Path("audit"), help="folder to write to")
     parser.add_argument("--findings", nargs="+", help="that are put in, or held by labels; default: all that can be")
-    parser.add_argument("--number", type=int, default=64, help="radiographs that are changed; default: 64")
-    parser.add_argument("--seed", type=int, default=0, help="which")
+    parser.add_argument("--number", type=whole_number(4), default=64, help="radiographs that are changed; default: 64")
+    parser.add_argument("--seed", type=whole_number(0), default=0, help="which")
     parser.add_argument(
-        "--positives-above", type=int, default=10, help="a finding has a response by labels with more; default: 10"
+        "--positives-above",
+        type=whole_number(0),
+        default=10,
+        help="a finding has a response by labels with more; default: 10",
     )
     parser.add_argument("--params", type=Path, default=PARAMS_FILE, help="whose sections count, such as `confounders`")
     parser.add_argument("--bits-stored", type=int, choices=range(8, 17), metavar="8..16", help="of PNG of 16 bits")
@@ -78,8 +82,6 @@ def options() -> argparse.Namespace:
     asked = parser.parse_args()
     if asked.classifier is None and asked.descriptor is None:
         parser.error("give --classifier, --descriptor or both")
-    if asked.number < 4:
-        parser.error("--number: 4 radiographs or more")
     return asked
 
 

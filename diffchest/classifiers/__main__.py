@@ -18,6 +18,7 @@ from diffchest.files.tables import write_table
 from diffchest.images.decoding import decode, quiet_decoders
 from diffchest.images.sources import SUFFIXES
 from diffchest.images.squares import to_square
+from diffchest.options import whole_number
 from diffchest.params.classifiers import read_descriptor
 from diffchest.progress import run, summary
 
@@ -32,7 +33,9 @@ def options() -> argparse.Namespace:
     parser.add_argument("radiographs", nargs="+", type=Path, help="PNG, JPEG or DICOM files, or folders of them")
     parser.add_argument("--classifier", type=Path, help="a file, .onnx or a program of torch; else the descriptor's")
     parser.add_argument("--descriptor", type=Path, help="a YAML file (docs/classifiers.md); else what the file says")
-    parser.add_argument("--size", type=int, default=512, help="side of the squares that it is given, px; default: 512")
+    parser.add_argument(
+        "--size", type=whole_number(1), default=512, help="side of the squares that it is given, px; default: 512"
+    )
     parser.add_argument("--out", type=Path, help="CSV to write: image, and a column of log-odds per output")
     asked = parser.parse_args()
     if asked.classifier is None and asked.descriptor is None:
@@ -43,6 +46,8 @@ def options() -> argparse.Namespace:
 def main() -> None:
     """Open, score, tell."""
     asked = options()
+    if asked.out and asked.out.is_dir():
+        raise DataError(f"{asked.out}: is a folder; --out takes the CSV file to write, such as {asked.out}/scores.csv")
     source = str(asked.descriptor or asked.classifier)
     classifier = open_classifier(read_descriptor(asked.descriptor, file=asked.classifier), source=source)
     _tell(classifier)

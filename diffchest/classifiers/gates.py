@@ -18,8 +18,8 @@ COLUMNS = ["classifier", "output", "gate", "value", "bound", "passed", "hard", "
 def gate_table(classifier: Classifier, name: str, evidence: Evidence, bounds: Bounds | None = None) -> pd.DataFrame:
     """Every gate of one classifier, as `COLUMNS`; `remedy` is empty where it passed.
 
-    Without labels those that need none.
-    Outputs that are no finding of `evidence.findings` go through no gate. Raises `DataError` where none is.
+    Without labels in the evidence only the gates that need none are tried. Outputs that are no finding of
+    `evidence.findings` go through no gate. Raises `DataError` where none is.
     """
     trial = Trial(classifier, name, evidence, bounds or Bounds())
     rows = [row for gate in (GATES if evidence.labels is not None else WITHOUT_LABELS) for row in gate(trial)]

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from diffchest.classifiers.described import describe
 from diffchest.classifiers.scored import Scored, identity, sha256_of
+from diffchest.params.base import ParamsError
 from diffchest.params.classifiers import ClassifierParams
 
 
@@ -14,6 +15,11 @@ def open_classifier(params: ClassifierParams, *, source: str, threads: int | Non
     its choice. What a kind needs is imported by it alone. Raises `ParamsError` for a descriptor that lacks something
     and `DataError` for a file, command or function that cannot be opened or is not as described.
     """
+    if params.kind == "own":
+        raise ParamsError(
+            f"{source}: kind is own, and our own head is opened by an audit only (the pipeline's, or `python -m "
+            "diffchest.audit`), which has the network that it goes with; give the descriptor of another classifier"
+        )
     if params.kind == "onnx":
         return _onnx(params, source, threads)
     described = describe(params, source=source)

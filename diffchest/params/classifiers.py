@@ -147,7 +147,8 @@ def read_descriptor(path: Path | None, *, file: Path | None = None) -> Classifie
     """A descriptor out of a YAML file of its own, or for `file` alone.
 
     A `file` that the YAML names lies beside it; `file` (relative to the working folder) goes before it. The kind
-    follows from the file's suffix where it is not said. Raises `ParamsError` with a line per problem.
+    follows from the file's suffix where it is not said. Raises `ParamsError` with a line per problem, and for a `file`
+    alone whose suffix is none of `KIND_OF_SUFFIX`.
     """
     raw: Any = {} if path is None else read_yaml(path)
     source = "--descriptor" if path is None else str(path)
@@ -161,4 +162,9 @@ def read_descriptor(path: Path | None, *, file: Path | None = None) -> Classifie
     suffix = Path(str(said.get("file", ""))).suffix
     if "kind" not in said and suffix in KIND_OF_SUFFIX:
         said["kind"] = KIND_OF_SUFFIX[suffix]
+    if path is None and "kind" not in said:
+        raise ParamsError(
+            f"{file}: expected a classifier's file that ends in {', '.join(KIND_OF_SUFFIX)}, found "
+            f"{'a folder' if file and file.is_dir() else repr(suffix)}; for another kind give a descriptor with --descriptor"
+        )
     return validate(ClassifierParams, said, source=source)

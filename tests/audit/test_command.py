@@ -158,8 +158,10 @@ def test_few_radiographs_answer_less_and_it_says_so(folder, tmp_path, monkeypatc
     (tmp_path / "films").mkdir()
     for n in range(12):
         (tmp_path / "films" / f"{n}.png").write_bytes((folder / "films" / f"{n:03d}.png").read_bytes())
-    call(monkeypatch, folder, tmp_path / "out", radiographs=tmp_path / "films", labels=None)
-    assert "which takes radiographs of 16 patients; there are 12" in capsys.readouterr().err
+    call(monkeypatch, folder, tmp_path / "out", radiographs=tmp_path / "films", labels=None, number=13)
+    notes = capsys.readouterr().err
+    assert "which takes radiographs of 16 patients; there are 12" in notes
+    assert "--number: 13 radiographs were to be changed, 12 are: one per patient" in notes
     pairs = pd.read_csv(tmp_path / "out" / "pairs.csv")
     assert not pairs["appears"].any()
     assert "effect" not in pairs
@@ -222,7 +224,7 @@ def test_labels_that_do_not_fit_end_the_audit(folder, tmp_path, monkeypatch, cha
             "no finding of the labels has more than 90",
         ),
         (["--findings", "goitre"], {}, "--findings: 'goitre' can neither be put in.*goiter"),
-        ([], {"out": "films"}, "the radiographs lie there; name another folder with --out"),
+        ([], {"out": "films"}, "the radiographs lie there, in .*films; name another folder with --out"),
     ],
 )
 def test_what_cannot_be_audited_is_told_in_a_line(folder, tmp_path, monkeypatch, more, changed, message):
@@ -239,3 +241,17 @@ def test_what_cannot_be_audited_is_told_in_a_line(folder, tmp_path, monkeypatch,
     with pytest.raises(SystemExit, match=f"(?s)^error: .*{message}"):
         call(monkeypatch, folder, paths.pop("out"), *more, **paths)
     assert not (folder / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "least"),
+    [("seed", -1, 0), ("positives_above", -5, 0), ("number", 0, 4), ("number", 3, 4)],
+)
+def test_numbers_out_of_bounds_are_mistakes_of_the_command_line(
+    folder, tmp_path, monkeypatch, capsys, option, value, least
+):
+    with pytest.raises(SystemExit) as ended:
+        call(monkeypatch, folder, tmp_path / "out", **{option: value})
+    assert ended.value.code == 2
+    told = f"argument --{option.replace('_', '-')}: expected a whole number, {least} or more, found '{value}'"
+    assert told in capsys.readouterr().err

@@ -51,15 +51,32 @@ def test_scores_of_a_folder(folder, monkeypatch, capsys):
         ),
         (["empty", "--classifier", "m.onnx"], r"^error: .*empty: no \.png, .* file in this folder"),
         (["films", "--descriptor", "none.yaml"], "^error: .*none.yaml: no such file"),
+        (
+            ["films", "--descriptor", "own.yaml"],
+            "^error: own.yaml: kind is own, and our own head is opened by an audit only",
+        ),
+        (
+            ["films", "--classifier", "m.onnx", "--out", "empty"],
+            "^error: empty: is a folder; --out takes the CSV file to write, such as empty/scores.csv",
+        ),
         (["films", "--classifier", "bare.onnx"], r"^error: .*bare.onnx: 7 field\(s\) are missing"),
     ],
 )
 def test_mistakes_end_in_a_line(folder, monkeypatch, words, message):
     (folder / "empty").mkdir()
     linear_onnx(folder / "bare.onnx")
+    (folder / "own.yaml").write_text("kind: own\n")
     monkeypatch.chdir(folder)
     with pytest.raises(SystemExit, match=message):
         call(monkeypatch, *words)
+
+
+@pytest.mark.parametrize("size", [0, -5])
+def test_a_size_that_is_none_is_a_mistake_of_the_command_line(folder, monkeypatch, capsys, size):
+    with pytest.raises(SystemExit) as ended:
+        call(monkeypatch, folder / "films", "--classifier", folder / "m.onnx", "--size", size)
+    assert ended.value.code == 2
+    assert f"argument --size: expected a whole number, 1 or more, found '{size}'" in capsys.readouterr().err
 
 
 def test_a_classifier_must_be_named(folder, monkeypatch, capsys):

@@ -88,6 +88,14 @@ def test_mistakes_in_that_file_are_named(tmp_path, text, message):
         read_descriptor(tmp_path / "none.yaml")
 
 
+@pytest.mark.parametrize(("name", "found"), [("labels.csv", "'.csv'"), ("films", "a folder"), ("net", "''")])
+def test_a_file_alone_of_no_known_suffix_is_told_with_those_that_are(tmp_path, name, found):
+    (tmp_path / "films").mkdir()
+    known = r"\.onnx, \.pt, \.pt2, \.pth, \.ts"
+    with pytest.raises(ParamsError, match=f"{name}: expected a classifier's file that ends in {known}, found {found}"):
+        read_descriptor(None, file=tmp_path / name)
+
+
 def test_the_class_is_read_only():
     params = validate(ClassifierParams, ONNX, source="here")
     with pytest.raises(Exception, match="frozen"):

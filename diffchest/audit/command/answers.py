@@ -29,6 +29,7 @@ from diffchest.findings.disease_free import choose_disease_free, choose_one_per_
 from diffchest.params.audit import ConfoundersParams
 from diffchest.params.counterfactuals import ExplainParams, PictureParams
 from diffchest.params.interventions import InterventionsParams
+from diffchest.progress import notice
 
 Drawn = TypeVar("Drawn")
 PER_DIMENSION = 4  # radiographs for each number of z, from which on it can be told what of a score z carries
@@ -160,6 +161,11 @@ def _put_in(
         chosen = choose_mixed(rows, labels, labels, held, number=number, seed=seed)
     else:
         chosen = choose_one_per_patient(rows, number=number, seed=seed)
+    if len(chosen) < number:
+        notice(
+            f"--number: {number} radiographs were to be changed, {len(chosen)} are: one per patient, and where labels "
+            "are given, disease-free or with a finding that is put in"
+        )
     where = films.rows(chosen)
     drawn = intervene(
         generator.model,

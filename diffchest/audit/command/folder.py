@@ -19,15 +19,18 @@ def check_folder(folder: Path, radiographs: Path) -> None:
     """Raise `DataError` where writing an audit to `folder` could overwrite what is not ours.
 
     A folder is written to that is not there yet, is empty, or holds an earlier audit and nothing else, and never that
-    of the radiographs. Nothing is written or deleted here.
+    of the radiographs, nor one below it; beside a CSV that names them there may be one. Nothing is written or deleted
+    here.
     """
+    if folder.resolve().is_relative_to(radiographs.resolve()):
+        raise DataError(f"{folder}: the radiographs lie there, in {radiographs}; {ANOTHER}")
     try:
         there = {path.name for path in folder.iterdir()}
     except FileNotFoundError:
         return
     except OSError as error:
         raise DataError(f"{folder}: cannot be written to ({error.strerror}); {ANOTHER}") from None
-    if folder.resolve() in (radiographs.resolve(), radiographs.resolve().parent) and there:
+    if folder.resolve() == radiographs.resolve().parent and there:
         raise DataError(f"{folder}: the radiographs lie there; {ANOTHER}")
     if there and not (there <= FILES and is_ours(folder / RECORD)):
         named = ", ".join(sorted(there - FILES or there)[:3])

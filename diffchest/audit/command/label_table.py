@@ -1,9 +1,11 @@
 """The label table of an audit: a CSV with a row per radiograph and a column per finding."""
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -129,18 +131,33 @@ def image_column(table: pd.DataFrame, path: Path) -> str:
 
 
 def read_csv(path: Path, *, what: str) -> pd.DataFrame:
-    """A CSV as text, its delimiter found; `DataError` for a file that is none: `what` was expected."""
+    """A CSV as text, its delimiter found, the names of its columns stripped.
+
+    Raises `DataError` for a file that is none, `what` was expected, and for one that names a column twice.
+    """
     if not path.is_file():
         raise DataError(f"{path}: no such file; {what}")
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             head = file.readline()
         mark = csv.Sniffer().sniff(head, ",;\t|").delimiter if any(mark in head for mark in ",;\t|") else ","
-        table = pd.read_csv(path, sep=mark, dtype=str, keep_default_na=False, encoding="utf-8-sig", index_col=False)
+        text: Any = {"sep": mark, "dtype": str, "keep_default_na": False, "encoding": "utf-8-sig", "index_col": False}
+        header = pd.read_csv(path, header=None, nrows=1, **text).iloc[0]
+        table = pd.read_csv(path, **text)
     except (UnicodeDecodeError, csv.Error, *UNREADABLE) as error:
         raise DataError(f"{path}: cannot be read as a table ({error}); {what}") from None
+    _check_once(header, path)
     table.columns = [str(name).strip() for name in table.columns]
     return table
+
+
+def _check_once(header: Iterable[str], path: Path) -> None:
+    """`DataError` for a name that two columns have: pandas would call the second `goiter.1`, another finding."""
+    times = Counter(name.strip() for name in header if name)
+    twice = [name for name, number in times.items() if number > 1]
+    if twice:
+        named = ", ".join(f"{name!r} ({times[name]} times)" for name in twice[:10])
+        raise DataError(f"{path}: expected each column once, found {named}; keep one of each, or rename the others")
 
 
 def _keys(names: Sequence[str]) -> Mapping[str, str]:

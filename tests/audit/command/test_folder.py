@@ -43,5 +43,24 @@ def test_an_earlier_audit_with_something_else_beside_it_is_left_alone(tmp_path):
 def test_the_folder_of_the_radiographs_is_refused(tmp_path):
     (tmp_path / "film.png").write_bytes(b"film")
     for radiographs in (tmp_path, tmp_path / "table.csv"):
-        with pytest.raises(DataError, match="the radiographs lie there; name another folder"):
+        with pytest.raises(DataError, match="the radiographs lie there.*; name another folder"):
             check_folder(tmp_path, radiographs)
+
+
+@pytest.mark.parametrize("below", ["out", "deep/out", "deep/../out"])
+@pytest.mark.parametrize("there", [False, True])
+def test_a_folder_below_that_of_the_radiographs_is_refused_also_before_it_is_there(tmp_path, below, there):
+    films = tmp_path / "films"
+    (films / "deep").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(films)
+    if there:
+        (films / below).mkdir()
+    for out in (films / below, tmp_path / "link" / below):
+        with pytest.raises(DataError, match="the radiographs lie there, in .*films; name another folder with --out"):
+            check_folder(out, films)
+
+
+def test_a_folder_beside_a_table_that_names_radiographs_is_written_to(tmp_path):
+    (tmp_path / "table.csv").write_text("image\nfilm.png\n")
+    check_folder(tmp_path / "out", tmp_path / "table.csv")
+    check_folder(tmp_path / "films_audit", tmp_path / "films")

@@ -59,11 +59,19 @@ def test_a_finding_is_frequent_with_more_on_either_side(tmp_path):
         ),
         ("image_id,goiter\n1.png,1\na/1.png,0\n", "rows 2 and 3 are both of a/1.png"),
         ("image_id,goiter,patient_id\n1.png,1,\n", "patient_id is empty"),
+        ("image_id,goiter,goiter\n1.png,1,0\n", r"labels.csv: expected each column once, found 'goiter' \(2 times\)"),
+        ("image_id;goiter; goiter ;a;a\n1.png;1;0;1;1\n", r"found 'goiter' \(2 times\), 'a' \(2 times\); keep one"),
+        ("image,image \n1.png,1\n", r"found 'image' \(2 times\)"),
     ],
 )
 def test_a_table_that_does_not_fit_is_told(tmp_path, text, message):
     with pytest.raises(DataError, match=message):
         read_labels(written(tmp_path, text), NAMES)
+
+
+def test_a_column_may_be_called_as_pandas_would_call_a_repeated_one(tmp_path):
+    labelled = read_labels(written(tmp_path, "image_id,goiter,goiter.1\n1.png,1,0\n"), NAMES)
+    assert list(labelled.labels) == ["goiter", "goiter.1"]
 
 
 def test_a_name_that_several_radiographs_have_is_told(tmp_path):
