@@ -165,7 +165,7 @@ def read_descriptor(path: Path | None, *, file: Path | None = None) -> Classifie
     if path is None and "kind" not in said:
         found = "a folder" if file is not None and file.is_dir() else repr(suffix)
         raise ParamsError(
-            f"{file}: expected a classifier's file that ends in {', '.join(KIND_OF_SUFFIX)}, found {found}; for another "
-            "kind give a descriptor with --descriptor"
+            f"{file}: expected a classifier's file that ends in {', '.join(KIND_OF_SUFFIX)}, found {found}; for "
+            "another kind give a descriptor with --descriptor"
         )
     return validate(ClassifierParams, said, source=source)
