@@ -163,8 +163,9 @@ def read_descriptor(path: Path | None, *, file: Path | None = None) -> Classifie
     if "kind" not in said and suffix in KIND_OF_SUFFIX:
         said["kind"] = KIND_OF_SUFFIX[suffix]
     if path is None and "kind" not in said:
+        found = "a folder" if file is not None and file.is_dir() else repr(suffix)
         raise ParamsError(
-            f"{file}: expected a classifier's file that ends in {', '.join(KIND_OF_SUFFIX)}, found "
-            f"{'a folder' if file and file.is_dir() else repr(suffix)}; for another kind give a descriptor with --descriptor"
+            f"{file}: expected a classifier's file that ends in {', '.join(KIND_OF_SUFFIX)}, found {found}; for "
+            "another kind give a descriptor with --descriptor"
         )
     return validate(ClassifierParams, said, source=source)

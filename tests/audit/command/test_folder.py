@@ -43,7 +43,7 @@ def test_an_earlier_audit_with_something_else_beside_it_is_left_alone(tmp_path):
 def test_the_folder_of_the_radiographs_is_refused(tmp_path):
     (tmp_path / "film.png").write_bytes(b"film")
     for radiographs in (tmp_path, tmp_path / "table.csv"):
-        with pytest.raises(DataError, match="the radiographs lie there.*; name another folder"):
+        with pytest.raises(DataError, match=r"the radiographs lie there.*; name another folder"):
             check_folder(tmp_path, radiographs)
 
 
@@ -56,7 +56,7 @@ def test_a_folder_below_that_of_the_radiographs_is_refused_also_before_it_is_the
     if there:
         (films / below).mkdir()
     for out in (films / below, tmp_path / "link" / below):
-        with pytest.raises(DataError, match="the radiographs lie there, in .*films; name another folder with --out"):
+        with pytest.raises(DataError, match=r"the radiographs lie there, in .*films; name another folder with --out"):
             check_folder(out, films)
 
 
