@@ -32,7 +32,7 @@ from diffchest.params.whole import Params
 from diffchest.probe.fit import subsample_patients
 from diffchest.progress import run
 
-FEWER = (3000, 1000, 300)
+FEWER = (3000, 1000)
 WRONG = (0.05, 0.1)
 Labels = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
