@@ -55,7 +55,7 @@ def with_truth(table: pd.DataFrame, classified: Classified, interventions: Inter
 
 
 def cace_metrics(table: pd.DataFrame, rivals: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """How well `response` tells the truth `cace`, of the pairs whose truth is known; NaN where it is of none.
+    """How well `response` tells the truth `cace`, of the pairs in which both are known; NaN where they are in none.
 
     * average_precision, roc_auc: of ranking pairs by `response`, for a true rise above `BOUND`; falls_average_precision
       likewise downwards; spearman; slope: of the truth on the estimate, through 0; error: root mean square
@@ -65,7 +65,7 @@ def cace_metrics(table: pd.DataFrame, rivals: Mapping[str, np.ndarray]) -> dict[
     * rivals: average_precision and spearman of each other score, and how much higher that of `response` is, with the
       interval over redraws of targets
     """
-    known = np.isfinite(table["cace"].to_numpy(dtype=np.float64))
+    known = np.isfinite(table[["cace", "response"]].to_numpy(dtype=np.float64)).all(axis=1)
     kept = table[known]
     truth, estimate = kept["cace"].to_numpy(), kept["response"].to_numpy()
     responds = kept["responds"].to_numpy()

@@ -73,8 +73,9 @@ def test_metrics_are_of_the_pairs_whose_truth_is_known():
     assert chance["ahead_low"] > 0
 
 
-def test_nothing_is_said_without_twins():
-    found = cace_metrics(pairs().assign(cace=np.nan), {"chance": np.zeros(60)})
+@pytest.mark.parametrize("unknown", ["cace", "response"])
+def test_nothing_is_said_without_twins_or_without_responses(unknown):
+    found = cace_metrics(pairs().assign(**{unknown: np.nan}), {"chance": np.zeros(60)})
     numbers = [value for value in found.values() if isinstance(value, float)]
     assert np.isnan(numbers).all()
     assert found["pairs"] == 0
