@@ -3,7 +3,7 @@
 Nobody was trained on these patients.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,9 +11,8 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.known_phantoms import Condition, dealt, real_patients, with_b, with_marker
-from diffchest.contracts.classified import Classified
 from diffchest.contracts.classifier import Classifier
-from diffchest.contracts.interventions import Interventions
+from diffchest.contracts.twin_scores import TwinScores
 from diffchest.findings.vocabulary import DRAWN
 from diffchest.phantom.pictures import Picture, draw_picture
 from diffchest.phantom.twins import Drawing, draw_twins, stored_as
@@ -38,42 +37,16 @@ class KnownTruth:
     twin_id: list[str]
     twin: np.ndarray
 
-    def judged(self, classifier: Classifier, labelled: Mapping[str, np.ndarray]) -> dict[str, Classified]:
-        """What `audit.cace` reads of a classifier; labelled: its logits [N, K] of labelled radiographs, by any name."""
-        outputs, none = list(classifier.outputs), np.empty(0)
-        original, twin = classifier.logits(self.original), classifier.logits(self.twin)
-        one = Classified(
-            outputs=outputs,
-            threshold=none,
-            finetune_id=[],
-            logits_finetune=none,
-            logits_original=original,
-            logits_base=original,
-            logits_picture=none,
-            logits_random=none,
-            twin_id=self.twin_id,
-            logits_twin=twin,
-            weight=none,
-            bias=none,
-            r2=none,
-            classifier_sha256=[classifier.sha256],
-        )
-        return {name: replace(one, logits_finetune=logits) for name, logits in labelled.items()}
-
-    @property
-    def interventions(self) -> Interventions:
-        """The radiographs and what they have, as `audit.cace` reads them; no picture of ours."""
-        none = np.empty(0)
-        return Interventions(
+    def scores(self, classifier: Classifier) -> TwinScores:
+        """What a classifier says of them: its truth, for `audit.cace`."""
+        return TwinScores(
+            outputs=list(classifier.outputs),
             image_id=self.image_id,
             findings=self.findings,
             present=self.present,
-            original=self.original,
-            picture=none,
-            random=none,
-            z=none,
-            z_moved=none,
-            z_picture=none,
+            logits_original=classifier.logits(self.original),
+            twin_id=self.twin_id,
+            logits_twin=classifier.logits(self.twin),
         )
 
 

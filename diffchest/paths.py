@@ -81,6 +81,11 @@ def scores(model: str) -> Path:
     return SCORES / f"{model}.parquet"
 
 
+def twin_scores(name: str) -> Path:
+    """What one classifier says of true twins."""
+    return DATA / "audit" / f"twins_{name}.npz"
+
+
 def responses(name: str) -> Path:
     """Pictures of what goes with the findings of one classifier."""
     return DATA / "audit" / f"responses_{name}.npz"

@@ -17,6 +17,7 @@ from diffchest.contracts.head import Head, evaluated_findings
 from diffchest.contracts.interventions import Interventions
 from diffchest.contracts.moves import Moves
 from diffchest.contracts.responses import Responses
+from diffchest.contracts.twin_scores import TwinScores
 from diffchest.files.tables import write_metrics, write_table
 from diffchest.findings.cooccurrence import PAIR, count_pairs, planted_pairs
 from diffchest.findings.disease_free import normal_finding
@@ -76,6 +77,7 @@ def audited(name: str, shared: Shared) -> tuple[pd.DataFrame, dict[str, Any]]:
     """The pairs of one classifier, and its metrics."""
     dataset, params, interventions = shared.dataset, shared.params, shared.interventions
     classified, responses = Classified.load(paths.classified(name)), Responses.load(paths.responses(name))
+    truth = TwinScores.load(paths.twin_scores(name))
     rows = dataset.rows("finetune").set_index("image_id").loc[classified.finetune_id].reset_index()
     labels = dataset.labels_of(classified.finetune_id)[shared.head.fitted]
     named = labels.drop(columns=normal_finding(shared.head.fitted) or [])
@@ -87,9 +89,9 @@ def audited(name: str, shared: Shared) -> tuple[pd.DataFrame, dict[str, Any]]:
     training, bounds = dataset.labels("pretrain", "finetune")[classified.outputs], params.rule.planted.model_dump()
     table = with_witness(table, count_pairs(training), kinds=KIND, **bounds)
     drawn = classified.outputs if params.on_phantoms else []
-    table = with_truth(with_planted(table, planted_pairs(training, drawn, **bounds)), classified, interventions)
+    table = with_truth(with_planted(table, planted_pairs(training, drawn, **bounds)), truth, classified.spread)
     own = count_pairs(labels[classified.outputs])
-    effects = picture_changes(classified, interventions), twin_changes(classified, interventions)
+    effects = picture_changes(classified, interventions), twin_changes(truth, classified.spread)
     return table, {
         "pairs": len(table),
         "appear": int(table["appears"].sum()),

@@ -35,11 +35,7 @@ def main() -> None:
     head, moves = Head.load(paths.HEAD), Moves.load(paths.MOVES)
     check_same_model(model, head, moves)
     image_ids, there = choose_audited(
-        dataset,
-        positives_above=params.positives_above,
-        on_phantoms=params.on_phantoms,
-        number=settings.radiographs,
-        seed=settings.seed,
+        dataset, settings, positives_above=params.positives_above, on_phantoms=params.on_phantoms
     )
     findings = moves.with_alone([finding for finding in there.columns if finding in set(moves.findings)])
     present = there[findings].to_numpy()

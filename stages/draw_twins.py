@@ -69,13 +69,8 @@ def choose(params: Params) -> dict[str, list[tuple[str, bool]]]:
         ids = choose_with_finding(test, certain, finding, number=params.twins.removed, seed=params.chosen_by)
         for image_id in ids:
             asked.setdefault(image_id, []).append((finding, False))
-    settings = params.interventions
     audited, present = choose_audited(
-        dataset,
-        positives_above=params.positives_above,
-        on_phantoms=params.on_phantoms,
-        number=settings.radiographs,
-        seed=settings.seed,
+        dataset, params.interventions, positives_above=params.positives_above, on_phantoms=params.on_phantoms
     )
     for image_id, there in zip(audited, present.to_numpy(), strict=True):
         wanted = [(str(name), not has) for name, has in zip(present.columns, there.tolist(), strict=True)]

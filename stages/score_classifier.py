@@ -9,6 +9,7 @@ import pandas as pd
 from diffchest import paths
 from diffchest.audit.opened import open_audited
 from diffchest.audit.scoring import classify
+from diffchest.audit.twin_scoring import score_twins
 from diffchest.classifiers.gates import gate_table, passed_gates
 from diffchest.classifiers.own import OwnClassifier
 from diffchest.classifiers.trial import Evidence
@@ -63,14 +64,14 @@ def main() -> None:
     rows = dataset.rows("finetune")
     ids = rows[subsample_patients(rows["patient_id"], params.fraction, params.seed)]["image_id"].tolist()
     z = latents.select(ids)
-    own = isinstance(classifier, OwnClassifier)
+    own = isinstance(classifier, OwnClassifier)  # its z of these radiographs are known, and need no encoder
     logits = head.logits(z)[:, head.rows(classifier.outputs)] if own else classifier.logits(store.read(ids))
     carried = table[table["gate"] == "latents_r2"].set_index("output")["value"]
+    interventions = Interventions.load(paths.INTERVENTIONS)
     scored = classify(
         classifier,
         outputs,
-        Interventions.load(paths.INTERVENTIONS),
-        Twins.load(paths.TWINS),
+        interventions,
         finetune_id=ids,
         logits_finetune=logits.astype(np.float32),
         z=z,
@@ -78,6 +79,7 @@ def main() -> None:
         head=head,
     )
     scored.save(paths.classified(name))
+    score_twins(classifier, outputs, interventions, Twins.load(paths.TWINS)).save(paths.twin_scores(name))
     left = len(findings) - len(outputs)
     summary(
         f"score_classifier {name}",

@@ -1,5 +1,7 @@
 """The studies of the audit: their truth is what was drawn, and their rivals find what was put there."""
 
+from types import MappingProxyType
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,7 @@ from benchmarks.known_phantoms import Condition
 from benchmarks.known_truth import people_of, rows_of, true_twins
 from benchmarks.studies.fewer_labels import flipped, mistaken
 from benchmarks.studies.harm import auc_where, with_finding
+from diffchest.audit.cace import with_truth
 from diffchest.contracts.twins import CHANGED
 from diffchest.findings.vocabulary import DRAWN
 from diffchest.phantom.unconfounded import made_up
@@ -130,3 +133,25 @@ def test_all_findings_of_the_truth_are_those_that_are_drawn(tmp_path):
     truth = true_twins(Condition("independent"), 2, size=SIZE, table=tmp_path, trained_on=[])
     assert truth.findings == list(DRAWN)
     assert len(truth.twin_id) == len(truth.twin) == len(set(truth.twin_id))
+
+
+def test_the_truth_of_a_study_is_what_its_twins_do_to_the_score(tmp_path):
+    """A classifier of brightness: a marker in the corner raises it by what the marker adds."""
+
+    class Brightness:
+        outputs, sha256, thresholds = ("goiter",), "bright", MappingProxyType({})
+
+        def logits(self, pictures):
+            return pictures.mean(axis=(1, 2))[:, None].astype(np.float32)
+
+    condition = Condition("marker", 0.75)
+    truth, (_, b) = true_twins(condition, 6, size=SIZE, table=tmp_path, trained_on=[]), condition.pair
+    table = with_truth(
+        pd.DataFrame({"target": ["goiter"], "confounder": [b]}), truth.scores(Brightness()), np.array([2.0])
+    )
+    marked = {name: picture.mean() for name, picture in zip(truth.twin_id, truth.twin, strict=True)}
+    sign = np.where(truth.present[:, truth.findings.index(b)], -1, 1)
+    other = np.array([marked[f"{name}|{b}|0"] for name in truth.image_id])
+    expected = (sign * (other - truth.original.mean(axis=(1, 2)))).mean() / 2
+    assert table["cace"].item() == pytest.approx(expected, rel=1e-5)
+    assert expected > 0

@@ -9,19 +9,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
 from ruamel.yaml import YAML
 
 from diffchest import paths
 from diffchest.contracts.explained import Axioms, Explained
 from diffchest.contracts.labels import write_labels
-from diffchest.contracts.manifest import write_manifest
 from diffchest.counterfactuals.fitting import fit_moves
-from diffchest.images.building import StoreRow, build_store, publish
 from diffchest.model.autoencoder import load_autoencoder, save_autoencoder
 from diffchest.model.encoding import encode
 from diffchest.params.whole import Params
 from diffchest.probe.fit import fit_head
+from tests.helpers.films import write_store
 from tests.helpers.repository import ROOT
 from tests.helpers.tiny_parts import tiny_model
 
@@ -36,20 +34,10 @@ def folder(tmp_path, monkeypatch):
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (IMAGES, SIDE, SIDE), dtype=np.uint8)
     ids = [f"padchest/{number:02}.png" for number in range(IMAGES)]
-    Path("films").mkdir()
-    for image_id, picture in zip(ids, pixels, strict=True):
-        Image.fromarray(picture).save(f"films/{Path(image_id).name}")
-    rows = [StoreRow(image_id, "films", Path(image_id).name, 0, False) for image_id in ids]
-    paths.IMAGES.parent.mkdir()
-    assert not build_store(rows, Path("w.lmdb"), size=SIDE, codec="raw", workers=1)
-    publish(Path("w.lmdb"), paths.IMAGES)
+    manifest = write_store(ids, pixels, test=TEST)
     kind = np.arange(IMAGES) % 3
     labels = pd.DataFrame(np.eye(3)[kind], index=ids, columns=FINDINGS, dtype="float32")
     write_labels(paths.labels("padchest"), labels, blank_is_negative=False, uncertain="zeros")
-    columns = {"image_id": ids, "dataset": "padchest", "patient_id": ids, "study_id": "", "source": "x", "view": "PA"}
-    manifest = pd.DataFrame(columns).assign(sex="F", age=60.0, bits_stored=0, inverted=False)
-    manifest["role"] = ["test"] * TEST + ["finetune"] * (IMAGES - TEST)
-    write_manifest(paths.STORED_MANIFEST, manifest)
     save_autoencoder(paths.AUTOENCODER, tiny_model())
     model, params = load_autoencoder(paths.AUTOENCODER), Params.load(ROOT / "params.yaml")
     z, fitting = encode(model, pixels[TEST:], 64), labels.iloc[TEST:]

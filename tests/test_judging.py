@@ -97,6 +97,13 @@ def test_judging_again_with_other_bounds_decodes_nothing(drawn):
     assert {("cardiomegaly", "sternotomy"), ("sternotomy", "cardiomegaly")} <= flagged(first)
     assert not flagged(second)  # nothing appears
     assert not flagged(third)  # nothing responds
+    change_params(
+        confounders__flagged={"lift": 0.5, "prevalence": 0.0, "response": 0.1},
+        explain__kinds={"sternotomy": ["cardiomegaly"]},
+    )
+    judge("confounders")
+    kin = {("cardiomegaly", "sternotomy"), ("sternotomy", "cardiomegaly")}
+    assert not flagged(pd.read_csv(paths.table("confounders"))) & kin  # a kind of it is no confounder
     judged = ["flagged", "appears", "responds"]
     for other in (second, third):
         pd.testing.assert_frame_equal(first.drop(columns=judged), other.drop(columns=judged))

@@ -9,16 +9,14 @@ from pathlib import Path
 import onnxruntime
 import pandas as pd
 import pytest
-from PIL import Image
 from ruamel.yaml import YAML
 
 from diffchest import paths
 from diffchest.contracts.labels import write_labels
-from diffchest.contracts.manifest import write_manifest
-from diffchest.images.building import StoreRow, build_store, publish
 from diffchest.small_cnn.export import read_facts
+from tests.helpers.films import write_store
 from tests.helpers.repository import ROOT
-from tests.helpers.spots import SIDE, spots
+from tests.helpers.spots import spots
 
 FINDINGS = ["cardiomegaly", "kyphosis", "goiter"]  # a picture shows the first two; nobody has the last
 IMAGES, TEST = 300, 100
@@ -29,20 +27,10 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     pixels, known = spots(IMAGES)
     ids = [f"padchest/{number:03}.png" for number in range(IMAGES)]
-    Path("films").mkdir()
-    for image_id, picture in zip(ids, pixels, strict=True):
-        Image.fromarray(picture).save(f"films/{Path(image_id).name}")
-    rows = [StoreRow(image_id, "films", Path(image_id).name, 0, False) for image_id in ids]
-    paths.IMAGES.parent.mkdir()
-    assert not build_store(rows, Path("w.lmdb"), size=SIDE, codec="raw", workers=1)
-    publish(Path("w.lmdb"), paths.IMAGES)
+    write_store(ids, pixels, test=TEST)
     labels = pd.DataFrame(known, index=ids, columns=FINDINGS[:2]).assign(goiter=0.0).astype("float32")
     labels.iloc[TEST : TEST + 50, 1] = -1.0  # uncertain, and ignored
     write_labels(paths.labels("padchest"), labels, blank_is_negative=False, uncertain="ignore")
-    columns = {"image_id": ids, "dataset": "padchest", "patient_id": ids, "study_id": "", "source": "x", "view": "PA"}
-    manifest = pd.DataFrame(columns).assign(sex="F", age=60.0, bits_stored=0, inverted=False)
-    manifest["role"] = ["test"] * TEST + ["finetune"] * (IMAGES - TEST)
-    write_manifest(paths.STORED_MANIFEST, manifest)
     return tmp_path
 
 

@@ -26,6 +26,7 @@ import functools
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from sklearn.metrics import average_precision_score
 
@@ -59,7 +60,7 @@ def judged(path: Path, condition: Condition, labelled: list[str], study: Study, 
     fitting = subsample_patients(phantoms.patients, 1 - HELD_OUT, seed=0)
     logits, groups = classifier.logits(phantoms.pictures), {"fitting": fitting, "held": ~fitting}
     chosen = {name: groups[name] for name in labelled}
-    judge = truth.judged(classifier, {name: logits[some] for name, some in chosen.items()})
+    scores = truth.scores(classifier)
     labels = pd.DataFrame(phantoms.labels.astype(float), columns=list(DRAWN))
     _, b = condition.pair
     if b and b not in labels:
@@ -81,7 +82,7 @@ def judged(path: Path, condition: Condition, labelled: list[str], study: Study, 
             params.confounders,
         )
         table = table.merge(count_pairs(few)[[*PAIR, "lift"]], on=PAIR, how="left", validate="one_to_one")
-        found[name] = with_truth(table, judge[name], truth.interventions)[KEPT]
+        found[name] = with_truth(table, scores, logits[some].astype(np.float64).std(axis=0))[KEPT]
     return found
 
 

@@ -12,44 +12,43 @@ import pandas as pd
 from scipy import stats
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from diffchest.contracts.classified import Classified
-from diffchest.contracts.interventions import Interventions
+from diffchest.contracts.twin_scores import TwinScores
 
 BOUND = 0.5  # SD of A's logit, from which on A truly responds to B
 NOTHING = 0.15  # ... and below which, up or down, it does not
 REDRAWS = 1000  # of targets, for the intervals of differences
 
 
-def twin_changes(classified: Classified, interventions: Interventions) -> np.ndarray:
-    """What each finding truly does to each logit in each radiograph, SD: [P, F, K], the mean over its placements.
+def twin_changes(scores: TwinScores, spread: np.ndarray) -> np.ndarray:
+    """What each finding truly does to each logit in each radiograph, in its spread [K]: [P, F, K], over placements.
 
     NaN where there is no twin: nobody would see a difference, or the patient's sex does not have the finding.
     """
-    radiograph = {name: row for row, name in enumerate(interventions.image_id)}
-    column = {name: number for number, name in enumerate(interventions.findings)}
-    total = np.zeros((len(radiograph), len(column), len(classified.outputs)))
+    radiograph = {name: row for row, name in enumerate(scores.image_id)}
+    column = {name: number for number, name in enumerate(scores.findings)}
+    total = np.zeros((len(radiograph), len(column), len(scores.outputs)))
     number = np.zeros(total.shape[:2])
-    for row, twin in enumerate(classified.twin_id):
+    for twin, logits in zip(scores.twin_id, scores.logits_twin.astype(np.float64), strict=True):
         image_id, finding, _ = twin.rsplit("|", 2)
         if finding in column:
             place = radiograph[image_id], column[finding]
-            total[place] += classified.logits_twin[row].astype(np.float64) - classified.logits_original[place[0]]
+            total[place] += logits - scores.logits_original[place[0]]
             number[place] += 1
     with np.errstate(invalid="ignore"):
         mean = total / np.where(number, number, np.nan)[:, :, None]
-    return interventions.sign[:, :, None] * mean / classified.spread
+    return np.where(scores.present, -1.0, 1.0)[:, :, None] * mean / spread
 
 
-def with_truth(table: pd.DataFrame, classified: Classified, interventions: Interventions) -> pd.DataFrame:
-    """Add cace, cace_low, cace_high: mean and 95 % t interval over patients; NaN without twins."""
-    changes = twin_changes(classified, interventions)
+def with_truth(table: pd.DataFrame, scores: TwinScores, spread: np.ndarray) -> pd.DataFrame:
+    """Add cace, cace_low, cace_high: mean and 95 % t interval over patients, in `spread` [K]; NaN without twins."""
+    changes = twin_changes(scores, spread)
     number = np.isfinite(changes).sum(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = np.where(number, np.nansum(changes, axis=0) / number, np.nan)
         square = np.nansum((changes - mean) ** 2, axis=0) / (number - 1)
         half = stats.t.ppf(0.975, np.maximum(number - 1, 1)) * np.sqrt(square / number)
-    rows = pd.Series(range(len(interventions.findings)), index=interventions.findings)[table["confounder"]].to_numpy()
-    columns = classified.columns(table["target"].tolist())
+    rows = pd.Series(range(len(scores.findings)), index=scores.findings)[table["confounder"]].to_numpy()
+    columns = scores.columns(table["target"].tolist())
     value, width = mean[rows, columns], half[rows, columns]
     return table.assign(cace=value, cace_low=value - width, cace_high=value + width)
 

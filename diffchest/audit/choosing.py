@@ -6,12 +6,13 @@ import pandas as pd
 from diffchest.contracts.dataset import Dataset
 from diffchest.findings.disease_free import choose_disease_free, choose_with_finding, normal_finding
 from diffchest.findings.vocabulary import visible_findings
+from diffchest.params.interventions import InterventionsParams
 
 
 def choose_audited(
-    dataset: Dataset, *, positives_above: int, on_phantoms: bool, number: int, seed: int
+    dataset: Dataset, settings: InterventionsParams, *, positives_above: int, on_phantoms: bool
 ) -> tuple[list[str], pd.DataFrame]:
-    """Ids of `number` test radiographs of different patients, and which of the findings each has: bool, a row each.
+    """Ids of test radiographs of different patients, and which of the findings each has: bool, a row each.
 
     Half are disease-free, half have findings, each finding in turn: what one does to a score may depend on what else is
     there. The findings are those with more than `positives_above` positives that a picture can show. Raises `DataError`
@@ -22,6 +23,7 @@ def choose_audited(
     findings = visible_findings(
         [name for name in frequent if name != normal_finding(frequent)], on_phantoms=on_phantoms
     )
+    number, seed = settings.radiographs, settings.seed
     chosen = choose_mixed(dataset.rows("test"), healthy, certain, findings, number=number, seed=seed)
     return chosen, certain.loc[chosen, findings] == 1
 

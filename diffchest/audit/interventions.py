@@ -64,7 +64,6 @@ def intervene(
         return {
             "base": base,
             "picture": drawn["pictures"][:, 1:],
-            "z": drawn["z"][:, 1:],
             "random": chance["pictures"][:, 1:],
         }
 
@@ -86,9 +85,6 @@ def intervene(
         base=drawn["base"],
         picture=drawn["picture"],
         random=drawn["random"],
-        z=z,
-        z_moved=moved,
-        z_picture=drawn["z"],
     )
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from diffchest.contracts.array_file import ArrayFile, columns_of
+from diffchest.contracts.array_file import ArrayFile
 
 
 @dataclass(frozen=True, eq=False)
@@ -13,27 +13,23 @@ class Classified(ArrayFile):
 
     * outputs [K]; threshold [K]: the logit from which on a finding counts as found; NaN where none is known
     * finetune_id [N], logits_finetune [N, K]: of the fine-tuning radiographs, the spread of whose logits is the unit
-    * logits_original, logits_base [P, K], logits_picture [P, F, K], logits_random [P, R, K]: of the pictures of
+    * logits_base [P, K], logits_picture [P, F, K], logits_random [P, R, K]: of the pictures of
       `contracts.interventions`
-    * twin_id [M], logits_twin [M, K]: of true twins; none where there are none
     * weight [K, d], bias [K]: the ridge regression of its logits on z, standardised as the head does, among the
       fine-tuning radiographs; r2 [K]: of that, patients held out
     * classifier_sha256, one: whose scores
     """
 
     STAGE = "score_classifier"
-    VERSION = 2
+    VERSION = 3
 
     outputs: list[str]
     threshold: np.ndarray
     finetune_id: list[str]
     logits_finetune: np.ndarray
-    logits_original: np.ndarray
     logits_base: np.ndarray
     logits_picture: np.ndarray
     logits_random: np.ndarray
-    twin_id: list[str]
-    logits_twin: np.ndarray
     weight: np.ndarray
     bias: np.ndarray
     r2: np.ndarray
@@ -43,7 +39,3 @@ class Classified(ArrayFile):
     def spread(self) -> np.ndarray:
         """Standard deviation of each logit among the fine-tuning radiographs, [K]."""
         return self.logits_finetune.astype(np.float64).std(axis=0)
-
-    def columns(self, names: list[str]) -> np.ndarray:
-        """Where `names` are among the outputs; `DataError` for one that is not."""
-        return columns_of(names, self.outputs, stage=self.STAGE)

@@ -15,11 +15,10 @@ class Interventions(ArrayFile):
     * present bool [P, F]: the radiograph has the finding, which is then taken out; where not, it is put in
     * original uint8 [P, H, W]; base [P, H, W]: what is changed, the original, or its reconstruction where pictures are
       decoded; picture uint8 [P, F, H, W], random uint8 [P, R, H, W]
-    * z float32 [P, d]: of the originals; z_moved [P, F, d]: what was asked for; z_picture [P, F, d]: of the pictures
     """
 
     STAGE = "draw_interventions"
-    VERSION = 2
+    VERSION = 3
 
     image_id: list[str]
     findings: list[str]
@@ -28,9 +27,6 @@ class Interventions(ArrayFile):
     base: np.ndarray
     picture: np.ndarray
     random: np.ndarray
-    z: np.ndarray
-    z_moved: np.ndarray
-    z_picture: np.ndarray
 
     @property
     def sign(self) -> np.ndarray:

@@ -1,15 +1,13 @@
 """The page of an explanation: one HTML file with its pictures in it."""
 
-import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import jinja2
-
 from diffchest.explain.case import Case, Other
 from diffchest.explain.pictures import ORIGINAL, PictureFiles
 from diffchest.explain.trained_on import UNLIKE
+from diffchest.files.html import page_environment, png_url
 
 SHOWN = 0.1  # SD: another finding that changed by no more is not worth a line
 
@@ -41,27 +39,21 @@ class Panel:
 
 def build_page(record: Mapping[str, Any], cases: Sequence[Case], pictures: PictureFiles) -> str:
     """The HTML text of what `explanation.json` (`record`) and the PNG files hold; same inputs, same text."""
-    urls = {
-        name: f"data:image/png;base64,{base64.b64encode(data).decode()}" for name, data in pictures.contents.items()
-    }
+    urls = {name: png_url(data) for name, data in pictures.contents.items()}
     panels = [
         Panel(case, urls[counterfactual], urls[difference], limit)
         for case, (counterfactual, difference), limit in zip(cases, pictures.names, pictures.limits, strict=True)
     ]
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("diffchest.explain", package_path="."),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    template = environment.get_template("page.html")
-    return template.render(
-        record=record,
-        unlike=UNLIKE,
-        least=SHOWN,
-        panels=panels,
-        original=urls[ORIGINAL],
-        base=urls[pictures.base],
-        reconstructed=pictures.base != ORIGINAL,
+    return (
+        page_environment("diffchest.explain")
+        .get_template("page.html")
+        .render(
+            record=record,
+            unlike=UNLIKE,
+            least=SHOWN,
+            panels=panels,
+            original=urls[ORIGINAL],
+            base=urls[pictures.base],
+            reconstructed=pictures.base != ORIGINAL,
+        )
     )

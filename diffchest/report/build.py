@@ -7,12 +7,12 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 import pandas as pd
 
 from diffchest import paths
 from diffchest.errors import DataError
+from diffchest.files.html import page_environment
 from diffchest.params.base import OURS
 from diffchest.report.contents import SECTIONS, STAGES, Item, ReportParams, Section, figures_of, simulated
 
@@ -50,10 +50,7 @@ def collect_metrics(folder: Path = paths.STAGE_METRICS) -> dict[str, Any]:
 
 def build_report(params: ReportParams, metrics: Mapping[str, Any]) -> str:
     """The HTML page, from the tables and figures in `reports/`; the same inputs give the same text."""
-    loader = jinja2.PackageLoader("diffchest.report", package_path=".")
-    environment = jinja2.Environment(
-        loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
-    )
+    environment = page_environment("diffchest.report")
     subject = "phantom radiographs (embedded default)" if params.on_phantoms else params.dataset
     shown = [(section, *_contents(section, params, metrics)) for section in SECTIONS]
     return environment.get_template("template.html").render(

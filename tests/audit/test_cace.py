@@ -7,8 +7,8 @@ from scipy import stats
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from diffchest.audit.cace import cace_metrics, icace_errors, twin_changes, with_truth
+from diffchest.contracts.twin_scores import TwinScores
 from tests.helpers.toy_drawings import TOY_FINDINGS as FINDINGS
-from tests.helpers.toy_drawings import toy_classified, toy_interventions
 
 
 def twins():
@@ -17,23 +17,20 @@ def twins():
     ids = ["cohort/0|drain|0", "cohort/0|drain|2", "cohort/1|drain|0", "cohort/2|drain|0", "cohort/1|chest|0"]
     logits = np.zeros((5, 3))
     logits[:, 1] = [1.0, 2.0, 2.5, -1.0, 99.0]
-    finetune = np.random.default_rng(0).normal(0, 2, (400, 3))
-    classified = toy_classified(
-        FINDINGS, finetune, twin_id=ids, logits_twin=logits, logits_original=np.full((3, 3), 0.5)
-    )
-    return classified, toy_interventions(present)
+    names = [f"cohort/{row}" for row in range(3)]
+    return TwinScores(FINDINGS, names, FINDINGS, present, np.full((3, 3), 0.5), ids, logits)
 
 
 def test_the_truth_is_the_mean_over_placements_then_radiographs():
-    classified, drawn = twins()
-    changes = twin_changes(classified, drawn)
-    of_drain = changes[:, 0, 1] * classified.spread[1]
+    spread = np.array([1.0, 2.0, 4.0])
+    changes = twin_changes(twins(), spread)
+    of_drain = changes[:, 0, 1] * spread[1]
     assert of_drain == pytest.approx([1.0, 2.0, 1.5])  # put in: mean of 0.5 and 1.5; taken out: the sign turned
     assert np.isnan(changes[:, 1:]).all()
     table = pd.DataFrame({"target": ["pneumothorax", "drain"], "confounder": ["drain", "goiter"]})
-    found = with_truth(table, classified, drawn)
+    found = with_truth(table, twins(), spread)
     theirs = stats.ttest_1samp(of_drain, 0).confidence_interval(0.95)
-    expected = np.array([1.5, theirs.low, theirs.high]) / classified.spread[1]
+    expected = np.array([1.5, theirs.low, theirs.high]) / spread[1]
     assert found.loc[0, ["cace", "cace_low", "cace_high"]].tolist() == pytest.approx(expected.tolist())
     assert found.loc[1, ["cace", "cace_low", "cace_high"]].isna().all()
 
@@ -67,6 +64,10 @@ def test_metrics_are_of_the_pairs_whose_truth_is_known():
     assert found["recall"] == pytest.approx((rises & (truth > 0.5)).sum() / (truth > 0.5).sum())
     nothing = truth.abs() < 0.15
     assert found["false_alarms"] == pytest.approx((kept["responds"][nothing] != "").mean())
+    unknown = np.where(np.arange(len(rival)) == int(np.nanargmax(table["cace"])), np.nan, table["cace"])
+    last = cace_metrics(table, {"truth but one": unknown})["rivals"]["truth but one"]["average_precision"]
+    lowest = np.where(np.isnan(unknown[table["cace"].notna()]), -99.0, unknown[table["cace"].notna()])
+    assert last == pytest.approx(average_precision_score(truth > 0.5, lowest))  # what is not known ranks last
     chance, itself = found["rivals"]["chance"], found["rivals"]["itself"]
     assert itself["ahead_low"] == itself["ahead_high"] == 0
     assert chance["average_precision"] < found["average_precision"]

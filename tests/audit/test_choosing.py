@@ -5,6 +5,7 @@ import pytest
 
 from diffchest.audit.choosing import choose_audited
 from diffchest.findings.vocabulary import DRAWN
+from diffchest.params.interventions import InterventionsParams
 
 
 class FakeDataset:
@@ -35,7 +36,8 @@ class FakeDataset:
 
 
 def chosen(dataset, number=20, seed=0, on_phantoms=True):
-    return choose_audited(dataset, positives_above=1, on_phantoms=on_phantoms, number=number, seed=seed)
+    settings = InterventionsParams(radiographs=number, random_directions=2, seed=seed)
+    return choose_audited(dataset, settings, positives_above=1, on_phantoms=on_phantoms)
 
 
 def test_half_are_healthy_and_findings_take_turns():

@@ -8,6 +8,7 @@ import pytest
 
 from diffchest.audit.interventions import dealt, intervene, intervention_moves
 from diffchest.compute.parts import Parts
+from diffchest.counterfactuals.pictures import encode_latents
 from diffchest.params.counterfactuals import PictureParams
 from tests.helpers.toy_autoencoder import (
     DIMENSIONS,
@@ -47,8 +48,10 @@ def test_pictures_show_the_move_of_one_finding_alone():
     present = np.zeros((8, 3), dtype=bool)
     present[:2, 0] = True
     found, head, pixels = drawn(present)
-    asked = (found.z_moved - found.z[:, None]) / head.sd
-    seen = (found.z_picture - found.z[:, None]) / head.sd
+    z, model = encode_latents(LinearAutoencoder(), pixels), LinearAutoencoder()
+    asked = intervention_moves(z, head, moves_of(head), present, FINDINGS, seed=0)
+    drawn_z = encode_latents(model, found.picture.reshape(-1, *pixels.shape[1:])).reshape(asked.shape)
+    seen = (drawn_z - z[:, None]) / head.sd
     assert asked[:2, 0] == pytest.approx(np.tile(-0.3 * np.eye(DIMENSIONS)[3], (2, 1)), abs=1e-5)  # taken out
     assert asked[2:, 0] == pytest.approx(np.tile(0.3 * np.eye(DIMENSIONS)[3], (6, 1)), abs=1e-5)
     assert asked[:, 2] == pytest.approx(np.tile(0.3 * np.eye(DIMENSIONS)[1], (8, 1)), abs=1e-5)
@@ -85,6 +88,8 @@ def test_random_moves_do_not_depend_on_the_findings_pictures():
     second, _, _ = drawn(np.zeros((4, 3), dtype=bool), seed=1)
     assert not np.array_equal(first.random, second.random)
     assert np.array_equal(first.picture[:, 0], second.picture[:, 0])  # one way: nothing is left to chance
+    corrected, _, _ = drawn(np.zeros((4, 3), dtype=bool), corrections=3)
+    assert np.array_equal(first.random, corrected.random)  # a random move asks for nothing that could be corrected
 
 
 def test_changes_are_judged_against_what_was_changed():

@@ -28,7 +28,7 @@ def judged(rule=TOY_AUDIT, **own):
     labels, rows, logits = world()
     present = np.zeros((4, 3), dtype=bool)
     still = np.zeros((4, 3))
-    drawn = {"logits_original": still, "logits_picture": np.zeros((4, 3, 3)), "logits_random": np.zeros((4, 2, 3))}
+    drawn = {"logits_base": still, "logits_picture": np.zeros((4, 3, 3)), "logits_random": np.zeros((4, 2, 3))}
     classified = toy_classified(FINDINGS, logits, **(drawn | {"weight": np.zeros((3, DIMENSIONS))} | own))
     moves = toy_moves(toy_head(3), findings=FINDINGS, threshold=np.zeros(3))
     moved = moves.__class__(**{**vars(moves), "alone": np.ones((3, 1, DIMENSIONS)), "share": np.ones((3, 1))})
@@ -115,7 +115,7 @@ def test_what_is_taken_out_counts_with_its_sign_turned():
     random[:, 1, 1] = 1.5
     finetune = np.random.default_rng(0).normal(0, 2, (500, 3))
     classified = toy_classified(
-        FINDINGS, finetune, logits_original=still, logits_picture=picture, logits_random=random,
+        FINDINGS, finetune, logits_base=still, logits_picture=picture, logits_random=random,
         weight=np.zeros((3, DIMENSIONS)),
     )  # fmt: skip
     drawn = toy_interventions(present)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from diffchest.audit.scoring import classify
+from diffchest.audit.twin_scoring import score_twins
 from diffchest.contracts.twins import Twins
 from tests.helpers.toy_autoencoder import DIMENSIONS, toy_head
 from tests.helpers.toy_drawings import toy_interventions
@@ -35,16 +36,17 @@ def test_every_score_is_where_its_picture_is():
     z = rng.standard_normal((50, DIMENSIONS))
     finetune = np.stack([z[:, 0], z[:, 1], z[:, 2]], axis=1).astype(np.float32)
     found = classify(
-        Brightness(), ["goiter", "drain"], drawn, twins, finetune_id=[f"f{row}" for row in range(50)],
+        Brightness(), ["goiter", "drain"], drawn, finetune_id=[f"f{row}" for row in range(50)],
         logits_finetune=finetune, z=z * head.sd + head.mean, r2={"goiter": 0.5, "drain": 0.9, "dust": 0.1}, head=head,
     )  # fmt: skip
     assert found.outputs == ["goiter", "drain"]
     assert found.logits_base.tolist() == [[200.0, 2.0], [0.0, 0.0]]
-    assert found.logits_original.tolist() == [[0.0, 0.0], [100.0, 1.0]]
     assert found.logits_picture[:, :, 1].tolist() == [[0, 1, 2], [3, 4, 5]]
     assert found.logits_random[:, :, 0].tolist() == [[0, 100], [200, 300]]
-    assert found.twin_id == ["cohort/1|drain|0", "cohort/0|drain|2"]
-    assert found.logits_twin.tolist() == [[700.0, 7.0]] * 2
+    truth = score_twins(Brightness(), ["goiter", "drain"], drawn, twins)
+    assert truth.logits_original.tolist() == [[0.0, 0.0], [100.0, 1.0]]
+    assert truth.twin_id == ["cohort/1|drain|0", "cohort/0|drain|2"]
+    assert truth.logits_twin.tolist() == [[700.0, 7.0]] * 2
     assert found.r2.tolist() == [0.5, 0.9]
     assert found.threshold[0] == 2.0
     assert np.isnan(found.threshold[1])

@@ -16,6 +16,7 @@ from diffchest.contracts.interventions import Interventions
 from diffchest.contracts.labels import write_labels
 from diffchest.contracts.latents import Latents
 from diffchest.contracts.manifest import write_manifest
+from diffchest.contracts.twin_scores import TwinScores
 from diffchest.contracts.twins import Twins
 from diffchest.contracts.witness import Witness
 from diffchest.params.base import OURS
@@ -73,11 +74,8 @@ def write_audit(ids: list[str], labels: pd.DataFrame, logits: tuple[np.ndarray, 
     scores[:, 2] += 3 * known["cardiomegaly"]
     shape = (4, 4)
     black = np.zeros((*shape, SIDE, SIDE), dtype=np.uint8)
-    z = np.zeros((*shape, DIMENSIONS), dtype=np.float32)
     present = labels.iloc[:4][drawn].to_numpy() == 1
-    Interventions(ids[:4], drawn, present, black[:, 0], black[:, 0], black, black[:, :2], z[:, 0], z, z).save(
-        paths.INTERVENTIONS
-    )
+    Interventions(ids[:4], drawn, present, black[:, 0], black[:, 0], black, black[:, :2]).save(paths.INTERVENTIONS)
     twin = [f"{image_id}|{finding}|0" for image_id in ids[:4] for finding in drawn]
     change = np.zeros((*shape, 4))
     change[:, 2, 0], change[:, 0, 2] = np.where(present[:, [2, 0]], -2.0, 2.0).T
@@ -85,13 +83,13 @@ def write_audit(ids: list[str], labels: pd.DataFrame, logits: tuple[np.ndarray, 
         drawn,
         scores,
         finetune_id=ids[TEST:],
-        logits_original=np.zeros(shape),
+        logits_base=np.zeros(shape),
         logits_picture=change / 2,
         logits_random=np.zeros((4, 2, 4)),
-        twin_id=twin,
-        logits_twin=change.reshape(-1, 4),
         weight=np.eye(4, DIMENSIONS),
     ).save(paths.classified(OURS))
+    scored = TwinScores(drawn, ids[:4], drawn, present, np.zeros(shape), twin, change.reshape(-1, 4))
+    scored.save(paths.twin_scores(OURS))
 
 
 def write_twins(ids: list[str], rng: np.random.Generator) -> None:

@@ -51,20 +51,17 @@ def toy_classified(outputs: list[str], finetune: np.ndarray, **own: Any) -> Clas
     number, none = len(outputs), np.empty((0, 0, len(outputs)))
     fields: dict[str, Any] = {
         "threshold": np.full(number, np.nan), "finetune_id": [f"cohort/{row}" for row in range(len(finetune))],
-        "logits_original": np.empty((0, number)), "logits_base": np.empty((0, number)), "logits_picture": none,
-        "logits_random": none, "twin_id": [], "logits_twin": np.empty((0, number)), "weight": np.eye(number),
+        "logits_base": np.empty((0, number)), "logits_picture": none,
+        "logits_random": none, "weight": np.eye(number),
         "bias": np.zeros(number), "r2": np.ones(number), "classifier_sha256": ["toy"],
     }  # fmt: skip
-    if "logits_original" in own:
-        own.setdefault("logits_base", own["logits_original"])
     return Classified(outputs=outputs, logits_finetune=finetune, **(fields | own))
 
 
-def toy_interventions(present: np.ndarray, dimensions: int = 6, directions: int = 2) -> Interventions:
+def toy_interventions(present: np.ndarray, directions: int = 2) -> Interventions:
     """Black pictures in which `TOY_FINDINGS` were put in, or where `present` [P, F] taken out."""
     number, findings = present.shape
     black = np.zeros((number, 8, 8), dtype=np.uint8)
-    z = np.zeros((number, dimensions), dtype=np.float32)
     return Interventions(
         image_id=[f"cohort/{row}" for row in range(number)],
         findings=TOY_FINDINGS[:findings],
@@ -73,7 +70,4 @@ def toy_interventions(present: np.ndarray, dimensions: int = 6, directions: int 
         base=black.copy(),
         picture=np.repeat(black[:, None], findings, axis=1),
         random=np.repeat(black[:, None], directions, axis=1),
-        z=z,
-        z_moved=np.repeat(z[:, None], findings, axis=1),
-        z_picture=np.repeat(z[:, None], findings, axis=1),
     )

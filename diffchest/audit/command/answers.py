@@ -95,7 +95,6 @@ def answer(
         classifier,
         outputs,
         drawn,
-        None,
         finetune_id=films.names,
         logits_finetune=scores,
         z=z,

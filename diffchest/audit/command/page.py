@@ -1,31 +1,24 @@
 """The page of an audit: one HTML file with its pictures in it."""
 
-import base64
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jinja2
 import pandas as pd
 
 from diffchest.audit.command.answers import Answers
 from diffchest.audit.command.shown import Shown
 from diffchest.classifiers.trial import ALL
+from diffchest.files.html import page_environment, png_url
 
 MOST = 40  # rows of a table; all are in pairs.csv
 
 
 def build_page(record: Mapping[str, Any], answers: Answers, shown: Sequence[Shown]) -> str:
     """The HTML text of an audit; same inputs, same text. record: what `audit.json` holds."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("diffchest.audit.command", package_path="."),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
+    environment = page_environment("diffchest.audit.command")
     environment.tests["known"] = lambda number: number is not None and not math.isnan(number)
-    environment.filters["url"] = lambda data: f"data:image/png;base64,{base64.b64encode(data).decode()}"
+    environment.filters["url"] = png_url
     pairs = answers.pairs
     responds = pairs[pairs["responds"] != ""]
     appears = pairs[pairs["appears"]]
