@@ -12,6 +12,7 @@ import pandas as pd
 from scipy.ndimage import gaussian_filter
 
 from diffchest.audit.reactions import mean_moves
+from diffchest.audit.scoring import score
 from diffchest.baselines.pca import pca_features
 from diffchest.classifiers.surrogate import fit_surrogate
 from diffchest.contracts.classifier import Classifier
@@ -55,13 +56,7 @@ class Labelled:
 
 def logits_of(classifier: Classifier, outputs: Sequence[str], spread: np.ndarray) -> Logits:
     """Pictures uint8 [..., S, S] to logits in SD [..., K]."""
-    columns = [classifier.outputs.index(name) for name in outputs]
-
-    def score(pictures: np.ndarray) -> np.ndarray:
-        logits = classifier.logits(pictures.reshape(-1, *pictures.shape[-2:]))[:, columns] / spread
-        return logits.reshape(*pictures.shape[:-2], len(columns))
-
-    return score
+    return lambda pictures: score(classifier, list(outputs), pictures) / spread
 
 
 def matched(known: Labelled, scores: np.ndarray, findings: Sequence[str]) -> np.ndarray:
