@@ -7,8 +7,9 @@ from zipfile import BadZipFile
 import numpy as np
 import pandas as pd
 
-from diffchest.contracts.scores import check_numbers, check_unique, read_image_table
+from diffchest.contracts.scores import check_image_ids, check_numbers, read_image_table
 from diffchest.errors import DataError
+from diffchest.files.cells import ids
 
 
 def read_features(path: Path) -> pd.DataFrame:
@@ -19,7 +20,7 @@ def read_features(path: Path) -> pd.DataFrame:
     rows, and a feature that is NaN or infinite.
     """
     frame = _read_arrays(path) if path.suffix.lower() == ".npz" else read_image_table(path)
-    check_unique(frame.index, source=path)
+    check_image_ids(frame.index, source=path)
     check_numbers(frame, source=path)
     with np.errstate(over="ignore"):
         single = frame.astype(np.float32)
@@ -42,4 +43,4 @@ def _read_arrays(path: Path) -> pd.DataFrame:
             f"{path}: image_id is {image_ids.shape}, features {features.shape} of {features.dtype}; expected [N] and "
             "numbers [N, d]"
         )
-    return pd.DataFrame(features, index=pd.Index(image_ids, name="image_id"))
+    return pd.DataFrame(features, index=pd.Index(ids(pd.Series(image_ids, dtype=str)), name="image_id"))

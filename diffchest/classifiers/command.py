@@ -15,6 +15,8 @@ from PIL import Image
 from diffchest.classifiers.preprocess import Picture, as_uint8
 from diffchest.classifiers.scored import Score
 from diffchest.errors import DataError
+from diffchest.files.cells import numbers
+from diffchest.files.foreign_tables import read_cells
 
 IMAGE = "image"  # column of the CSV: the name of a PNG file
 LONG = {"label", "score", "class", "finding", "pathology", "prediction", "rank"}  # columns of a table in long form
@@ -53,8 +55,8 @@ def read_scores(path: Path, files: Sequence[str], names: Sequence[str | None], *
             f"{source}: the command ended well, but wrote no scores to {{scores}}; write the CSV file there"
         )
     try:
-        table = pd.read_csv(path, dtype={IMAGE: str})
-    except (ValueError, OSError) as error:
+        table = read_cells(path, keys=(IMAGE,))
+    except DataError as error:
         raise DataError(f"{source}: its scores are no CSV ({error}); write {IMAGE} and a column per name") from None
     _check_columns(table, [name for name in names if name], source)
     images = [Path(str(image)).name.removesuffix(".png") + ".png" for image in table[IMAGE]]
@@ -62,7 +64,7 @@ def read_scores(path: Path, files: Sequence[str], names: Sequence[str | None], *
     _check_rows(images, files, source)
     columns = []
     for name in names:
-        values = pd.to_numeric(table[name], errors="coerce") if name else pd.Series(0.0, index=table.index)
+        values = _numbers(table[name]) if name else pd.Series(0.0, index=table.index)
         bad = values.index[~np.isfinite(values.to_numpy(np.float64))]
         if len(bad):
             first = table.loc[bad[0], name]
@@ -72,6 +74,12 @@ def read_scores(path: Path, files: Sequence[str], names: Sequence[str | None], *
             )
         columns.append(values.loc[list(files)].to_numpy(np.float64))
     return np.stack(columns, axis=1)
+
+
+def _numbers(cells: pd.Series) -> pd.Series:
+    """Cells in numbers; where a column holds other text, NaN for that."""
+    read = numbers(cells)
+    return read if pd.api.types.is_numeric_dtype(read) else pd.to_numeric(read, errors="coerce").astype(np.float64)
 
 
 def _check_columns(table: pd.DataFrame, names: list[str], source: str) -> None:

@@ -8,9 +8,11 @@ import pandas as pd
 
 from diffchest.cohorts.cohort import Cohort
 from diffchest.cohorts.intake import Intake
-from diffchest.cohorts.reading import existing_root, find_optional, find_table, read_text, sex_code, years
+from diffchest.cohorts.reading import existing_root, find_optional, find_table
 from diffchest.contracts.labels import parse_codes
 from diffchest.errors import DataError
+from diffchest.files.cells import age_years, sex_codes, view_names
+from diffchest.files.foreign_tables import read_cells
 from diffchest.images.sources import index_images
 from diffchest.params.cohorts import ChexpertCohort
 
@@ -106,7 +108,7 @@ def _reader_tables(root: Path, readers: tuple[str, ...]) -> dict[str, pd.DataFra
 
 def _image_table(path: Path, part: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Rows of a table of images with `native` (patient/study/view), `patient_id` and `part`; and their labels."""
-    rows = read_text(path, [*COLUMNS, *FINDINGS])
+    rows = read_cells(path, [*COLUMNS, *FINDINGS])
     return _located(rows).assign(part=part), _codes(rows, str(path))
 
 
@@ -124,9 +126,9 @@ def _frontal(intake: Intake, rows: pd.DataFrame) -> pd.DataFrame:
         patient=rows["patient_id"],
         key=rows["native"],
         study_id=rows["native"].str.rpartition("/")[0],
-        view=rows["AP/PA"],
-        sex=sex_code(rows["Sex"]),
-        age=years(rows["Age"]),
+        view=view_names(rows["AP/PA"], intake.tally),
+        sex=sex_codes(rows["Sex"], intake.tally),
+        age=age_years(rows["Age"], intake.tally),
     ).assign(role="pretrain")
     frontal = rows.loc[listed.index, "Frontal/Lateral"] == "Frontal"
     return intake.flow.keep(listed, frontal, kept="frontal", dropped="not frontal")
@@ -153,9 +155,9 @@ def _test_set(
         patient=patient,
         key=native.where(native.isin(list(index)), substitute),
         study_id=studies,
-        view=listed["AP/PA"].fillna(""),
-        sex=sex_code(listed["Sex"].fillna("").astype(str)),
-        age=years(listed["Age"]),
+        view=view_names(listed["AP/PA"].fillna("")),
+        sex=sex_codes(listed["Sex"].fillna("")),
+        age=age_years(listed["Age"].fillna("")),
     ).assign(role="test")
     return images, labels.set_axis(studies.index, axis=0).loc[images.index]
 
@@ -163,7 +165,7 @@ def _test_set(
 def _test_views(root: Path) -> pd.DataFrame:
     """The first frontal view of each study that `test.csv` lists, index study id; no rows without that table."""
     path = find_optional(root, "test.csv")
-    rows = pd.DataFrame(columns=COLUMNS, dtype=str) if path is None else read_text(path, COLUMNS)
+    rows = pd.DataFrame(columns=COLUMNS, dtype=str) if path is None else read_cells(path, COLUMNS)
     rows = _located(rows)
     rows["study_id"] = rows["native"].str.rpartition("/")[0] if len(rows) else ""
     rows = rows[(rows["Frontal/Lateral"] == "Frontal") & (rows["native"] != "")]
@@ -180,7 +182,7 @@ def _first_frontal(index: Mapping[str, str]) -> pd.Series:
 
 def _study_table(path: Path) -> pd.DataFrame:
     """Labels by study, from a table with a `Study` column such as `CheXpert-v1.0/test/patient64741/study1`."""
-    rows = read_text(path, ["Study", *FINDINGS])
+    rows = read_cells(path, ["Study", *FINDINGS])
     studies = rows["Study"].str.extract(STUDY, expand=False)
     bad = studies.isna() | studies.duplicated()
     if bad.any():

@@ -5,9 +5,11 @@ import pandas as pd
 from diffchest.cohorts.chexpert import FINDINGS
 from diffchest.cohorts.cohort import Cohort
 from diffchest.cohorts.intake import Intake
-from diffchest.cohorts.reading import existing_root, find_table, read_text
+from diffchest.cohorts.reading import existing_root, find_table
 from diffchest.contracts.labels import parse_codes
 from diffchest.errors import DataError
+from diffchest.files.cells import view_names
+from diffchest.files.foreign_tables import read_cells
 from diffchest.images.sources import index_images
 from diffchest.params.cohorts import MimicCxrCohort
 
@@ -25,8 +27,8 @@ def read_mimic_cxr(dataset: str, cohort: MimicCxrCohort) -> Cohort:
     """
     root = existing_root(cohort.root)
     metadata, split, chexpert = (find_table(root, TABLES.format(name)) for name in ("metadata", "split", "chexpert"))
-    rows = read_text(metadata, ["dicom_id", "subject_id", "study_id", "ViewPosition"])
-    splits = _by_id(str(split), read_text(split, ["dicom_id", "split"]), "dicom_id")["split"]
+    rows = read_cells(metadata, ["dicom_id", "subject_id", "study_id", "ViewPosition"])
+    splits = _by_id(str(split), read_cells(split, ["dicom_id", "split"]), "dicom_id")["split"]
     intake = Intake(dataset, origin=cohort.root)
     intake.compare_version(found=len(rows), known=LISTED_ROWS, table=metadata.name)
     intake.flow.count("listed in the metadata table", rows.assign(patient_id=rows["subject_id"]))
@@ -36,7 +38,7 @@ def read_mimic_cxr(dataset: str, cohort: MimicCxrCohort) -> Cohort:
         patient=rows["subject_id"],
         key=rows["dicom_id"],
         study_id=rows["study_id"],
-        view=rows["ViewPosition"],
+        view=view_names(rows["ViewPosition"], intake.tally),
     ).assign(role="pretrain")
     frontal = intake.flow.keep(listed, listed["view"].isin(FRONTAL), kept="frontal (AP, PA)", dropped="not frontal")
     unassigned = ~frontal["key"].isin(splits.index)
@@ -49,7 +51,7 @@ def read_mimic_cxr(dataset: str, cohort: MimicCxrCohort) -> Cohort:
         kept="official training split",
         dropped="official validation and test splits",
     )
-    labels = _study_labels(str(chexpert), read_text(chexpert, ["study_id", *FINDINGS]), images["study_id"])
+    labels = _study_labels(str(chexpert), read_cells(chexpert, ["study_id", *FINDINGS]), images["study_id"])
     index = index_images(root, depth=1, stem=True)
     return intake.finish(images, labels, index=index, policy=cohort.images, blank_is_negative=True)
 

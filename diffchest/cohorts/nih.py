@@ -6,8 +6,10 @@ import pandas as pd
 
 from diffchest.cohorts.cohort import Cohort
 from diffchest.cohorts.intake import Intake
-from diffchest.cohorts.reading import UNREADABLE, existing_root, find_optional, find_table, read_text, sex_code
+from diffchest.cohorts.reading import existing_root, find_optional, find_table
 from diffchest.errors import DataError
+from diffchest.files.cells import age_years, sex_codes, view_names
+from diffchest.files.foreign_tables import read_cells, read_lines
 from diffchest.images.sources import index_images
 from diffchest.params.cohorts import NihCohort
 
@@ -36,9 +38,6 @@ COLUMNS = ["Image Index", "Finding Labels", "Patient ID", "Patient Age", "View P
 SEX = ("Patient Gender", "Patient Sex")  # the distributed table of 2020 has the second spelling
 FRONTAL = ("PA", "AP")
 LISTS = {"finetune": "train_val_list.txt", "test": "test_list.txt"}
-AGE = r"^\s*([0-9]{1,4})\s*([YMWD]?)\s*\Z"
-UNITS_A_YEAR = {"": 1.0, "Y": 1.0, "M": 12.0, "W": 52.18, "D": 365.25}
-OLDEST = 120.0
 
 
 def read_nih(dataset: str, cohort: NihCohort) -> Cohort:
@@ -50,7 +49,7 @@ def read_nih(dataset: str, cohort: NihCohort) -> Cohort:
     """
     root = existing_root(cohort.root)
     path = find_optional(root, TABLE) or find_table(root, ANY_TABLE)
-    rows = read_text(path, COLUMNS)
+    rows = read_cells(path, COLUMNS)
     intake = Intake(dataset, origin=cohort.root)
     intake.compare_version(found=len(rows), known=LISTED_ROWS, table=path.name)
     intake.flow.count("listed in the table", rows.assign(patient_id=rows["Patient ID"]))
@@ -59,9 +58,9 @@ def read_nih(dataset: str, cohort: NihCohort) -> Cohort:
         image=rows["Image Index"],
         patient=rows["Patient ID"],
         key=rows["Image Index"],
-        view=rows["View Position"],
-        sex=sex_code(_sex(path)),
-        age=_age(rows["Patient Age"]),
+        view=view_names(rows["View Position"], intake.tally),
+        sex=sex_codes(_sex(path), intake.tally),
+        age=age_years(rows["Patient Age"], intake.tally),
     )
     images = intake.flow.keep(listed, listed["view"].isin(FRONTAL), kept="frontal (PA, AP)", dropped="not frontal")
     images = _official(intake, images, root) if cohort.use == "official" else images.assign(role=cohort.use)
@@ -73,16 +72,10 @@ def read_nih(dataset: str, cohort: NihCohort) -> Cohort:
 
 
 def _sex(path: Path) -> pd.Series:
-    header = pd.read_csv(path, nrows=0).columns.str.strip()
-    spelling = next((name for name in SEX if name in header), SEX[0])
-    return read_text(path, [spelling])[spelling]
-
-
-def _age(values: pd.Series) -> pd.Series:
-    """Years from `58`, `058Y`, `018M` or `003D`; NaN for anything else and above 120 (the first release has 414)."""
-    parts = values.str.upper().str.extract(AGE)
-    ages = pd.to_numeric(parts[0], errors="coerce").astype(float) / parts[1].map(UNITS_A_YEAR).astype(float)
-    return ages.where(ages <= OLDEST)
+    try:
+        return read_cells(path, [SEX[1]])[SEX[1]]
+    except DataError:
+        return read_cells(path, [SEX[0]])[SEX[0]]
 
 
 def _official(intake: Intake, images: pd.DataFrame, root: Path) -> pd.DataFrame:
@@ -110,11 +103,7 @@ def _official(intake: Intake, images: pd.DataFrame, root: Path) -> pd.DataFrame:
 
 
 def _image_list(path: Path) -> set[str]:
-    try:
-        lines = pd.read_csv(path, header=None, names=["image"], dtype=str, keep_default_na=False)["image"]
-    except (*UNREADABLE, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as a list of images, one a line ({error})") from None
-    members = set(lines.str.strip()) - {""}
+    members = set(read_lines(path)) - {""}
     if not members:
         raise DataError(f"{path}: lists no image; expected one file name a line, so download it again")
     return members

@@ -5,8 +5,10 @@ import pandas as pd
 from diffchest.cohorts.cohort import Cohort
 from diffchest.cohorts.intake import Intake
 from diffchest.cohorts.listed import indicator_table, listed_names
-from diffchest.cohorts.reading import existing_root, find_table, read_text, sex_code, years
+from diffchest.cohorts.reading import existing_root, find_table
 from diffchest.contracts.labels import BLANKS
+from diffchest.files.cells import age_years, sex_codes, view_names
+from diffchest.files.foreign_tables import read_cells
 from diffchest.images.sources import index_images
 from diffchest.params.cohorts import PadchestCohort
 
@@ -36,7 +38,7 @@ def read_padchest(dataset: str, cohort: PadchestCohort) -> Cohort:
     """
     root = existing_root(cohort.root)
     path = find_table(root, TABLE)
-    rows = read_text(path, COLUMNS)
+    rows = read_cells(path, COLUMNS)
     intake = Intake(dataset, origin=cohort.root)
     intake.compare_version(found=len(rows), known=LISTED_ROWS, table=path.name)
     listed = _listing(intake, rows)
@@ -57,7 +59,6 @@ def read_padchest(dataset: str, cohort: PadchestCohort) -> Cohort:
 
 def _listing(intake: Intake, rows: pd.DataFrame) -> pd.DataFrame:
     intake.flow.count("listed in the table", rows.assign(patient_id=rows["PatientID"]))
-    birth = pd.to_numeric(rows["PatientBirth"], errors="coerce")
     bits = pd.to_numeric(rows["BitsStored_DICOM"], errors="coerce")
     return intake.listing(
         rows,
@@ -65,12 +66,20 @@ def _listing(intake: Intake, rows: pd.DataFrame) -> pd.DataFrame:
         patient=rows["PatientID"],
         key=rows["ImageID"],
         study_id=rows["StudyID"],
-        view=rows["Projection"],
-        sex=sex_code(rows["PatientSex_DICOM"]),
-        age=years(pd.to_numeric(rows["StudyDate_DICOM"].str[:4], errors="coerce") - birth),
+        view=view_names(rows["Projection"], intake.tally),
+        sex=sex_codes(rows["PatientSex_DICOM"], intake.tally),
+        age=age_years(_years(rows), intake.tally),
         bits_stored=bits.where(bits.between(1, 16), 0).astype(int),
         inverted=rows["PhotometricInterpretation_DICOM"] == "MONOCHROME1",
     )
+
+
+def _years(rows: pd.DataFrame) -> pd.Series:
+    """Year of the study less year of birth, as text; the cells themselves where they are no numbers, "" where blank."""
+    date, birth = rows["StudyDate_DICOM"].str.strip(), rows["PatientBirth"].str.strip()
+    years = pd.to_numeric(date.str[:4], errors="coerce") - pd.to_numeric(birth, errors="coerce")
+    cells = years.astype(str).where(years.notna(), date + " - " + birth)
+    return cells.mask((date == "") | (birth == ""), "").rename("PatientBirth")
 
 
 def _labels(cells: pd.Series, where: str) -> pd.DataFrame:

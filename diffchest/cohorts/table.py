@@ -8,9 +8,12 @@ import pandas as pd
 from diffchest.cohorts.cohort import Cohort
 from diffchest.cohorts.intake import Intake
 from diffchest.cohorts.listed import indicator_table, listed_names
-from diffchest.cohorts.reading import existing_root, read_text, sex_code, years
+from diffchest.cohorts.reading import existing_root
 from diffchest.contracts.labels import BLANKS, parse_codes
 from diffchest.errors import DataError
+from diffchest.files.cells import age_years, ids, sex_codes, view_names
+from diffchest.files.foreign_tables import read_cells
+from diffchest.findings.spelling import check_spellings
 from diffchest.images.sources import MEMBER, inside_root, zip_members
 from diffchest.params.cohorts import TableCohort
 
@@ -25,27 +28,28 @@ def read_table_cohort(dataset: str, cohort: TableCohort) -> Cohort:
     """
     root = existing_root(cohort.root)
     path = root / cohort.table
-    rows = read_text(path, _columns(cohort), delimiter=cohort.delimiter, encoding=cohort.encoding)
+    form = {"delimiter": cohort.delimiter, "encoding": cohort.encoding, "setting": "the cohort's"}
+    rows = read_cells(path, _columns(cohort), **form)
     intake = Intake(dataset, origin=f"{cohort.root}/{cohort.table}")
     intake.flow.count("listed in the table", rows[cohort.patient].to_frame("patient_id"))
     for column, values in cohort.where.items():
-        wanted = rows[column].isin(values)
+        wanted = ids(rows[column]).isin(values)
         if not wanted.any():
             raise DataError(f"{path}: no row has {column} in {values}; found {sorted(rows[column].unique())[:10]}")
         patients = rows[cohort.patient].to_frame("patient_id")
         kept = intake.flow.keep(patients, wanted, kept=f"{column} as wanted", dropped=f"other {column}")
         rows = rows.loc[kept.index]
-    text = rows[cohort.image].str.strip().str.replace("\\", "/", regex=False)  # tables made on Windows
+    text = ids(rows[cohort.image]).str.replace("\\", "/", regex=False)  # tables made on Windows
     text = pd.Series([_plain(path) for path in text], index=rows.index, dtype=str)
     listed = intake.listing(
         rows,
         image=text,
         patient=rows[cohort.patient],
         key=text,
-        study_id=rows[cohort.study] if cohort.study else "",
-        view=rows[cohort.view] if cohort.view else "",
-        sex=sex_code(rows[cohort.sex]) if cohort.sex else "",
-        age=years(rows[cohort.age]) if cohort.age else float("nan"),
+        study_id=ids(rows[cohort.study]) if cohort.study else "",
+        view=view_names(rows[cohort.view], intake.tally) if cohort.view else "",
+        sex=sex_codes(rows[cohort.sex], intake.tally) if cohort.sex else "",
+        age=age_years(rows[cohort.age], intake.tally) if cohort.age else float("nan"),
     ).assign(role=cohort.use)
     inside = listed["key"].map(inside_root).astype(bool)
     if not inside.all():
@@ -53,6 +57,7 @@ def read_table_cohort(dataset: str, cohort: TableCohort) -> Cohort:
         intake.flow.exclude("path leaves the root", listed[~inside])
     images = listed[inside]
     labels = _with_indicators(_labels(rows.loc[images.index], cohort, str(path)), rows, cohort, str(path))
+    check_spellings({str(name): int(number) for name, number in (labels == 1).sum().items()}, where=str(path))
     return intake.finish(images, labels, index=_index(root, cohort.zip, images["key"]), policy=cohort.images)
 
 

@@ -3,9 +3,10 @@
     python -m diffchest.evaluation.score_files labels.csv ours.csv [theirs.parquet] --out FOLDER
 
 `labels.csv` has a row per image: `image_id`; `patient_id`, where patients have several; `sex`, `age`, `view`, where
-known; every other column is a finding with 1, 0, -1 (uncertain: counts as 0) or blank (not assessed). A score file has
-`image_id` and a column per finding, any scale. Writes auc.csv, subgroups.csv, subgroup_gaps.csv, calibration.csv,
-reliability.csv and, for two models, comparison.csv (table S1).
+known (M or female, 58 or 058Y; what is not understood is counted in a note); every other column is a finding with 1, 0,
+-1 (uncertain: counts as 0) or blank (not assessed). A score file has `image_id` and a column per finding, any scale.
+Both may be CSV (separated by commas, semicolons or tabs, gzip too) or Parquet. Writes auc.csv, subgroups.csv,
+subgroup_gaps.csv, calibration.csv, reliability.csv and, for two models, comparison.csv (table S1).
 """
 
 import argparse
@@ -21,7 +22,11 @@ from diffchest.evaluation.calibration import calibration_tables
 from diffchest.evaluation.comparison import comparison_metrics, comparison_table
 from diffchest.evaluation.subgroups import subgroup_tables
 from diffchest.evaluation.test_set import TestSet
+from diffchest.files.cells import age_years, ids, no_id, sex_codes, view_names
+from diffchest.files.foreign_tables import read_cells
+from diffchest.files.not_understood import Tally
 from diffchest.files.tables import write_table
+from diffchest.findings.spelling import check_spellings
 from diffchest.params.base import StageParams
 from diffchest.params.evaluation import EvaluationParams
 from diffchest.progress import run, summary
@@ -100,42 +105,45 @@ def evaluate_files(labels: Path, scores: list[Path], out: Path, params: Evaluati
 def read_labelled(path: Path, *, positives_above: int) -> tuple[pd.DataFrame, TestSet, list[str]]:
     """What `labels.csv` says of each image (`image_id`, `patient_id`; sex, age, view if there), labels, findings.
 
-    Raises `DataError` for a missing file or column, an image listed twice, and a label that is none.
+    Raises `DataError` for a missing file or column, an image listed twice, a label that is none, an id that is a word
+    for none such as `nan`, and findings whose names differ by case or white space alone.
     """
     if not path.is_file():
         raise DataError(f"{path}: no such file; give a CSV with a row per test image")
-    try:
-        cells = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (ValueError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: not a CSV in UTF-8 ({error}); give one with a row per test image") from None
+    cells = read_cells(path, keys=("image_id", *ABOUT))
     if "image_id" not in cells:
         raise DataError(f"{path}: no column `image_id` (found {list(cells.columns)[:5]})")
-    twice = cells["image_id"].duplicated()
-    if twice.any():
-        example = cells["image_id"][twice].iloc[0]
-        raise DataError(f"{path}: {int(twice.sum())} images are listed twice, such as {example!r}; keep one row each")
     about = cells[["image_id", *(name for name in ABOUT if name in cells)]].copy()
-    if "patient_id" in about:
-        _refuse(path, about["patient_id"], about["patient_id"].str.strip() == "", "the patient of every image")
-    else:
+    for name, what in (("image_id", "an image in every row"), ("patient_id", "the patient of every image")):
+        if name in about:
+            about[name] = ids(about[name])
+            _refuse(path, about[name], no_id(about[name]), what)
+    twice = about["image_id"].duplicated()
+    if twice.any():
+        example = about["image_id"][twice].iloc[0]
+        raise DataError(f"{path}: {int(twice.sum())} images are listed twice, such as {example!r}; keep one row each")
+    if "patient_id" not in about:
         about["patient_id"] = about["image_id"]
-    if "age" in about:
-        years = pd.to_numeric(about["age"], errors="coerce")
-        _refuse(path, about["age"], years.isna() & (about["age"].str.strip() != ""), "years as a number, or blank")
-        about["age"] = years
+    tally = Tally()
+    for name, read in (("sex", sex_codes), ("age", age_years), ("view", view_names)):
+        if name in about:
+            about[name] = read(about[name], tally)
+    tally.tell(path)
     findings = [name for name in cells.columns if name not in about]
     if not findings:
         raise DataError(f"{path}: no column but {', '.join(cells.columns)}; add one per finding, with 1, 0 or blank")
     labels = pd.DataFrame({name: parse_codes(cells[name], where=str(path)) for name in findings})
-    labels = labels.replace(UNCERTAIN, 0.0).set_axis(pd.Index(cells["image_id"], name="image_id"))
+    positives = (labels == 1).sum()
+    check_spellings({name: int(positives[name]) for name in findings}, where=str(path))
+    labels = labels.replace(UNCERTAIN, 0.0).set_axis(pd.Index(about["image_id"], name="image_id"))
     return about, TestSet.choose(labels, about["patient_id"].to_numpy(), positives_above=positives_above), findings
 
 
 def _refuse(path: Path, cells: pd.Series, bad: pd.Series, expected: str) -> None:
     if bad.any():
-        row = int(bad.to_numpy().argmax())
+        row, found = next(iter(cells[bad].items()))
         raise DataError(
-            f"{path}: column {cells.name!r}, row {row + 2}: expected {expected}, found {cells.iloc[row]!r} "
+            f"{path}: column {cells.name!r}, row {int(str(row)) + 2}: expected {expected}, found {found!r} "
             f"({int(bad.sum())} such rows); correct the file"
         )
 

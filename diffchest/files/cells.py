@@ -1,5 +1,9 @@
 """What a cell means: ids, sexes, ages, views and numbers, one way for every table that somebody else wrote."""
 
+import re
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -12,7 +16,7 @@ MALE = ("m", "male", "man", "masculine", "männlich", "maennlich", "mann", "homb
 FEMALE = ("f", "female", "woman", "feminine", "w", "weiblich", "frau", "mujer", "femme")
 SEXES = {**dict.fromkeys(MALE, "M"), **dict.fromkeys(FEMALE, "F")}
 MAN_IN_SPANISH = ("h", "v")  # hombre, varón: there M is mujer
-AGE = r"^([0-9]{1,4}(?:[.,][0-9]*)?)\s*([a-z]*)\.?\Z"
+AGE = r"([0-9]{1,4}(?:[.,][0-9]*)?)\s*([a-z]*)\.?"
 YEAR, MONTH, WEEK, DAY = 1.0, 1 / 12, 7 / 365.25, 1 / 365.25
 UNITS = {
     **dict.fromkeys(("", "y", "yr", "yrs", "yo", "year", "years"), YEAR),
@@ -41,43 +45,33 @@ def no_id(values: pd.Series) -> pd.Series:
     return values.str.lower().isin(list(NOBODY))
 
 
-def sexes(values: pd.Series, tally: Tally | None = None) -> pd.Series:
+def sex_codes(values: pd.Series, tally: Tally | None = None) -> pd.Series:
     """`M` or `F` from `M`, `male`, `F`, `Female`, `W` (woman), ...; "" for anything else, which `tally` counts.
 
     Codes such as 1 and 2 are not guessed, and `M` neither where a column has `H` or `V` for men, as in Spanish.
     """
-    words = _words(values)
-    found = words.map(SEXES)
-    of_spain = words.isin(MAN_IN_SPANISH).any() and not words.isin(["f", "w"]).any()
-    found = found.mask(words == "m", None) if of_spain else found
-    return _counted(values, words, found, tally, "sex").fillna("").astype(str)
+    words = {_word(cell) for cell in values.unique()}
+    of_spain = not words.isdisjoint(MAN_IN_SPANISH) and words.isdisjoint(("f", "w"))
+    codes = {word: sex for word, sex in SEXES.items() if not (of_spain and word == "m")}
+    return _understood(values, codes.get, tally, "sex").fillna("").astype(str)
 
 
-def ages(values: pd.Series, tally: Tally | None = None) -> pd.Series:
+def age_years(values: pd.Series, tally: Tally | None = None) -> pd.Series:
     """Years, float, from `58`, `61,5`, `058Y`, `018M`, `003W`, `010D`, `58 years`; NaN for anything else.
 
     Above 120 is no age (the first release of ChestX-ray14 has 414). `tally` counts what is not understood.
     """
-    words = _words(values)
-    parts = words.str.extract(AGE)
-    number = pd.to_numeric(parts[0].str.replace(",", ".", regex=False), errors="coerce").astype(float)
-    years = number * parts[1].map(UNITS).astype(float)
-    return _counted(values, words, years.where(years <= OLDEST), tally, "age")
+    return _understood(values, _years, tally, "age").astype(float)
 
 
-def views(values: pd.Series, tally: Tally | None = None) -> pd.Series:
-    """Projections in their dataset's own spelling, but `pa` is `PA`; blank where unknown.
+def view_names(values: pd.Series, tally: Tally | None = None) -> pd.Series:
+    """Projections in their dataset's own spelling, but `pa` is `PA`; "" where unknown.
 
     `tally` counts what is not made of words that are known, such as `view 3`; it stays as it is spelled.
     """
-    words = _words(values)
-    kept = ids(values).mask(words == "", "")
-    for word in words.unique():
-        if word in SPELLED:
-            kept = kept.mask(words == word, SPELLED[word])
-    known = {word: word if set(word.replace("-", " ").replace("_", " ").split()) <= VIEWS else None for word in words}
-    _counted(values, words, words.map(known), tally, "view")
-    return kept
+    _understood(values, _known_view, tally, "view")
+    kept = {cell: SPELLED.get(_word(cell), str(cell).strip()) if _word(cell) else "" for cell in values.unique()}
+    return values.map(kept).astype(str)
 
 
 def numbers(values: pd.Series) -> pd.Series:
@@ -86,8 +80,7 @@ def numbers(values: pd.Series) -> pd.Series:
     A column with both decimal commas and decimal points stays text: one of them separates thousands.
     """
     cells = values.astype(str).str.strip()
-    commas = cells.str.contains(",", regex=False)
-    if commas.any():
+    if cells.str.contains(",", regex=False).any():
         if cells.str.contains(".", regex=False).any():
             return values
         cells = cells.str.replace(",", ".", regex=False)
@@ -97,14 +90,30 @@ def numbers(values: pd.Series) -> pd.Series:
     return pd.Series(cells.to_numpy(object).astype(np.float64), index=values.index, name=values.name)
 
 
-def _words(values: pd.Series) -> pd.Series:
-    """Cells in lower case, "" for words that say that nothing is known."""
-    words = ids(values.astype(str)).str.lower()
-    return words.mask(words.isin(list(NOBODY)), "")
+def _word(cell: object) -> str:
+    """A cell in lower case, "" for words that say that nothing is known."""
+    word = str(cell).strip().strip(INVISIBLE).strip().lower()
+    return "" if word in NOBODY else word
 
 
-def _counted(values: pd.Series, words: pd.Series, found: pd.Series, tally: Tally | None, meaning: str) -> pd.Series:
+def _understood(values: pd.Series, read: Callable[[str], Any], tally: Tally | None, meaning: str) -> pd.Series:
+    """What `read` makes of each cell's word; missing where that is None, which `tally` counts, or where it is blank."""
+    words = {cell: _word(cell) for cell in values.unique()}
+    found = {cell: read(word) if word else None for cell, word in words.items()}
     if tally is not None:
-        strange = values[found.isna() & (words != "")]
-        tally.count(str(values.name), meaning, rows=len(values), blank=int((words == "").sum()), strange=strange)
-    return found
+        strange = values[values.isin([cell for cell, word in words.items() if word and found[cell] is None])]
+        blank = int(values.isin([cell for cell, word in words.items() if not word]).sum())
+        tally.count(str(values.name), meaning, rows=len(values), blank=blank, strange=strange)
+    return values.map(found)
+
+
+def _years(word: str) -> float | None:
+    parts = re.fullmatch(AGE, word)
+    if parts is None or parts[2] not in UNITS:
+        return None
+    years = float(parts[1].replace(",", ".")) * UNITS[parts[2]]
+    return years if years <= OLDEST else None
+
+
+def _known_view(word: str) -> str | None:
+    return word if set(re.split(r"[\s_-]+", word)) <= VIEWS else None

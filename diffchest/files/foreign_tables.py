@@ -2,11 +2,12 @@
 
 import json
 import re
+import zlib
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ import pyarrow.parquet as pq
 from diffchest.errors import DataError
 from diffchest.files.cells import INVISIBLE, ids, numbers
 from diffchest.files.file_kinds import PARQUET, open_table
-from diffchest.files.separated import CALLED, open_separated, other_delimiter
+from diffchest.files.separated import CALLED, open_separated, other_delimiter, text_lines
 from diffchest.progress import notice
 
 NAMELESS = re.compile(  # what pandas and readr call a column without a name, and an index made a column
@@ -74,6 +75,18 @@ def read_numbers(path: Path, key: str) -> pd.DataFrame:
         return pd.concat(parts, ignore_index=True)
 
 
+def read_lines(path: Path) -> list[str]:
+    """A text of one cell a line, such as a list of images, without blanks around them; its first line is a cell, too.
+
+    Raises `DataError` as `read_cells` does.
+    """
+    file, head = _open(path)
+    with file:
+        if head.startswith(PARQUET):
+            raise DataError(f"{path}: a Parquet file, expected text with one name a line")
+        return ids(pd.Series(list(text_lines(file, path)), dtype=str)).tolist()
+
+
 class _Opened:
     """A table whose columns are chosen: `chosen` gives names to native ones, and none of its rows is read yet."""
 
@@ -86,15 +99,10 @@ class _Opened:
         encoding: str,
         setting: str,
     ) -> None:
-        if not path.is_file():
-            raise DataError(f"{path}: no such table")
         self.path, self.parquet, self.hint = path, None, ""
+        self._file, head = _open(path)
         try:
-            self._file, head = open_table(path)
-        except (OSError, EOFError) as error:
-            raise DataError(f"{path}: cannot be read as a table ({error})") from None
-        try:
-            self._open(head, columns, keys, delimiter, encoding, setting)
+            self._choose(head, columns, keys, delimiter, encoding, setting)
         except (pa.ArrowException, OSError) as error:
             self._file.close()
             raise DataError(f"{path}: cannot be read as a table ({_first_line(error)}); copy it again") from None
@@ -110,7 +118,7 @@ class _Opened:
         if isinstance(error, pa.ArrowException):
             raise DataError(f"{self.path}: cannot be read as a table ({_first_line(error)}); copy it again") from None
 
-    def _open(self, head: bytes, columns: Any, keys: Any, delimiter: Any, encoding: str, setting: str) -> None:
+    def _choose(self, head: bytes, columns: Any, keys: Any, delimiter: Any, encoding: str, setting: str) -> None:
         index: list[str] = []
         if head.startswith(PARQUET):
             self.parquet = pq.ParquetFile(self._file)
@@ -167,6 +175,15 @@ class _Opened:
             yield pd.DataFrame(rows, columns=list(self.chosen), dtype=str)
 
 
+def _open(path: Path) -> tuple[IO[bytes], bytes]:
+    if not path.is_file():
+        raise DataError(f"{path}: no such table")
+    try:
+        return open_table(path)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path}: cannot be read as a table ({error})") from None
+
+
 def _check_once(names: Sequence[str], columns: Sequence[str], path: Path) -> None:
     """`DataError` for a column of `columns` that is there twice, also as pandas writes such a one (`goiter.1`)."""
     wanted, times = set(columns), Counter(names)
@@ -219,5 +236,5 @@ def _in_numbers(part: pd.DataFrame, key: str) -> pd.DataFrame:
     return pd.DataFrame({name: ids(part[name]) if name == key else numbers(part[name]) for name in part})
 
 
-def _first_line(error: BaseException) -> str:
+def _first_line(error: object) -> str:
     return str(error).split("\n")[0]

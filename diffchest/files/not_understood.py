@@ -41,4 +41,4 @@ class Tally:
 
 
 def _then(meaning: str) -> str:
-    return "they stay a view of their own" if meaning == "view" else "they count as not known"
+    return "they stay as they are spelled" if meaning == "view" else "they count as not known"

@@ -62,12 +62,8 @@ def open_separated(
     A byte-order mark goes before `encoding`. wanted: columns that tell the right separator from others; setting: see
     `diffchest.files.foreign_tables`. Raises `DataError` for a file without a header and for bytes that are no text.
     """
-    first = file.read(4)
-    file.seek(0)
-    marked = next((name for mark, name in BYTE_ORDER.items() if first.startswith(mark)), None)
-    plain = "utf-8-sig" if encoding.lower() in UTF8 else encoding
-    source = _Source(path, marked or encoding, setting)
-    text = _lines(io.TextIOWrapper(file, encoding=marked or plain, newline=""), source)
+    source = _Source(path, encoding, setting)
+    text = _lines(file, source)
     sample = list(islice(text, SAMPLE))
     skipped = 0
     if sample and (said := _said_by_excel(sample[0])):
@@ -77,8 +73,13 @@ def open_separated(
     records = _records(chain(sample, text), delimiter, source, skipped)
     for number, _, header in records:
         if "".join(header).strip():
-            return Separated(header, delimiter, _rows(records, len(header), source, number))
+            return Separated(header, delimiter, _rows(records, header, source, number))
     raise DataError(f"{path}: empty: cannot be read as a table; expected a line with the names of the columns")
+
+
+def text_lines(file: IO[bytes], path: Path) -> Iterator[str]:
+    """The lines of a text, UTF-8 unless a byte-order mark says otherwise; `DataError` where it is none."""
+    return _lines(file, _Source(path, "utf-8", ""))
 
 
 def other_delimiter(header: Sequence[str], delimiter: str) -> str:
@@ -87,7 +88,12 @@ def other_delimiter(header: Sequence[str], delimiter: str) -> str:
     return max(marks, key=header[0].count) if marks else ""
 
 
-def _lines(text: io.TextIOWrapper, source: _Source) -> Iterator[str]:
+def _lines(file: IO[bytes], source: _Source) -> Iterator[str]:
+    first = file.read(4)
+    file.seek(0)
+    marked = next((name for mark, name in BYTE_ORDER.items() if first.startswith(mark)), None)
+    plain = "utf-8-sig" if source.encoding.lower() in UTF8 else source.encoding
+    text = io.TextIOWrapper(file, encoding=marked or plain, newline="")
     number = 0
     try:
         for line in text:
@@ -101,7 +107,7 @@ def _lines(text: io.TextIOWrapper, source: _Source) -> Iterator[str]:
     except UnicodeDecodeError as error:
         raise source.undecodable(error, number + 1) from None
     except UnicodeError as error:  # UTF-16 or UTF-32 that ends early
-        raise DataError(f"{source.path}: not whole {source.encoding} text ({error}); save it as UTF-8") from None
+        raise DataError(f"{source.path}: not whole {marked or plain} text ({error}); save it as UTF-8") from None
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(
             f"{source.path}: cannot be read as a table after line {number} ({error}); it is cut short or "
@@ -150,19 +156,22 @@ def _records(
 
 
 def _rows(
-    records: Iterator[tuple[int, int, list[str]]], width: int, source: _Source, header: int
+    records: Iterator[tuple[int, int, list[str]]], header: list[str], source: _Source, header_row: int
 ) -> Iterator[tuple[int, list[str]]]:
-    """Rows that are not blank, as wide as the header; separators at the end of a line that nothing follows are left."""
+    """Rows that are not blank, as wide as the header; separators at the end of a line count on neither side."""
+    width, named = len(header), max(place for place, name in enumerate(header, 1) if name.strip())
     for number, line, record in records:
         if len(record) != width:
             if not "".join(record).strip():
                 continue
             record = _without_tail(record, width)
-            if len(record) != width:
+            if named <= len(record) < width:
+                record = [*record, *[""] * (width - len(record))]
+            elif len(record) != width:
                 raise DataError(
-                    f"{source.path}: line {line} has {len(record)} cells, the header (row {header}) {width}: it begins "
-                    f"{', '.join(map(repr, record[:3]))}; put cells that hold the separator into quotation marks, and "
-                    "write separators for blank cells too"
+                    f"{source.path}: line {line} has {len(record)} cells, the header (row {header_row}) {width}: it "
+                    f"begins {', '.join(map(repr, record[:3]))}; put cells that hold the separator into quotation "
+                    "marks, and write separators for blank cells too"
                 )
         elif not record[0] and not "".join(record).strip():
             continue

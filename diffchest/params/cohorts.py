@@ -56,7 +56,7 @@ class TableCohort(CohortBase):
     labels: list[str] = Field(default_factory=list)
     findings: str | None = None
     separator: str = "|"
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
     encoding: str = "utf-8"
     zip: str | None = None
     indicators: dict[Words, dict[str, Annotated[list[str], Field(min_length=1)]]] = Field(default_factory=dict)

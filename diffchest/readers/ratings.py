@@ -10,6 +10,9 @@ import numpy as np
 import pandas as pd
 
 from diffchest.errors import DataError
+from diffchest.files.cells import ids, no_id
+from diffchest.files.foreign_tables import read_cells
+from diffchest.findings.spelling import check_spellings
 
 KINDS = ("treatment", "physiology")
 QUESTION = ["diagnosis", "kind", "confounder"]
@@ -19,14 +22,18 @@ RATING_COLUMNS = ["reader", "image_id", *QUESTION, "present"]
 def read_ratings(path: Path | str, image_ids: Collection[str] | None = None) -> pd.DataFrame:
     """Read the ratings of real readers (`RATING_COLUMNS`; `present` as integers).
 
-    Raises `DataError` naming the row (the header is row 1) for an empty cell, an unknown kind, a `present` that is
-    neither 0 nor 1, an image that is not one of `image_ids` (None: any will do), a rating given twice, and for one
-    that is missing: every reader of a kind has to answer all of that kind's questions.
+    Raises `DataError` naming the row (the header is row 1) for an empty cell or a word for none such as `nan`, an
+    unknown kind, a `present` that is neither 0 nor 1, an image that is not one of `image_ids` (None: any will do), a
+    rating given twice, and for one that is missing: every reader of a kind has to answer all of that kind's questions.
+    Names of readers, diagnoses and confounders that differ by case or white space alone are refused, too.
     """
     path = Path(path)
     ratings = _read_cells(path)
     for column in RATING_COLUMNS:
-        _refuse(path, ratings, column, ratings[column] == "", "a value")
+        _refuse(path, ratings, column, no_id(ratings[column]), "a value")
+    for column in ("reader", "diagnosis", "confounder"):
+        counts = {str(name): int(rows) for name, rows in ratings[column].value_counts().items()}
+        check_spellings(counts, where=f"{path}: column {column!r}", what="names")
     _refuse(path, ratings, "kind", ~ratings["kind"].isin(KINDS), " or ".join(KINDS))
     _refuse(path, ratings, "present", ~ratings["present"].isin(["0", "1"]), "0 or 1")
     if image_ids is not None:
@@ -44,18 +51,11 @@ def by_reader(ratings: pd.DataFrame) -> pd.DataFrame:
 
 
 def _read_cells(path: Path) -> pd.DataFrame:
-    """The rows that are not blank, as text without blanks around it; the index still counts the blank ones."""
+    """The rows that are not blank, as text without blanks around it."""
     if not path.is_file():
         raise DataError(f"{path}: no such file; give the csv with the readers' ratings (reader_study.ratings)")
-    try:
-        ratings = pd.read_csv(path, dtype=str, keep_default_na=False, skip_blank_lines=False, index_col=False)
-    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: not a csv in UTF-8 with the columns {RATING_COLUMNS} ({error})") from error
-    absent = [column for column in RATING_COLUMNS if column not in ratings]
-    if absent:
-        raise DataError(f"{path}: columns {absent} are missing (found {list(ratings.columns)}); add them")
-    ratings = ratings[RATING_COLUMNS].fillna("").apply(lambda column: column.str.strip())
-    return ratings[(ratings != "").any(axis=1)]
+    ratings = read_cells(path, RATING_COLUMNS)
+    return ratings.apply(ids)
 
 
 def _check_complete(path: Path, ratings: pd.DataFrame) -> None:

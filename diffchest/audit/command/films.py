@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from diffchest.audit.command.label_table import image_column, read_csv
+from diffchest.audit.command.label_table import image_column, read_rows
 from diffchest.errors import DataError
+from diffchest.files.cells import ids, no_id
 from diffchest.images.decoding import decode, quiet_decoders
 from diffchest.images.sources import SUFFIXES, SourceReader, index_images
 from diffchest.images.squares import decode_square, encode_square, to_square
@@ -64,11 +65,14 @@ def find_radiographs(path: Path) -> Found:
         if not sources:
             raise DataError(f"{path}: no {', '.join(SUFFIXES)} file in this folder, below it or in zip files there")
         return Found(path, sources)
-    table = read_csv(path, what="--radiographs takes a folder of radiographs, or a CSV that names them")
+    table = read_rows(path, what="--radiographs takes a folder of radiographs, or a CSV that names them")
     column = image_column(table, path)
-    names = table[column].str.strip().str.replace("\\", "/", regex=False)
-    if not len(names) or (names == "").any():
-        raise DataError(f"{path}: column {column!r} has {int((names == '').sum())} empty of {len(names)} cells")
+    names = ids(table[column]).str.replace("\\", "/", regex=False)
+    nameless = no_id(names)
+    if not len(names) or nameless.any():
+        raise DataError(
+            f"{path}: column {column!r} has {int(nameless.sum())} of {len(names)} cells that name no radiograph"
+        )
     return Found(path.parent, {name: name for name in sorted(set(names))})
 
 

@@ -1,19 +1,19 @@
 """The label table of an audit: a CSV with a row per radiograph and a column per finding."""
 
-import csv
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from diffchest.cohorts.reading import UNREADABLE, sex_code, years
 from diffchest.contracts.labels import UNCERTAIN, parse_codes
 from diffchest.errors import DataError
+from diffchest.files.cells import age_years, ids, no_id, sex_codes, view_names
+from diffchest.files.foreign_tables import read_cells
+from diffchest.files.not_understood import Tally
 from diffchest.findings.disease_free import normal_finding
+from diffchest.findings.spelling import check_spellings
 from diffchest.images.sources import MEMBER
 from diffchest.progress import notice
 
@@ -75,26 +75,34 @@ def read_labels(path: Path, names: Sequence[str]) -> Labelled:
     in it. `patient_id`, view, sex and age may be there; every other column is a finding: 1, 0, or blank (not assessed),
     which -1 counts as. Raises `DataError` where no name fits, for two rows of one radiograph, and for other cells.
     """
-    table = read_csv(path, what="--labels takes a CSV with a row per radiograph and a column per finding")
+    table = read_rows(path, what="--labels takes a CSV with a row per radiograph and a column per finding")
     column = image_column(table, path)
     rows = fitting_rows(table[column], names, path)
-    table = table.loc[list(rows.values())].reset_index(drop=True)
+    table = table.iloc[list(rows.values())]
     findings = [name for name in table.columns if name not in (*IMAGE, PATIENT, *KNOWN)]
     if not findings:
         raise DataError(f"{path}: no column is a finding (found {', '.join(table.columns)}); add one per finding")
     labels = pd.DataFrame({name: _codes(table[name], path) for name in findings}).astype(np.float64)
-    known = PATIENT in table
+    positives = (labels == 1).sum()
+    check_spellings({name: int(positives[name]) for name in findings}, where=str(path))
+    table, labels = table.reset_index(drop=True), labels.reset_index(drop=True)
+    known, tally = PATIENT in table, Tally()
     manifest = pd.DataFrame(
         {
             "image_id": list(rows),
-            PATIENT: table[PATIENT].str.strip() if known else list(rows),
-            "view": table["view"].str.strip() if "view" in table else "",
-            "sex": sex_code(table["sex"]) if "sex" in table else "",
-            "age": years(table["age"]) if "age" in table else np.nan,
+            PATIENT: ids(table[PATIENT]) if known else list(rows),
+            "view": view_names(table["view"], tally) if "view" in table else "",
+            "sex": sex_codes(table["sex"], tally) if "sex" in table else "",
+            "age": age_years(table["age"], tally) if "age" in table else np.nan,
         }
     )
-    if (manifest[PATIENT] == "").any():
-        raise DataError(f"{path}: {PATIENT} is empty in some rows; fill it in, or leave the column out")
+    nobody = manifest[PATIENT][no_id(manifest[PATIENT])]
+    if known and len(nobody):
+        raise DataError(
+            f"{path}: {PATIENT} is empty or a word for nobody in {len(nobody)} rows, such as {nobody.iloc[0]!r}; "
+            "fill it in, or leave the column out"
+        )
+    tally.tell(path)
     return Labelled(manifest, labels.mask(labels == UNCERTAIN), known)
 
 
@@ -102,12 +110,13 @@ def fitting_rows(cells: pd.Series, names: Sequence[str], path: Path) -> dict[str
     """The row of each of `names` that has one, in their order; rows and radiographs without the other are told of."""
     keys = _keys(names)
     rows: dict[str, int] = {}
-    for row, cell in enumerate(cells):
-        name = next((keys[key] for key in _spellings(cell.strip().replace("\\", "/")) if key in keys), None)
+    number = [int(str(index)) + 2 for index in cells.index]  # of the row, as a spreadsheet shows it
+    for row, cell in enumerate(ids(cells)):
+        name = next((keys[key] for key in _spellings(cell.replace("\\", "/")) if key in keys), None)
         if name == "":
-            raise DataError(f"{path}: row {row + 2}: several radiographs are called {cell!r}; give their paths")
+            raise DataError(f"{path}: row {number[row]}: several radiographs are called {cell!r}; give their paths")
         if name in rows:
-            raise DataError(f"{path}: rows {rows[name] + 2} and {row + 2} are both of {name}; keep one")
+            raise DataError(f"{path}: rows {number[rows[name]]} and {number[row]} are both of {name}; keep one")
         if name is not None:
             rows[name] = row
     if not rows:
@@ -130,34 +139,14 @@ def image_column(table: pd.DataFrame, path: Path) -> str:
     raise DataError(f"{path}: no column {' or '.join(IMAGE)} (found {', '.join(table.columns[:10])})")
 
 
-def read_csv(path: Path, *, what: str) -> pd.DataFrame:
-    """A CSV as text, its delimiter found, the names of its columns stripped.
-
-    Raises `DataError` for a file that is none, `what` was expected, and for one that names a column twice.
-    """
+def read_rows(path: Path, *, what: str) -> pd.DataFrame:
+    """A table as text, see `files.foreign_tables.read_cells`; `DataError` for one that is none: `what` was expected."""
     if not path.is_file():
         raise DataError(f"{path}: no such file; {what}")
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            head = file.readline()
-        mark = csv.Sniffer().sniff(head, ",;\t|").delimiter if any(mark in head for mark in ",;\t|") else ","
-        text: Any = {"sep": mark, "dtype": str, "keep_default_na": False, "encoding": "utf-8-sig", "index_col": False}
-        header = pd.read_csv(path, header=None, nrows=1, **text).iloc[0]
-        table = pd.read_csv(path, **text)
-    except (UnicodeDecodeError, csv.Error, *UNREADABLE) as error:
-        raise DataError(f"{path}: cannot be read as a table ({error}); {what}") from None
-    _check_once(header, path)
-    table.columns = [str(name).strip() for name in table.columns]
-    return table
-
-
-def _check_once(header: Iterable[str], path: Path) -> None:
-    """`DataError` for a name that two columns have: pandas would call the second `goiter.1`, another finding."""
-    times = Counter(name.strip() for name in header if name)
-    twice = [name for name, number in times.items() if number > 1]
-    if twice:
-        named = ", ".join(f"{name!r} ({times[name]} times)" for name in twice[:10])
-        raise DataError(f"{path}: expected each column once, found {named}; keep one of each, or rename the others")
+        return read_cells(path, keys=(*IMAGE, PATIENT, *KNOWN))
+    except DataError as error:
+        raise DataError(f"{error} ({what})") from None
 
 
 def _keys(names: Sequence[str]) -> Mapping[str, str]:
