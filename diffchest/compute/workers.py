@@ -19,7 +19,7 @@ from diffchest.errors import DataError
 T = TypeVar("T")
 R = TypeVar("R")
 Spread = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]
-JOBS_A_WORKER = 4  # given to a cluster at a time
+AHEAD = 3  # jobs a worker has at a time: what is done and waits for a slow consumer stays small
 WAIT = 60  # seconds for the workers of a cluster to come
 _by_cluster: ContextVar[Spread | None] = ContextVar("by_cluster", default=None)
 
@@ -97,7 +97,7 @@ def _dask(scheduler: str | None) -> Iterator[Spread]:
 
     def by_dask(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
         under_way: deque[Any] = deque()
-        ahead = JOBS_A_WORKER * sum(client.nthreads().values())
+        ahead = AHEAD * sum(client.nthreads().values())
         try:
             for item in items:
                 under_way.append(client.submit(function, item, pure=False))
