@@ -5,9 +5,11 @@ file is opened anew for every chunk: LMDB leaves remains of the pages that a pro
 the next ones, so that a chunk's bytes must not depend on whether one process or two wrote it and the chunk before.
 """
 
+import errno
 import hashlib
 import json
 import math
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -26,6 +28,7 @@ from diffchest.progress import notice
 COMMIT = 2048  # images written in one transaction, whose boundaries show in the store's bytes
 COMMIT_BYTES = 2**27  # fewer where their squares are together larger, since they are kept in memory
 PAGE = 4096  # bytes of a page of LMDB
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # no room; the last is LMDB's word for a write cut short
 
 
 def images_a_commit(size: int) -> int:
@@ -90,13 +93,15 @@ def check_room(path: Path, *, images: int, size: int, codec: str) -> None:
 
 @contextmanager
 def room_to_write(path: Path) -> Iterator[None]:
-    """Turn a failed write into a `DataError` that says that nothing is lost."""
+    """Turn a failed write into a `DataError` that says why, and that nothing is lost."""
     try:
         yield
     except (lmdb.Error, OSError) as error:
+        reason = getattr(error, "strerror", None) or str(error)  # LMDB puts the system's words into its own
+        full = any(os.strerror(number) in reason for number in FULL)
         raise DataError(
-            f"{path}: cannot be written ({error}); is the disk full? Make room and run `dvc repro` again: "
-            f"it carries on with the images that are done"
+            f"{path}: cannot be written ({reason}); {'is the disk full? Make room' if full else 'mend that'} and run "
+            f"`dvc repro` again: it carries on with the images that are done"
         ) from None
 
 

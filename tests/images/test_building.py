@@ -19,6 +19,7 @@ from diffchest.errors import DataError
 from diffchest.images import building, preparing, working_file
 from diffchest.images.building import build_store, fingerprint, publish
 from diffchest.images.preparing import StoreRow
+from diffchest.images.sources import SourceReader
 from tests.helpers.cohort_roots import png
 from tests.helpers.stores import SIZE, build, pixels, store_rows
 from tests.helpers.waiting import HANG
@@ -227,6 +228,33 @@ building.build_store(rows, building.Path({str(tmp_path / "w.lmdb")!r}), size={SI
     whole.mkdir()
     assert build(rows, tmp_path) == build(rows, whole)
     assert (tmp_path / "images.lmdb").read_bytes() == (whole / "images.lmdb").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.ENOSPC, r"w\.lmdb: cannot be written \(No space left on device\); is the disk full\? Make room and run"),
+        (errno.EACCES, r"w\.lmdb: cannot be written \(Permission denied\); mend that and run `dvc repro` again"),
+    ],
+)
+def test_what_stops_the_writing_is_told_as_what_it_is(rows, tmp_path, monkeypatch, number, words):
+    def no_file(*_, **__):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(lmdb, "open", no_file)
+    with pytest.raises(DataError, match=words):
+        build(rows, tmp_path)
+
+
+def test_a_worker_without_file_handles_rejects_no_image_and_is_no_full_disk(rows, tmp_path, monkeypatch):
+    def no_handle(*_):
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SourceReader, "_read_file", no_handle)
+        with pytest.raises(DataError, match=r"^Too many open files: too many files are open; raise the limit"):
+            build(rows, tmp_path)
+    assert len(build(rows, tmp_path)) == 2
 
 
 def test_too_little_room_is_said_before_any_work(rows, tmp_path, monkeypatch):
