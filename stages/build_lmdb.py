@@ -8,7 +8,8 @@ from diffchest import paths
 from diffchest.cohorts.rejected import report_unreadable
 from diffchest.compute.workers import cluster
 from diffchest.contracts.manifest import MANIFEST_COLUMNS, TO_DECODE_COLUMNS, read_manifest, write_manifest
-from diffchest.images.building import StoreRow, build_store, claimed, fingerprint, publish
+from diffchest.images.building import build_store, claimed, fingerprint, publish
+from diffchest.images.preparing import StoreRow
 from diffchest.params.base import Fraction, Key, StageParams
 from diffchest.params.images import ImagesParams
 from diffchest.params.runtime import RuntimeParams

@@ -32,7 +32,8 @@ from benchmarks.measuring import RADIOGRAPHS, in_child, markdown, provenance, ra
 from diffchest.cohorts.padchest import read_padchest
 from diffchest.contracts.image_store import ImageStore
 from diffchest.errors import DataError
-from diffchest.images.building import StoreRow, build_store, publish
+from diffchest.images.building import build_store, publish
+from diffchest.images.preparing import StoreRow
 from diffchest.params.cohorts import PadchestCohort
 
 TABLES = Path("data/tables")

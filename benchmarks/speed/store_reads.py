@@ -30,8 +30,9 @@ from PIL import Image
 
 from benchmarks.measuring import RADIOGRAPHS, in_child, markdown, provenance, radiographs_in
 from diffchest.contracts.image_store import RECORD, STORE_VERSION, ImageStore
-from diffchest.images.building import StoreRow, build_store
+from diffchest.images.building import build_store
 from diffchest.images.decoding import decode
+from diffchest.images.preparing import StoreRow
 from diffchest.images.squares import encode_square, to_square
 
 SIZE = 256  # px

@@ -28,7 +28,8 @@ from benchmarks.measuring import in_child, markdown, processor, provenance
 from benchmarks.speed.train_steps import Step, our_step, plain_step, reference_step
 from diffchest.compute.read_ahead import read_ahead
 from diffchest.contracts.image_store import ImageStore
-from diffchest.images.building import StoreRow, build_store
+from diffchest.images.building import build_store
+from diffchest.images.preparing import StoreRow
 from diffchest.model.autoencoder import DiffusionAutoencoder
 from diffchest.params.base import PARAMS_FILE
 from diffchest.params.whole import Params

@@ -1,17 +1,19 @@
 """Work spread over processes of this machine, or over the workers of a cluster."""
 
+import errno
 import importlib
 import os
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import CancelledError
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Literal, TypeVar
 
-from joblib import Parallel, delayed, parallel_config
-from joblib.externals.loky import ProcessPoolExecutor
+from joblib.externals.loky import ProcessPoolExecutor, cpu_count, get_reusable_executor
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from diffchest.errors import DataError
@@ -19,8 +21,16 @@ from diffchest.errors import DataError
 T = TypeVar("T")
 R = TypeVar("R")
 Spread = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]
-JOBS_A_WORKER = 4  # given to a cluster at a time
+AHEAD = 3  # jobs a worker has at a time, done ones that wait for a slow consumer among them: memory stays small
+IDLE = 300  # seconds after which a worker without work ends
 WAIT = 60  # seconds for the workers of a cluster to come
+THREADS = ("OMP", "OPENBLAS", "MKL", "BLIS", "NUMEXPR", "NUMBA")  # libraries with a variable <NAME>_NUM_THREADS
+LIMITS = {
+    errno.EMFILE: "too many files are open; raise the limit (`ulimit -n 4096`), or lower runtime.workers",
+    errno.ENFILE: "too many files are open on this machine; end other programs, or lower runtime.workers",
+    errno.EAGAIN: "the system lets no more processes start; raise the limit (`ulimit -u`), or lower runtime.workers",
+    errno.ENOMEM: "memory is short; end other programs, or lower runtime.workers",
+}
 _by_cluster: ContextVar[Spread | None] = ContextVar("by_cluster", default=None)
 
 
@@ -31,34 +41,84 @@ class WorkerLostError(Exception):
 def spread(function: Callable[[T], R], items: Iterable[T], *, workers: int) -> Iterator[R]:
     """Yield `function` of every item, in order, computed by `workers` processes (1: by this one).
 
-    Inside `cluster` the cluster's workers compute, however many they are, unless `workers` is 1. Local processes do not
-    outlive this one. Raises `WorkerLostError` when one of them dies.
+    At most `AHEAD` items a worker are taken before their results are, however slow the consumer. Inside `cluster` the
+    cluster's workers compute, however many they are, unless `workers` is 1. Local processes do not outlive this one.
+    Raises `WorkerLostError` when one of them dies, and `DataError` when the system lets no process start or no file
+    be opened, or when the cluster is lost.
     """
     by_cluster = _by_cluster.get()
-    if workers > 1 and by_cluster is not None:
-        yield from by_cluster(function, items)
-        return
+    with _limits_told():
+        if workers == 1:
+            yield from map(function, items)
+        elif by_cluster is not None:
+            yield from by_cluster(function, items)
+        else:
+            yield from _by_processes(function, items, workers)
+
+
+def _by_processes(function: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:
     # the watch starts before a worker takes work: one that waits for a task or a lock would never come to it
-    with parallel_config("loky", n_jobs=workers, initializer=_end_with, initargs=(os.getpid(),)):
-        pool = Parallel(return_as="generator")
-    results: Any = pool(delayed(function)(item) for item in items)  # joblib's annotations allow None
+    pool = get_reusable_executor(
+        workers, timeout=IDLE, initializer=_end_with, initargs=(os.getpid(),), env=_few_threads(workers)
+    )
     try:
-        yield from results
+        yield from in_order(lambda item: pool.submit(function, item), items, ahead=AHEAD * workers)
     except TerminatedWorkerError as error:
         raise WorkerLostError(str(error).splitlines()[0]) from None
+    except BrokenProcessPool as error:
+        reason = str(error.__cause__ or error).strip().splitlines()[-1]
+        raise DataError(f"the worker processes cannot take up work ({reason}); run again") from None
+
+
+def in_order(submit: Callable[[T], Any], items: Iterable[T], *, ahead: int) -> Iterator[Any]:
+    """Yield the results of the futures that `submit` makes of `items`, in order, with at most `ahead` of them there.
+
+    Those that are left when the consumer ends early are cancelled.
+    """
+    under_way: deque[Any] = deque()
+    try:
+        for item in items:
+            under_way.append(submit(item))
+            if len(under_way) >= ahead:
+                yield under_way.popleft().result()
+        while under_way:
+            yield under_way.popleft().result()
+    finally:
+        for future in under_way:
+            future.cancel()
 
 
 def apart(function: Callable[[T], R], items: Iterable[T], *, lost: Callable[[T], R]) -> Iterator[R]:
     """Yield `function` of every item, each computed alone in a process; `lost(item)` where the process died of it."""
     remaining = list(items)[::-1]
     while remaining:
-        with ProcessPoolExecutor(max_workers=1, initializer=_end_with, initargs=(os.getpid(),)) as pool:
+        with (
+            _limits_told(),
+            ProcessPoolExecutor(max_workers=1, initializer=_end_with, initargs=(os.getpid(),)) as pool,
+        ):
             try:
                 while remaining:
                     yield pool.submit(function, remaining[-1]).result()
                     remaining.pop()
             except TerminatedWorkerError:
                 yield lost(remaining.pop())
+
+
+@contextmanager
+def _limits_told() -> Iterator[None]:
+    """Turn a limit of the system that starting a process or opening a file met into words."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in LIMITS:
+            raise
+        raise DataError(f"{os.strerror(error.errno)}: {LIMITS[error.errno]}") from None
+
+
+def _few_threads(workers: int) -> dict[str, str]:
+    """Environment of the workers in which numerical libraries share the cores, where it does not say otherwise."""
+    share = str(max(1, cpu_count() // workers))
+    return {name: os.environ.get(name, share) for name in (f"{library}_NUM_THREADS" for library in THREADS)}
 
 
 @contextmanager
@@ -95,18 +155,23 @@ def _dask(scheduler: str | None) -> Iterator[Spread]:
     except (OSError, TimeoutError, ValueError) as error:
         raise DataError(f"runtime.scheduler: no dask worker at {scheduler or 'this machine'} ({error})") from None
 
+    def submitted(function: Callable[[T], R], item: T) -> Any:
+        if client.status != "running":  # a job that no scheduler takes would be waited for without end
+            raise CancelledError("the connection is closed")
+        return client.submit(function, item, pure=False)
+
     def by_dask(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-        under_way: deque[Any] = deque()
-        ahead = JOBS_A_WORKER * sum(client.nthreads().values())
+        ahead = AHEAD * sum(client.nthreads().values())
         try:
-            for item in items:
-                under_way.append(client.submit(function, item, pure=False))
-                if len(under_way) >= ahead:
-                    yield under_way.popleft().result()
-            while under_way:
-                yield under_way.popleft().result()
+            yield from in_order(lambda item: submitted(function, item), items, ahead=ahead)
         except distributed.scheduler.KilledWorker as error:
             raise WorkerLostError(str(error).splitlines()[0]) from None
+        except (CancelledError, distributed.comm.CommClosedError) as error:
+            reason = str(error).splitlines()[0]
+            raise DataError(
+                f"runtime.scheduler: the dask scheduler {client.scheduler.addr} was lost ({reason}); start it and run "
+                "again, or set runtime.backend to loky"
+            ) from None
 
     with client:
         yield by_dask

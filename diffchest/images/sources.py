@@ -1,5 +1,6 @@
 """Where the bytes of an image lie: a file below the cohort's root, or a member of a zip file there."""
 
+import errno
 import lzma
 import os
 import zipfile
@@ -12,6 +13,7 @@ from diffchest.errors import DataError
 SUFFIXES = (".png", ".jpg", ".jpeg", ".dcm")
 MEMBER = "::"
 DAMAGED_MEMBER = (zipfile.BadZipFile, zlib.error, lzma.LZMAError)
+NOT_OF_THE_FILE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # no reason to reject an image
 LARGEST_FILE = 256 * 2**20  # bytes; a radiograph has at most about 50 million
 
 
@@ -44,7 +46,10 @@ def inside_root(path: str) -> bool:
 
 
 class SourceReader:
-    """Read images of one cohort; keeps its zip files open. Not for use by two threads or processes at once."""
+    """Read images of one cohort; keeps its zip files open. Not for use by two threads or processes at once.
+
+    An error that is none of the image (too many open files) is raised as it is.
+    """
 
     def __init__(self, root: str | Path) -> None:
         self._root = os.path.realpath(root)
@@ -63,6 +68,8 @@ class SourceReader:
         except DataError:
             raise
         except (OSError, ValueError, RuntimeError, EOFError, *DAMAGED_MEMBER) as error:
+            if isinstance(error, OSError) and error.errno in NOT_OF_THE_FILE:
+                raise
             raise DataError(f"cannot be read ({type(error).__name__})") from None
 
     def _inside(self, path: str) -> str:

@@ -8,7 +8,8 @@ import pytest
 from diffchest.contracts.image_store import ImageStore
 from diffchest.errors import DataError
 from diffchest.explain.radiograph import read_radiograph
-from diffchest.images.building import StoreRow, build_store
+from diffchest.images.building import build_store
+from diffchest.images.preparing import StoreRow
 from tests.helpers.cohort_roots import jpeg, png
 from tests.helpers.dicom_files import dicom
 

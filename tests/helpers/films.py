@@ -8,7 +8,8 @@ from PIL import Image
 
 from diffchest import paths
 from diffchest.contracts.manifest import write_manifest
-from diffchest.images.building import StoreRow, build_store, publish
+from diffchest.images.building import build_store, publish
+from diffchest.images.preparing import StoreRow
 
 
 def write_store(ids: list[str], pixels: np.ndarray, *, test: int) -> pd.DataFrame:

@@ -4,7 +4,8 @@ import zipfile
 
 import numpy as np
 
-from diffchest.images.building import StoreRow, build_store, publish
+from diffchest.images.building import build_store, publish
+from diffchest.images.preparing import StoreRow
 from tests.helpers.cohort_roots import png
 
 SIZE = 16

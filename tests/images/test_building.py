@@ -16,13 +16,15 @@ from diffchest.compute import workers
 from diffchest.compute.workers import cluster, spread
 from diffchest.contracts.image_store import RECORD, ImageStore
 from diffchest.errors import DataError
-from diffchest.images import building
-from diffchest.images.building import StoreRow, build_store, fingerprint, publish
+from diffchest.images import building, preparing, working_file
+from diffchest.images.building import build_store, fingerprint, publish
+from diffchest.images.preparing import StoreRow
+from diffchest.images.sources import SourceReader
 from tests.helpers.cohort_roots import png
 from tests.helpers.stores import SIZE, build, pixels, store_rows
 from tests.helpers.waiting import HANG
 
-prepare_batch = building._prepare_batch
+prepare_batch = preparing._prepare_batch
 
 
 @pytest.fixture
@@ -51,16 +53,16 @@ def test_reads_what_was_stored(rows, tmp_path, codec):
 
 
 def test_bytes_do_not_depend_on_workers_or_interruptions(rows, tmp_path, monkeypatch):
-    monkeypatch.setattr(building, "COMMIT", 8)
-    monkeypatch.setattr(building, "BATCH", 3)
-    monkeypatch.setattr(building, "POOL_FROM", 10)
+    monkeypatch.setattr(working_file, "COMMIT", 8)
+    monkeypatch.setattr(preparing, "BATCH", 3)
+    monkeypatch.setattr(preparing, "POOL_FROM", 10)
     folders = [tmp_path / name for name in ("one", "pool", "interrupted")]
     for folder in folders:
         folder.mkdir()
     expected = build(rows, folders[0])
     assert build(rows, folders[1], workers=2) == expected
 
-    commit, commits = building._commit, []
+    commit, commits = working_file._commit, []
 
     def interrupted(environment, record, chunk):
         if len(commits) == 2:
@@ -68,15 +70,15 @@ def test_bytes_do_not_depend_on_workers_or_interruptions(rows, tmp_path, monkeyp
         commits.append(len(chunk))
         commit(environment, record, chunk)
 
-    monkeypatch.setattr(building, "_commit", interrupted)
+    monkeypatch.setattr(working_file, "_commit", interrupted)
     with pytest.raises(KeyboardInterrupt):
         build(rows, folders[2])
     assert not (folders[2] / "images.lmdb").exists()
     prepared = []
-    monkeypatch.setattr(building, "_commit", commit)
-    prepare = building._prepare_batch
+    monkeypatch.setattr(working_file, "_commit", commit)
+    prepare = preparing._prepare_batch
     monkeypatch.setattr(
-        building, "_prepare_batch", lambda batch, **options: prepared.extend(batch) or prepare(batch, **options)
+        preparing, "_prepare_batch", lambda batch, **options: prepared.extend(batch) or prepare(batch, **options)
     )
     assert build(rows, folders[2]) == expected
     assert prepared == rows[16:]
@@ -88,15 +90,15 @@ def test_a_killed_build_carries_on_and_leaves_no_process(rows, tmp_path, monkeyp
     """kill -9 while the pool works: nothing under the final name, workers end, the next build completes it."""
     code = f"""
 import time
-from diffchest.images import building
-building.COMMIT, building.BATCH, building.POOL_FROM = 8, 2, 10
-commit = building._commit
+from diffchest.images import building, preparing, working_file
+working_file.COMMIT, preparing.BATCH, preparing.POOL_FROM = 8, 2, 10
+commit = working_file._commit
 def slow(environment, record, chunk):
     commit(environment, record, chunk)
     print("committed", flush=True)
     time.sleep({HANG})
-building._commit = slow
-rows = [building.StoreRow(*row) for row in {[tuple(row) for row in rows]!r}]
+working_file._commit = slow
+rows = [preparing.StoreRow(*row) for row in {[tuple(row) for row in rows]!r}]
 building.build_store(rows, building.Path({str(tmp_path / "w.lmdb")!r}), size={SIZE}, codec="raw", workers=2)
 """
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
@@ -104,7 +106,7 @@ building.build_store(rows, building.Path({str(tmp_path / "w.lmdb")!r}), size={SI
     assert process.stdout.readline() == "committed\n"
     process.kill()
     process.communicate(timeout=HANG)  # returns when the last worker has closed its copy of the pipe
-    monkeypatch.setattr(building, "COMMIT", 8)
+    monkeypatch.setattr(working_file, "COMMIT", 8)
     whole = tmp_path / "whole"
     whole.mkdir()
     assert build(rows, tmp_path) == build(rows, whole)
@@ -129,11 +131,11 @@ def test_what_could_not_be_read_is_tried_again(rows, tmp_path, capsys):
 
 def test_an_image_that_crashed_the_decoder_is_not_tried_again(rows, tmp_path, monkeypatch):
     working = tmp_path / "w.lmdb"
-    monkeypatch.setattr(building, "_prepare_batch", lambda batch, **_: [building.LOST for _ in batch])
+    monkeypatch.setattr(preparing, "_prepare_batch", lambda batch, **_: [preparing.LOST for _ in batch])
     build_store(rows[:2], working, size=SIZE, codec="raw", workers=1)
-    monkeypatch.setattr(building, "_prepare", lambda *_, **__: pytest.fail("decoded once more"))
+    monkeypatch.setattr(building, "prepare_image", lambda *_, **__: pytest.fail("decoded once more"))
     again = build_store(rows[:2], working, size=SIZE, codec="raw", workers=1)
-    assert [entry.reason for entry in again] == [building.LOST] * 2
+    assert [entry.reason for entry in again] == [preparing.LOST] * 2
 
 
 def test_bits_and_inversion_of_the_table_reach_the_pixels(tmp_path):
@@ -211,21 +213,48 @@ def test_a_full_disk_stops_the_build_and_loses_nothing(rows, tmp_path, monkeypat
     """The limit on file size stands for the disk: writing fails in the middle, the next build carries on."""
     code = f"""
 import resource, signal
-from diffchest.images import building
-building.COMMIT = 8
+from diffchest.images import building, preparing, working_file
+working_file.COMMIT = 8
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (49152, 49152))
-rows = [building.StoreRow(*row) for row in {[tuple(row) for row in rows]!r}]
+rows = [preparing.StoreRow(*row) for row in {[tuple(row) for row in rows]!r}]
 building.build_store(rows, building.Path({str(tmp_path / "w.lmdb")!r}), size={SIZE}, codec="raw", workers=1)
 """
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "w.lmdb: cannot be written" in result.stderr
     assert "is the disk full? Make room and run `dvc repro` again" in result.stderr
-    monkeypatch.setattr(building, "COMMIT", 8)
+    monkeypatch.setattr(working_file, "COMMIT", 8)
     whole = tmp_path / "whole"
     whole.mkdir()
     assert build(rows, tmp_path) == build(rows, whole)
     assert (tmp_path / "images.lmdb").read_bytes() == (whole / "images.lmdb").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.ENOSPC, r"w\.lmdb: cannot be written \(No space left on device\); is the disk full\? Make room and run"),
+        (errno.EACCES, r"w\.lmdb: cannot be written \(Permission denied\); mend that and run `dvc repro` again"),
+    ],
+)
+def test_what_stops_the_writing_is_told_as_what_it_is(rows, tmp_path, monkeypatch, number, words):
+    def no_file(*_, **__):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(lmdb, "open", no_file)
+    with pytest.raises(DataError, match=words):
+        build(rows, tmp_path)
+
+
+def test_a_worker_without_file_handles_rejects_no_image_and_is_no_full_disk(rows, tmp_path, monkeypatch):
+    def no_handle(*_):
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SourceReader, "_read_file", no_handle)
+        with pytest.raises(DataError, match=r"^Too many open files: too many files are open; raise the limit"):
+            build(rows, tmp_path)
+    assert len(build(rows, tmp_path)) == 2
 
 
 def test_too_little_room_is_said_before_any_work(rows, tmp_path, monkeypatch):
@@ -248,16 +277,16 @@ def test_an_image_that_ends_its_worker_is_rejected_alone(rows, tmp_path):
     """A crash in a decoder's native code costs one image, not the build."""
     code = f"""
 import os, signal
-from diffchest.images import building
-building.BATCH, building.POOL_FROM = 4, 10
+from diffchest.images import building, preparing
+preparing.BATCH, preparing.POOL_FROM = 4, 10
 
-original = building._prepare_batch
+original = preparing._prepare_batch
 def deadly(rows, **options):
     if any(row.image_id == "d/021.png" for row in rows):
         os.kill(os.getpid(), signal.SIGKILL)
     return original(rows, **options)
-building._prepare_batch = deadly
-rows = [building.StoreRow(*row) for row in {[tuple(row) for row in rows]!r}]
+preparing._prepare_batch = deadly
+rows = [preparing.StoreRow(*row) for row in {[tuple(row) for row in rows]!r}]
 for image_id, reason in building.build_store(
     rows, building.Path({str(tmp_path / "w.lmdb")!r}), size={SIZE}, codec="raw", workers=2
 ):
@@ -275,8 +304,8 @@ def dask_cluster(monkeypatch):
     """`cluster` with two dask workers, small batches, and no second try for a job that ended its worker."""
     dask = pytest.importorskip("dask", reason="the optional extra `dask` is not installed")
     distributed = pytest.importorskip("distributed", reason="the optional extra `dask` is not installed")
-    monkeypatch.setattr(building, "BATCH", 3)
-    monkeypatch.setattr(building, "POOL_FROM", 10)
+    monkeypatch.setattr(preparing, "BATCH", 3)
+    monkeypatch.setattr(preparing, "POOL_FROM", 10)
     monkeypatch.setattr(workers, "WAIT", HANG)
     once = dask.config.set(
         {"distributed.scheduler.allowed-failures": 0, "distributed.comm.timeouts.connect": f"{HANG} s"}
@@ -300,11 +329,11 @@ def test_a_dask_cluster_gives_the_same_bytes(rows, tmp_path, dask_cluster):
 
 
 def test_an_image_that_ends_workers_of_a_cluster_is_rejected_alone(rows, tmp_path, monkeypatch, dask_cluster):
-    monkeypatch.setattr(building, "_prepare_batch", deadly)
+    monkeypatch.setattr(preparing, "_prepare_batch", deadly)
     with dask_cluster:
         rejected = build_store(rows, tmp_path / "w.lmdb", size=SIZE, codec="raw", workers=2)
     assert [entry.image_id for entry in rejected] == ["d/003.png", "d/006.png", "d/021.png"]
-    assert rejected[2].reason == building.LOST
+    assert rejected[2].reason == preparing.LOST
 
 
 def deadly(rows, **options):
