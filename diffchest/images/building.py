@@ -28,6 +28,7 @@ from diffchest.contracts.image_store import RECORD, STORE_VERSION, open_store
 from diffchest.errors import DataError
 from diffchest.files.whole import whole
 from diffchest.images.decoding import decode, quiet_decoders
+from diffchest.images.inspection import look
 from diffchest.images.sources import MEMBER, SourceReader
 from diffchest.images.squares import RESIZE, encode_square, to_square
 from diffchest.progress import notice, progress
@@ -54,6 +55,13 @@ class Rejected(NamedTuple):
 
     image_id: str
     reason: str
+
+
+class Prepared(NamedTuple):
+    """An encoded square, and what is odd about it ("": nothing)."""
+
+    data: bytes
+    remark: str
 
 
 def fingerprint(rows: Sequence[StoreRow], *, size: int, codec: str) -> str:
@@ -88,6 +96,12 @@ def build_store(rows: Sequence[StoreRow], working: Path, *, size: int, codec: st
     return [Rejected(*entry) for entry in record["rejected"]]
 
 
+def odd_squares(store: Path) -> dict[str, str]:
+    """What is odd about squares of the store at `store`, by image id (see `images.inspection`)."""
+    with closing(open_store(store)) as opened, opened.begin() as reading:
+        return dict(json.loads(reading.get(RECORD)).get("odd", []))
+
+
 def publish(working: Path, target: Path) -> None:
     """Make the finished store `working` appear as `target`, which is there whole or not at all."""
     with _room_to_write(target):
@@ -117,7 +131,7 @@ def claimed(folder: Path) -> Iterator[None]:
         yield
 
 
-def _write(path: Path, record: dict[str, Any], results: Iterator[tuple[StoreRow, bytes | str]], *, rows: int) -> None:
+def _write(path: Path, record: dict[str, Any], results: Iterator[tuple[StoreRow, Prepared | str]], *, rows: int) -> None:
     """Commit `results` chunk by chunk to the store at `path`, for which `record` says what is done."""
     # generous room, of which only pages in use take space, that depends on nothing else
     map_size = 2 * rows * (record["size"] ** 2 + 8192) + 2**26
@@ -145,7 +159,7 @@ def _readable_now(rows: Sequence[StoreRow], record: dict[str, Any], *, build: st
     rejected = {image_id for image_id, reason in record["rejected"] if reason != LOST}
     again = functools.partial(_prepare, size=record["size"], codec=record["codec"], build=build)
     with quiet_decoders():
-        return any(isinstance(again(row), bytes) for row in rows if row.image_id in rejected)
+        return any(isinstance(again(row), Prepared) for row in rows if row.image_id in rejected)
 
 
 def _new_record(rows: Sequence[StoreRow], size: int, codec: str) -> dict[str, Any]:
@@ -164,11 +178,14 @@ def _new_record(rows: Sequence[StoreRow], size: int, codec: str) -> dict[str, An
 
 
 def _commit(
-    environment: lmdb.Environment, record: dict[str, Any], chunk: Sequence[tuple[StoreRow, bytes | str]]
+    environment: lmdb.Environment, record: dict[str, Any], chunk: Sequence[tuple[StoreRow, Prepared | str]]
 ) -> None:
     """Write one chunk and the record of what is done in one transaction: both are there after a crash, or neither."""
-    images = [(row.image_id.encode(), result) for row, result in chunk if isinstance(result, bytes)]
+    images = [(row.image_id.encode(), result.data) for row, result in chunk if isinstance(result, Prepared)]
     record["images"] += len(images)
+    odd = [[row.image_id, result.remark] for row, result in chunk if isinstance(result, Prepared) and result.remark]
+    if odd:
+        record.setdefault("odd", []).extend(odd)
     record["rejected"] += [[row.image_id, result] for row, result in chunk if isinstance(result, str)]
     record["done"] += len(chunk)
     _put_all(environment, images, json.dumps(record).encode())
@@ -210,8 +227,8 @@ def _room_to_write(path: Path) -> Iterator[None]:
         ) from None
 
 
-def _prepare_all(rows: Sequence[StoreRow], *, size: int, codec: str, workers: int, build: str) -> Iterator[bytes | str]:
-    """Encoded squares, or the reason why there is none, in the order of `rows`."""
+def _prepare_all(rows: Sequence[StoreRow], *, size: int, codec: str, workers: int, build: str) -> Iterator[Prepared | str]:
+    """Encoded squares, or the reason why there is none or why it is no radiograph, in the order of `rows`."""
     prepare = functools.partial(_prepare_batch, size=size, codec=codec, build=build)
     processes = workers if len(rows) >= POOL_FROM else 1
     done = 0
@@ -228,16 +245,18 @@ def _prepare_all(rows: Sequence[StoreRow], *, size: int, codec: str, workers: in
             done += len(suspects)
 
 
-def _prepare_batch(rows: Sequence[StoreRow], *, size: int, codec: str, build: str) -> list[bytes | str]:
+def _prepare_batch(rows: Sequence[StoreRow], *, size: int, codec: str, build: str) -> list[Prepared | str]:
     with quiet_decoders():
         return [_prepare(row, size=size, codec=codec, build=build) for row in rows]
 
 
-def _prepare(row: StoreRow, *, size: int, codec: str, build: str) -> bytes | str:
+def _prepare(row: StoreRow, *, size: int, codec: str, build: str) -> Prepared | str:
     try:
         data = _reader(row.root, build, threading.get_ident()).read(row.source)
         pixels = decode(data, bits_stored=row.bits_stored or None, invert=row.inverted)
-        return encode_square(to_square(pixels, size), codec)
+        square = to_square(pixels, size)
+        seen = look(square)
+        return seen.rejected or Prepared(encode_square(square, codec), seen.remark)
     except DataError as error:
         return str(error)
 
