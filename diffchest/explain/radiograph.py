@@ -1,18 +1,17 @@
 """The radiograph that is explained: out of any PNG, JPEG or DICOM file, or out of the image store."""
 
 import hashlib
-import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydicom import dcmread
 
 from diffchest.contracts.image_store import ImageStore
 from diffchest.errors import DataError
-from diffchest.images.decoding import PNG_SIGNATURE, decode, quiet_decoders
-from diffchest.images.dicom import is_dicom
+from diffchest.images.decoding import PNG_BITS, PNG_SIGNATURE, decode, quiet_decoders
+from diffchest.images.dicom import dicom_facts
+from diffchest.images.dicom_file import is_dicom
 from diffchest.images.sources import MEMBER, SourceReader
 from diffchest.images.squares import decode_square, encode_square, to_square
 
@@ -48,7 +47,7 @@ def read_radiograph(
     except DataError as error:
         raise DataError(f"{source}: {error}; expected a radiograph as PNG, JPEG or DICOM") from None
     height, width = pixels.shape
-    said = {"bits_stored": 8 if pixels.dtype == np.uint8 else bits_stored, "inverted": inverted}
+    said = {"bits_stored": 8 if pixels.dtype == np.uint8 else bits_stored or PNG_BITS, "inverted": inverted}
     facts = {"kind": header["kind"], "height": height, "width": width, **said, **header}
     square = decode_square(encode_square(to_square(pixels, size), codec), codec, size)
     return Radiograph(Path(member or archive).name, square, {**facts, "sha256": hashlib.sha256(data).hexdigest()})
@@ -70,7 +69,4 @@ def _header(data: bytes) -> dict[str, Any]:
     """The kind of a file that could be decoded; of DICOM also what it says of its own pixels."""
     if not is_dicom(data):
         return {"kind": "PNG" if data.startswith(PNG_SIGNATURE) else "JPEG"}
-    keys = ["PhotometricInterpretation", "BitsStored"]
-    header = dcmread(io.BytesIO(data), specific_tags=keys, stop_before_pixels=True)
-    inverted = header.PhotometricInterpretation == "MONOCHROME1"
-    return {"kind": "DICOM", "bits_stored": int(header.BitsStored), "inverted": inverted}
+    return {"kind": "DICOM", **dicom_facts(data)._asdict()}

@@ -16,7 +16,7 @@ from diffchest.contracts.image_store import STORE_VERSION
 from diffchest.errors import DataError
 from diffchest.files.whole import whole
 from diffchest.images.decoding import quiet_decoders
-from diffchest.images.preparing import LOST, StoreRow, prepare_all, prepare_image
+from diffchest.images.preparing import LOST, Prepared, StoreRow, prepare_all, prepare_image
 from diffchest.images.sources import MEMBER
 from diffchest.images.squares import RESIZE
 from diffchest.images.working_file import (
@@ -71,6 +71,12 @@ def build_store(rows: Sequence[StoreRow], working: Path, *, size: int, codec: st
     return [Rejected(*entry) for entry in record["rejected"]]
 
 
+def odd_squares(store: Path) -> dict[str, str]:
+    """What is odd about squares of the store at `store`, by image id (see `images.inspection`)."""
+    record = done_before(store) or {}
+    return dict(record.get("odd", []))
+
+
 def publish(working: Path, target: Path) -> None:
     """Make the finished store `working` appear as `target`, which is there whole or not at all."""
     with room_to_write(target):
@@ -106,7 +112,7 @@ def _readable_now(rows: Sequence[StoreRow], record: dict[str, Any], *, build: st
     again = (row for row in rows if row.image_id in rejected)
     with quiet_decoders():
         results = (prepare_image(row, size=record["size"], codec=record["codec"], build=build) for row in again)
-        return any(isinstance(result, bytes) for result in results)
+        return any(isinstance(result, Prepared) for result in results)
 
 
 def _stat(path: str) -> tuple[int, int]:

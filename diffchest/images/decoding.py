@@ -10,12 +10,14 @@ import numpy as np
 from PIL import Image
 
 from diffchest.errors import DataError
-from diffchest.images.dicom import decode_dicom, is_dicom
+from diffchest.images.dicom import decode_dicom
+from diffchest.images.dicom_file import is_dicom
 from diffchest.images.pixel_limits import check_size, too_large
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 JPEG_SIGNATURE = b"\xff\xd8\xff"
-CONTAINER_BITS = (8, 10, 12, 14, 16)
+PNG_BITS = 16  # of a deep PNG that nothing is said of: its samples span all of them (PNG 12.4, no sBIT)
+DEEP_GRAY = b"\x10\0"  # bit depth and colour type of the header chunk (PNG 11.2.1)
 SIXTEEN_BIT_MODES = ("I", "I;16", "I;16B", "I;16L")
 CHATTY = ("PIL", "pydicom", "openjpeg", "pylibjpeg")  # loggers that report every oddity of a damaged file
 
@@ -38,11 +40,11 @@ def quiet_decoders() -> Iterator[None]:
 def decode(data: bytes, *, bits_stored: int | None = None, invert: bool = False) -> np.ndarray:
     """Decode a PNG, JPEG or DICOM file to [H, W]: uint8 for PNG and JPEG of 8 bits, else float32 in [0, 1].
 
-    Of several images in a file, the first. 16-bit gray is divided by the largest value of `bits_stored` bits (None: the
-    fewest of 8, 10, 12, 14, 16 that hold the image's largest value), never cut to 8 bits. Colour, palette and CMYK
-    images (as Adobe writes them) become luma; transparency is ignored: a pixel keeps its colour however transparent it
-    is. Orientation marks are ignored too. `invert`: white means low values (MONOCHROME1). A DICOM file says both for
-    itself, and is believed: `bits_stored` and `invert` do not apply to it.
+    Of several images in a file, the first. 16-bit gray is divided by the largest value of `bits_stored` bits (None: all
+    16; what one image holds never decides), never cut to 8 bits. Colour, palette and CMYK images (as Adobe writes them)
+    become luma; transparency is ignored: a pixel keeps its colour however transparent it is. Orientation marks are
+    ignored too. `invert`: white means low values (MONOCHROME1). A DICOM file says both for itself, and is believed:
+    `bits_stored` and `invert` do not apply to it.
     Raises `DataError` with a short reason for whatever cannot be decoded.
     """
     if not data:
@@ -61,40 +63,47 @@ def decode(data: bytes, *, bits_stored: int | None = None, invert: bool = False)
     return pixels
 
 
+def deep_values(data: bytes) -> np.ndarray | None:
+    """The integers [H, W] of a 16-bit gray PNG as they are, None for any other file; raises `DataError` as `decode`."""
+    if not data.startswith(PNG_SIGNATURE) or data[24:26] != DEEP_GRAY:
+        return None
+    return np.asarray(_opened(data, "PNG")).astype(np.uint16)
+
+
 def _opened(data: bytes, form: str) -> Image.Image:
     """The loaded image, after checks that need no decoding."""
     try:
         image = Image.open(io.BytesIO(data), formats=(form,))
     except Image.DecompressionBombError:
         raise too_large() from None
-    except Exception as error:  # Pillow's parsers raise many types on damaged headers
-        raise _damaged(form, error) from None
+    except Exception:  # Pillow's parsers raise many types on damaged headers
+        raise _damaged(form, "header") from None
     check_size(image.height, image.width)
     if image.mode not in SIXTEEN_BIT_MODES and ";16" in str(image.tile[0][3] if image.tile else ""):
         raise DataError("16-bit PNG with colour or transparency; store 16-bit gray, or 8 bits")
     try:
         image.load()
-    except Exception as error:  # as above
-        raise _damaged(form, error) from None
+    except MemoryError:
+        raise DataError(f"not enough memory ({form})") from None
+    except Exception:  # as above
+        raise _damaged(form, "pixel data") from None
     return image
 
 
 def _gray(image: Image.Image, bits_stored: int | None) -> np.ndarray:
     if image.mode in SIXTEEN_BIT_MODES:
         pixels = np.asarray(image).astype(np.float32)
-        pixels /= _largest_value(int(pixels.max()), bits_stored)
+        largest, found = 2.0 ** (bits_stored or PNG_BITS) - 1.0, int(pixels.max())
+        if found > largest:
+            raise DataError(
+                f"pixel values (to {found}) exceed the {bits_stored} bits that are stored by the table, or by "
+                f"`bits_stored` of the cohort"
+            )
+        pixels /= largest
         return pixels
     gray = image.convert("RGB").convert("L") if image.mode in ("P", "PA") else image.convert("L")
     return np.asarray(gray)
 
 
-def _largest_value(found: int, bits_stored: int | None) -> float:
-    if bits_stored is None:
-        bits_stored = next(bits for bits in CONTAINER_BITS if found < 2**bits)
-    if found >= 2**bits_stored:
-        raise DataError(f"pixel values exceed the {bits_stored} bits that the table says are stored")
-    return 2.0**bits_stored - 1.0
-
-
-def _damaged(form: str, error: Exception) -> DataError:
-    return DataError(f"truncated or damaged ({form}: {type(error).__name__})")
+def _damaged(form: str, what: str) -> DataError:
+    return DataError(f"truncated or damaged ({form}: {what})")

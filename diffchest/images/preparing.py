@@ -9,6 +9,7 @@ from typing import NamedTuple
 from diffchest.compute.workers import AHEAD, WorkerLostError, apart, spread
 from diffchest.errors import DataError
 from diffchest.images.decoding import decode, quiet_decoders
+from diffchest.images.inspection import look
 from diffchest.images.sources import SourceReader
 from diffchest.images.squares import encode_square, to_square
 
@@ -28,8 +29,17 @@ class StoreRow(NamedTuple):
     inverted: bool
 
 
-def prepare_all(rows: Sequence[StoreRow], *, size: int, codec: str, workers: int, build: str) -> Generator[bytes | str]:
-    """Encoded squares, or the reason why there is none, in the order of `rows`."""
+class Prepared(NamedTuple):
+    """An encoded square, and what is odd about it ("": nothing)."""
+
+    data: bytes
+    remark: str
+
+
+def prepare_all(
+    rows: Sequence[StoreRow], *, size: int, codec: str, workers: int, build: str
+) -> Generator[Prepared | str]:
+    """Encoded squares, or the reason why there is none or why it is no radiograph, in the order of `rows`."""
     prepare = functools.partial(_prepare_batch, size=size, codec=codec, build=build)
     processes = workers if len(rows) >= POOL_FROM else 1
     batch = max(1, min(BATCH, BATCH_BYTES // size**2))
@@ -47,18 +57,19 @@ def prepare_all(rows: Sequence[StoreRow], *, size: int, codec: str, workers: int
             done += len(suspects)
 
 
-def _prepare_batch(rows: Sequence[StoreRow], *, size: int, codec: str, build: str) -> list[bytes | str]:
+def _prepare_batch(rows: Sequence[StoreRow], *, size: int, codec: str, build: str) -> list[Prepared | str]:
     with quiet_decoders():
         return [prepare_image(row, size=size, codec=codec, build=build) for row in rows]
 
 
-def prepare_image(row: StoreRow, *, size: int, codec: str, build: str) -> bytes | str:
+def prepare_image(row: StoreRow, *, size: int, codec: str, build: str) -> Prepared | str:
     """The encoded square of one image, or the reason why there is none; `build` names whose zip files stay open."""
     try:
         data = _reader(row.root, build, threading.get_ident()).read(row.source)
         pixels = decode(data, bits_stored=row.bits_stored or None, invert=row.inverted)
         square = to_square(pixels, size)
-        return encode_square(square, codec)
+        seen = look(square)
+        return seen.rejected or Prepared(encode_square(square, codec), seen.remark)
     except DataError as error:
         return str(error)
 

@@ -21,7 +21,7 @@ import lmdb
 
 from diffchest.contracts.image_store import RECORD, STORE_VERSION, open_store
 from diffchest.errors import DataError
-from diffchest.images.preparing import StoreRow
+from diffchest.images.preparing import Prepared, StoreRow
 from diffchest.images.squares import RESIZE
 from diffchest.progress import notice
 
@@ -65,7 +65,7 @@ def new_record(rows: Sequence[StoreRow], size: int, codec: str) -> dict[str, Any
     }
 
 
-def write(path: Path, record: dict[str, Any], results: Iterator[tuple[StoreRow, bytes | str]], *, rows: int) -> None:
+def write(path: Path, record: dict[str, Any], results: Iterator[tuple[StoreRow, Prepared | str]], *, rows: int) -> None:
     """Commit `results` chunk by chunk to the store at `path`, for which `record` says what is done of `rows` images.
 
     What `results` raises is raised as it is; `DataError` for what cannot be written.
@@ -111,11 +111,14 @@ def sha256(value: Any) -> str:
 
 
 def _commit(
-    environment: lmdb.Environment, record: dict[str, Any], chunk: Sequence[tuple[StoreRow, bytes | str]]
+    environment: lmdb.Environment, record: dict[str, Any], chunk: Sequence[tuple[StoreRow, Prepared | str]]
 ) -> None:
     """Write one chunk and the record of what is done in one transaction: both are there after a crash, or neither."""
-    images = [(row.image_id.encode(), result) for row, result in chunk if isinstance(result, bytes)]
+    images = [(row.image_id.encode(), result.data) for row, result in chunk if isinstance(result, Prepared)]
     record["images"] += len(images)
+    odd = [[row.image_id, result.remark] for row, result in chunk if isinstance(result, Prepared) and result.remark]
+    if odd:
+        record.setdefault("odd", []).extend(odd)
     record["rejected"] += [[row.image_id, result] for row, result in chunk if isinstance(result, str)]
     record["done"] += len(chunk)
     _put_all(environment, images, json.dumps(record).encode())

@@ -13,11 +13,12 @@ from pydicom.encaps import encapsulate, get_frame
 from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
 
 from diffchest.errors import DataError
-from diffchest.images import dicom as dicom_module
+from diffchest.images import dicom_file
 from diffchest.images.decoding import decode, quiet_decoders
+from diffchest.images.dicom_pixels import JPEG, NATIVE
 from tests.helpers.dicom_files import dicom, header, jpeg, written
 
-LOSSLESS = (*dicom_module.NATIVE, uid.RLELossless, uid.JPEG2000Lossless, uid.JPEGLossless, uid.JPEGLosslessSV1)
+LOSSLESS = (*NATIVE, uid.RLELossless, uid.JPEG2000Lossless, uid.JPEGLossless, uid.JPEGLosslessSV1)
 
 
 @pytest.fixture
@@ -233,7 +234,7 @@ def test_a_file_without_pixel_data():
 def test_code_streams_of_another_size_are_not_decoded(syntax):
     """A code stream of 40,000 x 40,000 pixels in a file that says 64 x 64 must not fill the memory."""
     data = bytearray(dicom(np.full((64, 64), 7), bits=8, syntax=syntax))
-    if syntax in dicom_module.JPEG:
+    if syntax in JPEG:
         start = max(data.find(b"\xff\xc0\x00\x0b"), data.find(b"\xff\xc3\x00\x0b")) + 5
         data[start : start + 4] = b"\x9c\x40\x9c\x40"
     else:
@@ -255,7 +256,7 @@ def test_half_a_code_stream_is_refused(syntax):
 
 
 def test_a_deflated_bomb_is_not_inflated(monkeypatch):
-    monkeypatch.setattr(dicom_module, "INFLATED", 2**20)
+    monkeypatch.setattr(dicom_file, "INFLATED", 2**20)
     data = dicom(np.zeros((2000, 2000), dtype=int), bits=16, syntax=uid.DeflatedExplicitVRLittleEndian)
     assert len(data) < 20_000
     with pytest.raises(DataError, match="inflates to more than 1 MiB"):
