@@ -12,10 +12,10 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedSeq
 
 from diffchest.files.whole import whole
+from diffchest.files.yaml import editable, editable_text, read_text
 from diffchest.params.base import StageParams
 
 PACKAGE = "diffchest"
@@ -23,7 +23,7 @@ PIPELINE = Path("dvc.yaml")
 ONE_LINE = 100  # characters: a list of keys that fits
 CODE = (f"{PACKAGE}/", "stages/")
 # what they say changes no result: a moved path fails its stage, and the value of a parameter is tracked itself
-UNLISTED = {f"{PACKAGE}/{name}.py" for name in ("errors", "paths", "progress", "params/base")}
+UNLISTED = {f"{PACKAGE}/{name}.py" for name in ("errors", "paths", "progress", "params/base", "files/yaml")}
 
 
 def module_files(name: str, root: Path) -> list[Path]:
@@ -42,7 +42,7 @@ def module_files(name: str, root: Path) -> list[Path]:
 def direct_imports(path: Path, root: Path) -> set[Path]:
     """First-party files `path` imports, function-level imports included."""
     found: set[Path] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -74,7 +74,7 @@ def used_files(script: Path, root: Path) -> set[str]:
 
 def _named_beside(module: Path) -> set[Path]:
     """Files beside a module that are no code and that it names, or that lie in a folder that it names."""
-    names = {str(node.value) for node in ast.walk(ast.parse(module.read_text())) if isinstance(node, ast.Constant)}
+    names = {str(node.value) for node in ast.walk(ast.parse(module.read_bytes())) if isinstance(node, ast.Constant)}
     beside = [path for path in module.parent.iterdir() if path.name in names]
     inside = [
         file for path in beside if path.is_dir() and not (path / "__init__.py").exists() for file in path.iterdir()
@@ -97,7 +97,7 @@ def folders(modules: set[str], root: Path) -> list[str]:
 
 def _only_docstring(path: Path) -> bool:
     """Whether a file does nothing: package markers need not be listed as dependencies."""
-    body = ast.parse(path.read_text()).body
+    body = ast.parse(path.read_bytes()).body
     return all(isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) for node in body)
 
 
@@ -128,10 +128,7 @@ def params_of(script: Path) -> list[str]:
 
 def write_pipeline(pipeline: Path = PIPELINE) -> None:
     """Write the code and the parameters that every stage uses; the rest of the file stays as it is."""
-    yaml = YAML()
-    yaml.width = 120
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    content = yaml.load(pipeline)
+    content = editable(read_text(pipeline), source=str(pipeline))
     for entry in content["stages"].values():
         stage = entry.get("do", entry)
         data = [dep for dep in stage["deps"] if not dep.startswith(CODE)]
@@ -141,7 +138,7 @@ def write_pipeline(pipeline: Path = PIPELINE) -> None:
             keys.fa.set_flow_style()
         stage["params"] = keys
     with whole(pipeline) as partial:
-        yaml.dump(content, partial)
+        partial.write_text(editable_text(content, mapping=2, sequence=4, offset=2), encoding="utf-8")
 
 
 if __name__ == "__main__":

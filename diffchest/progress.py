@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Iterable
+from io import TextIOWrapper
 from typing import TypeVar
 
 from tqdm import tqdm
@@ -30,7 +31,12 @@ def notice(text: str) -> None:
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run a stage; an error that the user can mend ends it with its message instead of a traceback."""
+    """Run a stage; an error that the user can mend ends it with its message instead of a traceback.
+
+    What the locale of the machine cannot print, such as an accent in a finding, is printed as its code.
+    """
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         main()
     except DataError as error:

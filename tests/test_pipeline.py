@@ -15,7 +15,7 @@ import pytest
 
 from diffchest.contracts.latents import Latents
 from diffchest.figures.registry import FIGURES
-from diffchest.profiles import apply_profile
+from diffchest.profiles import apply_profiles
 from tests.helpers.repository import ROOT, pipeline_stages
 from tests.helpers.tiny_clip import random_clip, save_clip
 from tests.helpers.waiting import wait_for
@@ -70,7 +70,7 @@ def clone(tmp_path_factory):
             shutil.copy(ROOT / name, target / name)
     if (ROOT / "downloads").is_dir():
         shutil.copytree(ROOT / "downloads", target / "downloads")
-    apply_profile(target / "profiles" / "smoke.yaml", target / "params.yaml")
+    apply_profiles([target / "profiles" / "smoke.yaml"], target / "params.yaml")
     git("init", "--quiet", cwd=target)
     git("add", "--all", cwd=target)
     git("commit", "--quiet", "--message", "smoke", cwd=target)

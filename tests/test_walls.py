@@ -14,7 +14,7 @@ PLAIN = FLAT | {"params", "files", "findings"}  # what says nothing of how the p
 
 MAY_IMPORT = {
     "stats": set(),
-    "params": {"errors"},
+    "params": {"errors", "files"},
     "contracts": PLAIN | {"images"},  # images.squares: what the bytes in the store are
     "figures": PLAIN | {"contracts"},
     "report": PLAIN | {"contracts"},

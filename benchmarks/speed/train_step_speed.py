@@ -20,7 +20,6 @@ from unittest.mock import patch
 import numpy as np
 import torch
 from PIL import Image
-from ruamel.yaml import YAML
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -28,6 +27,7 @@ from benchmarks.measuring import in_child, markdown, processor, provenance
 from benchmarks.speed.train_steps import Step, our_step, plain_step, reference_step
 from diffchest.compute.read_ahead import read_ahead
 from diffchest.contracts.image_store import ImageStore
+from diffchest.files.yaml import read_mapping
 from diffchest.images.building import build_store
 from diffchest.images.preparing import StoreRow
 from diffchest.model.autoencoder import DiffusionAutoencoder
@@ -120,10 +120,9 @@ def main() -> None:
 
 def parameters(network: str) -> Params:
     """`params.yaml` with the changes that make `network`."""
-    yaml = YAML(typ="safe")
-    raw = yaml.load(PARAMS_FILE)
+    raw = read_mapping(PARAMS_FILE)
     changes = {"default": {}, "small": SMALL}
-    merge(raw, changes[network] if network in changes else yaml.load(PROFILES / f"{network}.yaml"))
+    merge(raw, changes[network] if network in changes else read_mapping(PROFILES / f"{network}.yaml"))
     return Params.parse(raw, source=network)
 
 

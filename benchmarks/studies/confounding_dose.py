@@ -19,11 +19,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from ruamel.yaml import YAML
 from scipy.stats import spearmanr
 
 from benchmarks.measuring import markdown, provenance
 from diffchest import paths
+from diffchest.files.yaml import editable_text, parse_yaml, read_mapping
 from diffchest.findings.vocabulary import KIND
 from diffchest.params.base import OURS
 from diffchest.params.whole import Params
@@ -38,21 +38,20 @@ MEANS = ["p_b_given_a", "lift", "effect", "prevalence_rise", "cace", "response",
 def prepare(work: Path, dose: str, seed: int, settings: list[str], cores: int) -> list[list[str]]:
     """Make the folder of a run; returns the commands of its stages."""
     work.mkdir(parents=True, exist_ok=True)
-    yaml = YAML(typ="safe")
-    raw = yaml.load(ROOT / "params.yaml")
+    raw = read_mapping(ROOT / "params.yaml")
     given = [f"phantom.confounding={dose}", f"pretrain.seed={seed}", f"runtime.workers={cores}", *settings]
     for key, text in (setting.split("=", 1) for setting in given):
         *sections, name = key.split(".")
         section = raw
         for part in sections:
             section = section[part]
-        section[name] = yaml.load(text)
+        section[name] = parse_yaml(text, source=key)
     raw["classifiers"] = {OURS: {"kind": "own"}}  # whose audit is compared; others are trained and judged elsewhere
     params = Params.parse(raw, source=f"{work}/params.yaml")
     given_before = work / "params.yaml"
-    if given_before.exists() and (work / AUDIT).exists() and yaml.load(given_before) != raw:
+    if given_before.exists() and (work / AUDIT).exists() and read_mapping(given_before) != raw:
         sys.exit(f"{work}: its audit was made with other parameters; delete the folder, or give another --work")
-    yaml.dump(raw, given_before)
+    given_before.write_text(editable_text(raw), encoding="utf-8")
     tables = work / paths.PUBLIC_TABLES
     if not tables.exists():
         tables.parent.mkdir(parents=True, exist_ok=True)

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from ruamel.yaml import YAML, YAMLError
 
 from diffchest.errors import DataError
+from diffchest.files.yaml import read_mapping, shown
 
 PARAMS_FILE = Path("params.yaml")
 OURS = "diffchest"  # our own model, beside those that it is compared with
@@ -81,8 +81,10 @@ class StageParams(Section):
 
     @classmethod
     def load(cls, path: Path = PARAMS_FILE, **stands_for: str) -> Self:
-        """Read these keys of a parameter file and check them; see `parse`."""
-        return cls.parse(read_yaml(path), source=str(path), **stands_for)
+        """Read these keys of a parameter file and check them; see `parse` and `files.yaml.read_mapping`."""
+        if not path.exists():
+            raise ParamsError(f"{path}: no such file; run from the repository root, or `git checkout {path}`")
+        return cls.parse(read_mapping(path), source=str(path), **stands_for)
 
     @classmethod
     def parse(cls, raw: Any, *, source: str = str(PARAMS_FILE), **stands_for: str) -> Self:
@@ -112,16 +114,6 @@ def _find(raw: Any, key: str) -> Any:
     return raw
 
 
-def read_yaml(path: Path) -> Any:
-    """The content of a parameter file, as DVC reads it (YAML 1.2: 1e-4 is a number); `ParamsError` if it cannot be."""
-    try:
-        return YAML(typ="safe").load(path)
-    except FileNotFoundError:
-        raise ParamsError(f"{path}: no such file; run from the repository root, or `git checkout {path}`") from None
-    except YAMLError as error:
-        raise ParamsError(f"{path}: not valid YAML: {error}") from None
-
-
 def validate(model: type[Model], raw: Any, *, source: str, keys: Mapping[str, str] | None = None) -> Model:
     """Check parsed parameters; `keys` says what the fields are called in `source`. Raises `ParamsError`."""
     try:
@@ -140,12 +132,14 @@ def _describe(problem: Any, raw: Any, keys: Mapping[str, str]) -> tuple[str, str
     first, *rest = _keys_alone(problem["loc"], raw) or [""]
     key = ".".join([keys.get(first, first), *rest]) or "(whole file)"
     if problem["type"] == "extra_forbidden":
-        return key, f"unknown key (found {problem['input']!r}); check its spelling against params.yaml in git"
+        return key, f"unknown key (found {shown(problem['input'])}); check its spelling against params.yaml in git"
     if problem["type"] == "missing":
         return key, "missing; add it"
     if problem["type"] == "value_error":
         return key, str(problem["ctx"]["error"])
-    return key, f"{problem['msg']}, found {problem['input']!r}"
+    if problem["type"] in ("model_type", "model_attributes_type", "dict_type"):
+        return key, f"expected keys and values below it, found {shown(problem['input'])}"
+    return key, f"{problem['msg']}, found {shown(problem['input'])}"
 
 
 def _keys_alone(location: Sequence[Any], raw: Any) -> list[str]:

@@ -1,13 +1,13 @@
 """`classifiers`: the classifiers that are audited beside our own head, each by its descriptor."""
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from diffchest.params.base import OURS, ParamsError, PositiveFloat, PositiveInt, Section, Words, read_yaml, validate
+from diffchest.files.yaml import read_mapping
+from diffchest.params.base import OURS, ParamsError, PositiveFloat, PositiveInt, Section, Words, validate
 
 CLASSIFIER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 Kind = Literal["own", "onnx", "command", "python", "torch"]
@@ -150,11 +150,8 @@ def read_descriptor(path: Path | None, *, file: Path | None = None) -> Classifie
     follows from the file's suffix where it is not said. Raises `ParamsError` with a line per problem, and for a `file`
     alone whose suffix is none of `KIND_OF_SUFFIX`.
     """
-    raw: Any = {} if path is None else read_yaml(path)
+    said: dict[str, Any] = {} if path is None else read_mapping(path)
     source = "--descriptor" if path is None else str(path)
-    if not isinstance(raw, Mapping):
-        raise ParamsError(f"{source}: expected keys and values, such as `kind: onnx`, found {raw!r}")
-    said = dict(raw)
     if file is not None:
         said["file"] = str(file)
     elif path is not None and isinstance(said.get("file"), str):

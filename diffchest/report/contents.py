@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Annotated, Any
 
-import yaml
-
+from diffchest.files.yaml import parse_yaml
 from diffchest.params.base import Key
 from diffchest.params.baselines import ComparedModels
 from diffchest.params.classifiers import ClassifiersParams
@@ -53,7 +52,7 @@ class Section:
 
 
 def _read(content: str) -> list[Section]:
-    sections = yaml.safe_load(content)
+    sections = parse_yaml(content, source="contents.yaml")
     return [
         Section(
             section["title"],

@@ -2,6 +2,7 @@
 
 import pytest
 
+from diffchest.errors import DataError
 from diffchest.params.base import ParamsError, validate
 from diffchest.params.classifiers import ClassifierParams, ClassifiersParams, read_descriptor
 from tests.helpers.tiny_onnx import DESCRIPTOR
@@ -76,15 +77,16 @@ def test_a_descriptor_may_be_a_file_of_its_own(tmp_path):
     [
         ("size: -1\nkind: onnx\nfile: a.onnx\n", r"model\.yaml: 1 problem\(s\)\n  size: .*greater than or equal to 1"),
         ("- onnx\n", r"model\.yaml: expected keys and values"),
-        ("kind: [onnx\n", r"model\.yaml: not valid YAML"),
+        ("kind: [onnx\n", r"model\.yaml, line 2, column 1: not valid YAML"),
+        ("kind: onnx\nfile: a.onnx\nkind: torch\n", r"model\.yaml, line 3, column 1: .*`kind` is there twice"),
         ("file: a.h5\n", r"model\.yaml: 1 problem\(s\)\n  kind: missing"),
     ],
 )
 def test_mistakes_in_that_file_are_named(tmp_path, text, message):
     (tmp_path / "model.yaml").write_text(text)
-    with pytest.raises(ParamsError, match=message):
+    with pytest.raises(DataError, match=message):
         read_descriptor(tmp_path / "model.yaml")
-    with pytest.raises(ParamsError, match="no such file"):
+    with pytest.raises(DataError, match="no such file"):
         read_descriptor(tmp_path / "none.yaml")
 
 
