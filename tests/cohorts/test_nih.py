@@ -157,8 +157,9 @@ def test_bad_tables_are_named(tmp_path, capsys):
             nih(write_nih(tmp_path, [row]))
     capsys.readouterr()
     nih(write_nih(tmp_path, ROWS))
-    (line,) = capsys.readouterr().err.splitlines()
-    assert "expected 112,120 rows, found 3" in line
+    version, age = capsys.readouterr().err.splitlines()
+    assert "expected 112,120 rows, found 3" in version
+    assert "column 'Patient Age': 1 of 3 cells are not understood as age, such as '414'" in age
 
 
 @given(st.lists(st.sampled_from(FINDINGS), min_size=1))
