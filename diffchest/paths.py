@@ -76,6 +76,11 @@ def rejected(dataset: str) -> Path:
     return COHORTS / f"{dataset}_rejected.csv"
 
 
+def not_understood(dataset: str) -> Path:
+    """Cells of one cohort's ages, sexes and views that were blank or not understood."""
+    return COHORTS / f"{dataset}_not_understood.csv"
+
+
 def scores(model: str) -> Path:
     """Test-set scores of one model."""
     return SCORES / f"{model}.parquet"

@@ -41,6 +41,7 @@ def main() -> None:
     )
     write_benchmark_readers(paths.benchmark_readers(dataset), cohort.readers)
     write_table(paths.flow(dataset), cohort.flow)
+    write_table(paths.not_understood(dataset), cohort.not_understood)
     summary(
         f"ingest {dataset}",
         f"{len(cohort.images):,} images, {len(cohort.labels):,} present, {cohort.labels.shape[1]} findings, "

@@ -36,6 +36,9 @@ def main() -> None:
     rejected = [pd.read_csv(paths.rejected(name), dtype=str, keep_default_na=False) for name in cohorts]
     write_table(paths.REJECTED, pd.concat(rejected))
 
+    strange = [pd.read_csv(paths.not_understood(name), dtype=str, keep_default_na=False) for name in cohorts]
+    write_table(paths.table("not_understood"), pd.concat(strange))
+
     flows = [
         pd.concat([pd.read_csv(paths.flow(name)), role_flow(cohort)]).assign(dataset=name)
         for name, cohort in cohorts.items()

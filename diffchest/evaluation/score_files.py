@@ -59,7 +59,7 @@ def main() -> None:
 
 def evaluate_files(labels: Path, scores: list[Path], out: Path, params: EvaluationParams) -> None:
     """Write the tables of the models in `scores` into `out`; `DataError` for what cannot be evaluated."""
-    names = [path.stem for path in scores]
+    names = [path.name.removesuffix(".gz").rpartition(".")[0] or path.name for path in scores]
     if len(set(names)) < len(names):
         raise DataError(f"score files {names} are called alike; a model is named by its file, rename one")
     about, test, findings = read_labelled(labels, positives_above=params.positives_above)

@@ -45,7 +45,15 @@ class _Source:
     encoding: str
     setting: str
 
+    def no_text(self, line: int) -> DataError:
+        return DataError(
+            f"{self.path}: line {line} holds NUL bytes: no text, or UTF-16 without a byte-order mark; save the table as "
+            "CSV in UTF-8"
+        )
+
     def undecodable(self, error: UnicodeDecodeError, line: int) -> DataError:
+        if b"\0" in error.object:
+            return self.no_text(line)
         around = error.object[max(0, error.start - 12) : error.end + 12].decode("cp1252", errors="replace")
         todo = f"set {self.setting} `encoding`, say latin-1 or cp1252" if self.setting else "save the table as UTF-8"
         return DataError(
@@ -99,13 +107,10 @@ def _lines(file: IO[bytes], source: _Source) -> Iterator[str]:
         for line in text:
             number += 1
             if "\0" in line:
-                raise DataError(
-                    f"{source.path}: line {number} holds NUL bytes: no text, or UTF-16 without a byte-order mark; save "
-                    "the table as CSV in UTF-8"
-                )
+                raise source.no_text(number)
             yield line
     except UnicodeDecodeError as error:
-        raise source.undecodable(error, number + 1) from None
+        raise _Source(source.path, marked or source.encoding, source.setting).undecodable(error, number + 1) from None
     except UnicodeError as error:  # UTF-16 or UTF-32 that ends early
         raise DataError(f"{source.path}: not whole {marked or plain} text ({error}); save it as UTF-8") from None
     except (OSError, EOFError, zlib.error) as error:
@@ -173,7 +178,7 @@ def _rows(
                     f"begins {', '.join(map(repr, record[:3]))}; put cells that hold the separator into quotation "
                     "marks, and write separators for blank cells too"
                 )
-        elif not record[0] and not "".join(record).strip():
+        elif not record[0].strip() and not "".join(record).strip():
             continue
         yield number, record
 

@@ -61,6 +61,7 @@ TABLES = (
     Table("study_flow", ("dataset", "step")),
     Table("decoding_flow", ("dataset", "step")),
     Table("positives", ("dataset", "finding", "role")),
+    Table("not_understood", ("dataset", "column")),
     Table("label_cooccurrence", ("target", "confounder")),
     Table("published_audit", ("claim",)),
     Table("published_cooccurrence", ("published_table", "diagnosis", "confounder")),

@@ -172,8 +172,9 @@ def test_a_table_in_another_form_says_which_option_reads_it(tmp_path, frame):
     frame.to_csv(tmp_path / "x.csv", index=False, sep=";")
     section = {"format": "table", "root": str(tmp_path), "table": "x.csv", "image": "file", "patient": "pid"}
     section |= {"labels": ["Edema"]}
-    with pytest.raises(DataError, match=r"are missing; found .*; set the cohort's `delimiter` to ';'"):
-        read_cohort("own", TableCohort(**section))
+    assert len(read_cohort("own", TableCohort(**section)).images) == 3
+    with pytest.raises(DataError, match=r"are missing; found .* semicolons: set the cohort's `delimiter` to ';'"):
+        read_cohort("own", TableCohort(**section, delimiter=","))
     frame.to_csv(tmp_path / "x.csv", index=False, encoding="latin-1")
     with pytest.raises(DataError, match=r"x\.csv: not utf-8 text .* set the cohort's `encoding`"):
         read_cohort("own", TableCohort(**section))
@@ -199,7 +200,7 @@ def test_paths_written_on_windows(tmp_path, frame):
 def test_names_no_file_system_takes_are_absent(tmp_path, frame):
     frame.loc[2, "file"] = "x" * 300 + ".jpg"
     frame.loc[1, "file"] = "a\0b.jpg"
-    rejected = own(tmp_path, frame).rejected
+    rejected = own(tmp_path, frame, "index.parquet").rejected
     assert rejected["reason"].tolist() == ["image is not in the root"] * 2
 
 
@@ -237,3 +238,35 @@ def test_a_delimiter_at_the_end_of_every_row_shifts_nothing(tmp_path, frame):
     section = {"format": "table", "root": str(tmp_path), "table": "index.csv", "image": "file", "patient": "pid"}
     cohort = read_cohort("own", TableCohort(**section, labels=["Edema"]))
     assert cohort.images["image_id"].tolist() == ["own/images/a.jpg", "own/images/b.jpg", "own/images/c.jpg"]
+
+
+def test_words_for_nobody_are_no_patients_and_no_images(tmp_path, frame):
+    frame["pid"], frame["file"] = ["NaN", " NULL ", "p1"], ["images/a.jpg", "images/b.jpg", "None"]
+    with pytest.raises(DataError, match="none of the 0 images"):
+        own(tmp_path, frame)
+    cohort = own(tmp_path, pd.concat([frame, frame.assign(pid="p", file="images/c.jpg").head(1)]))
+    assert cohort.images["patient_id"].tolist() == ["own/p"]
+    assert cohort.rejected["reason"].tolist() == [
+        "image id is 'None', which is no image",
+        "patient id is 'NaN', which is no patient",
+        "patient id is 'NULL', which is no patient",
+    ]
+
+
+def test_ages_sexes_and_views_that_are_not_understood_are_counted(tmp_path, frame, capsys):
+    frame["age"], frame["sex"], frame["view"] = ["058Y", "old", ""], ["W", "1", "nan"], ["pa", "AP_horizontal", "3"]
+    cohort = own(tmp_path, frame, age="age", sex="sex", view="view").not_understood
+    assert cohort.to_numpy().tolist() == [
+        ["own", "view", "view", 3, 0, 1, "3"],
+        ["own", "sex", "sex", 3, 1, 1, "1"],
+        ["own", "age", "age", 3, 1, 1, "old"],
+    ]
+    assert "index.csv: column 'age': 1 of 3 cells are not understood as age, such as 'old'" in capsys.readouterr().err
+
+
+def test_one_finding_has_one_spelling(tmp_path, frame):
+    frame["report"] = ["Edema; mass", "edema", " Edema ;Mass"]
+    with pytest.raises(DataError, match=r"index.csv: 2 findings .* 'Edema' \(2\), 'edema' \(1\); 'Mass' \(1\), 'mass'"):
+        own(tmp_path, frame, labels=[], findings="report", separator=";")
+    with pytest.raises(DataError, match=r"1 findings .*'Edema' \(1\), 'edema' \(1\)"):
+        own(tmp_path, frame.assign(edema=frame["Edema"]), labels=["Edema", "edema"])

@@ -69,9 +69,9 @@ def test_csv_is_read_and_images_outside_the_test_set_are_counted(path, tmp_path,
 
 def test_text_in_place_of_a_score_is_named(tmp_path):
     table = tmp_path / "scores.csv"
-    table.write_text("image_id,effusion\n001,high\n")
-    with pytest.raises(DataError, match=r"scores\.csv: column 'effusion' holds 'high'; expected numbers"):
-        read_scores(table, ["001"])
+    table.write_text("image_id,effusion\n001,0.5\n002,high\n")
+    with pytest.raises(DataError, match=r"scores\.csv: column 'effusion' holds 'high' for '002'; expected numbers"):
+        read_scores(table, ["001", "002"])
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +105,10 @@ def test_unscored_images_are_counted_and_too_few_scores_refused(tmp_path, scores
 def test_a_damaged_table_is_named(tmp_path, suffix):
     path = tmp_path / f"scores.{suffix}"
     path.write_bytes(b"")
-    with pytest.raises(DataError, match=rf"scores\.{suffix}: not a whole \.{suffix} table"):
+    with pytest.raises(DataError, match=rf"scores\.{suffix}: empty: cannot be read as a table"):
+        read_scores(path, MANY)
+    path.write_bytes(b"PAR1 and no more")
+    with pytest.raises(DataError, match=rf"scores\.{suffix}: cannot be read as a table \(.*; copy it again"):
         read_scores(path, MANY)
 
 
@@ -115,8 +118,10 @@ def test_columns_that_are_no_finding_are_left_out_whatever_they_hold(tmp_path, c
     assert read_scores(path, MANY, findings=["edema", "mass"]).columns.tolist() == ["edema"]
     assert "2 columns that are no finding of the labels, such as 'patient'" in capsys.readouterr().err
     with pytest.raises(
-        DataError, match=r"theirs\.csv: none of its columns, .* is a finding of the labels, such as \['Edema'"
+        DataError, match=r"theirs\.csv: none of its columns, .* is a finding of the labels, such as \['oedema'"
     ):
+        read_scores(path, MANY, findings=["oedema"])
+    with pytest.raises(DataError, match="column 'edema' and the finding 'Edema' of the labels differ by case"):
         read_scores(path, MANY, findings=["Edema"])
 
 
@@ -124,3 +129,30 @@ def test_scores_keep_their_precision(tmp_path):
     close = 1 - 10.0 ** -np.arange(5, 15)
     write_scores(tmp_path / "a.parquet", close[:, None], model="a", image_ids=MANY[:10], findings=["edema"])
     assert read_scores(tmp_path / "a.parquet", MANY[:10])["edema"].nunique() == 10
+
+
+def test_ids_that_are_numbers_in_parquet_are_those_of_text(tmp_path):
+    path = tmp_path / "a.parquet"
+    pd.DataFrame({"image_id": [7, 12], "edema": [0.1, 0.2]}).to_parquet(path)
+    assert read_scores(path, ["12", "7"])["edema"].tolist() == [0.2, 0.1]
+    with pytest.raises(DataError, match=r"1 of them are equal up to leading zeros .*: '7' and '007'"):
+        read_scores(path, ["007", "x"], min_scored=0.1)
+
+
+def test_an_index_that_holds_the_ids_is_a_column_and_no_other_index_is_a_score(tmp_path, capsys):
+    path = tmp_path / "a.parquet"
+    table = pd.DataFrame({"edema": [0.1, 0.2]}, index=pd.MultiIndex.from_arrays([["a", "b"], [5, 6]]))
+    table.rename_axis(["image_id", "row"]).to_parquet(path)
+    assert read_scores(path, ["a", "b"]).columns.tolist() == ["edema"]
+    assert "or an index: 'row'; left out" in capsys.readouterr().err
+    table.to_parquet(path)
+    with pytest.raises(
+        DataError, match=r"no column `image_id` .* its pandas index has no name.*rename_axis\('image_id"
+    ):
+        read_scores(path, ["a", "b"])
+
+
+def test_words_for_none_are_no_images(tmp_path):
+    (tmp_path / "a.csv").write_text("image_id,edema\na,1\nnan,2\n")
+    with pytest.raises(DataError, match="1 rows name no image: the first, after 1 others, has the image id 'nan'"):
+        read_scores(tmp_path / "a.csv", ["a"])

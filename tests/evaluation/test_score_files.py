@@ -88,7 +88,7 @@ def test_models_of_one_name_and_missing_files_are_refused(files, tmp_path):
 def test_a_file_that_is_no_table_is_named(files, tmp_path, name):
     (tmp_path / name).write_bytes(b"")
     labels, scores = (tmp_path / name, files[1]) if name == "labels.csv" else (files[0], tmp_path / name)
-    with pytest.raises(DataError, match=rf"{name}: not a (CSV|whole)"):
+    with pytest.raises(DataError, match=rf"{name}: empty: cannot be read as a table"):
         evaluate_files(labels, [scores], tmp_path / "out", Params.load(ROOT / "params.yaml").evaluation)
 
 

@@ -101,15 +101,18 @@ def test_a_row_that_is_cut_short_is_refused(ratings, tmp_path):
     lines = ratings.to_csv(index=False).splitlines()
     lines[3] = lines[3].rpartition(",")[0]
     path.write_text("\n".join(lines))
-    with pytest.raises(DataError, match="row 4, column 'present': expected a value, found ''"):
+    with pytest.raises(DataError, match=r"line 4 has 5 cells, the header \(row 1\) 6"):
         read_ratings(path, IDS)
 
 
-@pytest.mark.parametrize("content", [b"", b"reader,image_id\n1,2\n1,2,3,4\n", "reader,Röntgen".encode("latin-1")])
-def test_a_file_that_is_no_table_is_refused(tmp_path, content):
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"", "empty: cannot be read"), ("reader,Röntgen".encode("latin-1"), "not utf-8 text .* save the table as UTF-8")],
+)
+def test_a_file_that_is_no_table_is_refused(tmp_path, content, message):
     path = tmp_path / "ratings.csv"
     path.write_bytes(content)
-    with pytest.raises(DataError, match=r"ratings\.csv: not a csv in UTF-8"):
+    with pytest.raises(DataError, match=rf"ratings\.csv: {message}"):
         read_ratings(path, IDS)
 
 
@@ -119,4 +122,12 @@ def test_missing_columns_and_files_are_named(tmp_path):
         read_ratings(path, IDS)
     path.write_text("reader,image_id\n")
     with pytest.raises(DataError, match="'diagnosis', 'kind', 'confounder', 'present'"):
+        read_ratings(path, IDS)
+
+
+def test_names_that_differ_by_case_alone_are_refused(ratings, tmp_path):
+    path = tmp_path / "ratings.csv"
+    ratings.loc[3, "confounder"] = ratings.loc[3, "confounder"].upper()
+    ratings.to_csv(path, index=False)
+    with pytest.raises(DataError, match=r"column 'confounder': 1 names are spelled in several ways"):
         read_ratings(path, IDS)

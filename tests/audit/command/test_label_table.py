@@ -62,6 +62,10 @@ def test_a_finding_is_frequent_with_more_on_either_side(tmp_path):
         ("image_id,goiter,goiter\n1.png,1,0\n", r"labels.csv: expected each column once, found 'goiter' \(2 times\)"),
         ("image_id;goiter; goiter ;a;a\n1.png;1;0;1;1\n", r"found 'goiter' \(2 times\), 'a' \(2 times\); keep one"),
         ("image,image \n1.png,1\n", r"found 'image' \(2 times\)"),
+        ("image_id,goiter,goiter.1\n1.png,1,0\n", "found 'goiter' and 'goiter.1', which is what pandas calls"),
+        ("image_id,goiter,Goiter\n1.png,1,0\n", r"1 findings .*'goiter' \(1\), 'Goiter' \(0\)"),
+        ("image_id,goiter,patient_id\n1.png,1,NULL\n", "patient_id is empty or a word for nobody in 1 rows, .*'NULL'"),
+        ("image_id,goiter\n1.png,1\n\na/1.png,0\n", "rows 2 and 4 are both of a/1.png"),
     ],
 )
 def test_a_table_that_does_not_fit_is_told(tmp_path, text, message):
@@ -69,9 +73,15 @@ def test_a_table_that_does_not_fit_is_told(tmp_path, text, message):
         read_labels(written(tmp_path, text), NAMES)
 
 
-def test_a_column_may_be_called_as_pandas_would_call_a_repeated_one(tmp_path):
-    labelled = read_labels(written(tmp_path, "image_id,goiter,goiter.1\n1.png,1,0\n"), NAMES)
-    assert list(labelled.labels) == ["goiter", "goiter.1"]
+def test_ages_and_sexes_are_read_as_everywhere_and_row_numbers_are_no_finding(tmp_path, capsys):
+    text = ",image_id,age,sex,goiter\n0,1.png,018M,weiblich,1\n\n1,a/2.png,?!,x,0\n"
+    labelled = read_labels(written(tmp_path, text), NAMES)
+    assert list(labelled.labels) == ["goiter"]
+    assert labelled.rows["sex"].tolist() == ["F", ""]
+    np.testing.assert_array_equal(labelled.rows["age"], [1.5, np.nan])
+    said = capsys.readouterr().err
+    assert "column 'age': 1 of 2 cells are not understood as age, such as '?!'" in said
+    assert "column 'sex': 1 of 2 cells are not understood as sex, such as 'x'" in said
 
 
 def test_a_name_that_several_radiographs_have_is_told(tmp_path):
@@ -85,5 +95,5 @@ def test_a_table_that_is_none_is_told(tmp_path):
     with pytest.raises(DataError, match="no such file; --labels takes a CSV"):
         read_labels(tmp_path / "none.csv", NAMES)
     (tmp_path / "bytes.csv").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(DataError, match="cannot be read as a table"):
+    with pytest.raises(DataError, match=r"bytes.csv: line 1 holds NUL bytes.* \(--labels takes a CSV"):
         read_labels(tmp_path / "bytes.csv", NAMES)
