@@ -131,7 +131,9 @@ def claimed(folder: Path) -> Iterator[None]:
         yield
 
 
-def _write(path: Path, record: dict[str, Any], results: Iterator[tuple[StoreRow, Prepared | str]], *, rows: int) -> None:
+def _write(
+    path: Path, record: dict[str, Any], results: Iterator[tuple[StoreRow, Prepared | str]], *, rows: int
+) -> None:
     """Commit `results` chunk by chunk to the store at `path`, for which `record` says what is done."""
     # generous room, of which only pages in use take space, that depends on nothing else
     map_size = 2 * rows * (record["size"] ** 2 + 8192) + 2**26
@@ -227,7 +229,9 @@ def _room_to_write(path: Path) -> Iterator[None]:
         ) from None
 
 
-def _prepare_all(rows: Sequence[StoreRow], *, size: int, codec: str, workers: int, build: str) -> Iterator[Prepared | str]:
+def _prepare_all(
+    rows: Sequence[StoreRow], *, size: int, codec: str, workers: int, build: str
+) -> Iterator[Prepared | str]:
     """Encoded squares, or the reason why there is none or why it is no radiograph, in the order of `rows`."""
     prepare = functools.partial(_prepare_batch, size=size, codec=codec, build=build)
     processes = workers if len(rows) >= POOL_FROM else 1

@@ -116,7 +116,9 @@ def stored_integers(raw: np.ndarray, header: PixelHeader) -> np.ndarray:
 def _native(dataset: Dataset, header: PixelHeader) -> np.ndarray:
     element = dataset["PixelData"]
     if element.is_undefined_length:
-        raise DataError(f"DICOM: compressed pixel data, but {named('TransferSyntaxUID')} is absent or an uncompressed one")
+        raise DataError(
+            f"DICOM: compressed pixel data, but {named('TransferSyntaxUID')} is absent or an uncompressed one"
+        )
     data = bytes(element.value or b"")
     width = header.bits_allocated // 8
     pixels = header.rows * header.columns
