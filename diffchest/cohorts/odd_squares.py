@@ -6,7 +6,7 @@ import pandas as pd
 
 from diffchest import paths
 from diffchest.files.tables import write_table
-from diffchest.images.inspection import BLACK, CONSTANT, FEW, WHITE
+from diffchest.images.inspection import CONSTANT, REMARKS
 from diffchest.progress import notice
 
 COLUMNS = ["dataset", "image_id", "source", "remark"]
@@ -26,9 +26,7 @@ def report_odd_squares(manifest: pd.DataFrame, reasons: Mapping[str, str], remar
         report = paths.INGEST / f"{name}_odd.csv"
         write_table(report, listed)
         why = images["image_id"].map(dict(reasons)).fillna("")
-        found = {
-            f"{kind} (stored)": listed["remark"].str.contains(kind, regex=False).sum() for kind in (FEW, BLACK, WHITE)
-        }
+        found = {f"{kind} (stored)": int(listed["remark"].str.contains(kind, regex=False).sum()) for kind in REMARKS}
         counts.append(
             {
                 "dataset": name,

@@ -35,7 +35,8 @@ def read_radiograph(
     Files are decoded as `build_lmdb` does: size: of the square, px; codec: of the image store, since JPEG changes
     pixels; bits_stored, inverted: what a cohort's table says of its PNG and JPEG files (`images.decoding.decode`). The
     facts are the `kind`; of a file its `height`, `width`, `bits_stored`, whether it is `inverted`, and its `sha256`;
-    never what a DICOM header says of a patient. Raises `DataError` for what is neither, cannot be decoded, or is one gray.
+    never what a DICOM header says of a patient. Raises `DataError` for what is neither, cannot be decoded, or is
+    one gray.
     """
     archive, found, member = source.partition(MEMBER)
     path = Path(archive).resolve()

@@ -1,10 +1,11 @@
-"""What was decoded is looked at, whatever went wrong before: squares of one gray, of few grays, nearly black or white."""
+"""What was decoded is looked at, whatever went wrong before: squares of one gray or few, nearly black or white."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-CONSTANT, FEW, BLACK, WHITE = "constant", "few gray levels", "nearly black", "nearly white"  # a judgement begins so
+CONSTANT = "constant"  # a reason begins so
+REMARKS = FEW, BLACK, WHITE = "few gray levels", "nearly black", "nearly white"  # a remark holds one or more
 GRAYS = 64  # fewer are too few for a radiograph; of squares of few pixels, a quarter of their number
 DARK, BRIGHT = 16.0, 240.0  # mean gray of 255 outside of which a square is nearly black, or white
 
