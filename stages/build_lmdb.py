@@ -5,10 +5,11 @@ import shutil
 from typing import Annotated
 
 from diffchest import paths
+from diffchest.cohorts.odd_squares import report_odd_squares
 from diffchest.cohorts.rejected import report_unreadable
 from diffchest.compute.workers import cluster
 from diffchest.contracts.manifest import MANIFEST_COLUMNS, TO_DECODE_COLUMNS, read_manifest, write_manifest
-from diffchest.images.building import build_store, claimed, fingerprint, publish
+from diffchest.images.building import build_store, claimed, fingerprint, odd_squares, publish
 from diffchest.images.preparing import StoreRow
 from diffchest.params.base import Fraction, Key, StageParams
 from diffchest.params.images import ImagesParams
@@ -27,7 +28,7 @@ class Params(StageParams):
 
 
 def main() -> None:
-    """Build the store; list unreadable images, and stop when a cohort has too many of them."""
+    """Build the store; list odd and unreadable images, and stop when a cohort has too many of the latter."""
     params = Params.load()
     manifest = read_manifest(paths.MANIFEST, columns=TO_DECODE_COLUMNS)
     folder = {root: os.path.abspath(root) for root in manifest["root"].unique()}
@@ -41,6 +42,7 @@ def main() -> None:
     with claimed(RUNS):
         with cluster(params.runtime.backend, params.runtime.scheduler):
             reasons = dict(build_store(rows, working, **options, workers=params.runtime.workers))
+        report_odd_squares(manifest, reasons, odd_squares(working))
         report_unreadable(manifest, reasons, limit=params.max_rejected_fraction)
         publish(working, paths.IMAGES)
         stored = manifest.loc[~manifest["image_id"].isin(reasons), MANIFEST_COLUMNS]

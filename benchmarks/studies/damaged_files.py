@@ -25,8 +25,10 @@ def main() -> None:
     begun = time.perf_counter()
     outcome = examine(options.files, images)
     seconds = time.perf_counter() - begun
-    header = ["files", "decoded", "rejected with a reason", "ended or stalled the process (goal 0)", "seconds"]
-    counts = [outcome.tried, outcome.decoded, outcome.rejected.total(), len(outcome.crashed)]
+    goals = ["ended or stalled the process (goal 0)", "one gray let through (goal 0)"]
+    header = ["files", "decoded", "of these odd", "rejected with a reason", *goals, "seconds"]
+    counts = [outcome.tried, outcome.decoded, outcome.odd, outcome.rejected.total()]
+    counts += [len(outcome.crashed), outcome.constant]
     print(provenance(), markdown([header, [*(f"{count:,}" for count in counts), f"{seconds:.0f}"]]), sep="\n\n")
 
 

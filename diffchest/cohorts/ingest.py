@@ -1,5 +1,6 @@
 """From a cohort's section in `params.yaml` to its tables."""
 
+from diffchest.cohorts.bit_depth import settle_bits
 from diffchest.cohorts.chexpert import read_chexpert
 from diffchest.cohorts.cohort import Cohort
 from diffchest.cohorts.mimic_cxr import read_mimic_cxr
@@ -29,4 +30,4 @@ def read_cohort(dataset: str, cohort: AnyCohort) -> Cohort:
             read = read_table_cohort(dataset, cohort)
     if read.labels.empty and not len(read.labels.index):
         raise DataError(f"{cohort.root}: none of the {len(read.images)} images of cohort {dataset!r} is there")
-    return read
+    return settle_bits(dataset, read, cohort.root, of_dicom=isinstance(cohort, PadchestCohort))

@@ -17,6 +17,8 @@ from diffchest.findings.spelling import check_spellings
 from diffchest.images.sources import MEMBER, inside_root, zip_members
 from diffchest.params.cohorts import TableCohort
 
+INVERTED = {"MONOCHROME1": True, "MONOCHROME2": False, "1": True, "0": False, "TRUE": True, "FALSE": False}
+
 
 def read_table_cohort(dataset: str, cohort: TableCohort) -> Cohort:
     """Read the rows of `cohort.table` that `cohort.where` keeps; role `cohort.use`.
@@ -50,6 +52,8 @@ def read_table_cohort(dataset: str, cohort: TableCohort) -> Cohort:
         view=view_names(rows[cohort.view], intake.tally) if cohort.view else "",
         sex=sex_codes(rows[cohort.sex], intake.tally) if cohort.sex else "",
         age=age_years(rows[cohort.age], intake.tally) if cohort.age else float("nan"),
+        bits_stored=_bits_stored(rows, cohort, str(path)),
+        inverted=_inverted(rows, cohort, str(path)),
     ).assign(role=cohort.use)
     inside = listed["key"].map(inside_root).astype(bool)
     if not inside.all():
@@ -67,9 +71,40 @@ def _plain(path: str) -> str:
 
 
 def _columns(cohort: TableCohort) -> list[str]:
-    optional = [cohort.study, cohort.view, cohort.sex, cohort.age, cohort.findings]
+    of_pixels = [name for name in (cohort.bits_stored, cohort.inverted) if isinstance(name, str)]
+    optional = [cohort.study, cohort.view, cohort.sex, cohort.age, cohort.findings, *of_pixels]
     named = [cohort.image, cohort.patient, *(name for name in optional if name), *cohort.labels, *cohort.where]
     return list(dict.fromkeys([*named, *(column for columns in cohort.indicators.values() for column in columns)]))
+
+
+def _bits_stored(rows: pd.DataFrame, cohort: TableCohort, where: str) -> pd.Series | int:
+    """Bits of each row's 16-bit PNG, 0 where nothing says."""
+    if not isinstance(cohort.bits_stored, str):
+        return cohort.bits_stored or 0
+    cells = rows[cohort.bits_stored].str.strip()
+    blank = cells.str.lower().isin(BLANKS)
+    bits = pd.to_numeric(cells.mask(blank, "0"), errors="coerce").astype(float)
+    strange = ~(blank | (bits.between(2, 16) & (bits % 1 == 0)))
+    if strange.any():
+        raise DataError(
+            f"{where}: column {cohort.bits_stored!r} (`bits_stored`): expected whole numbers from 2 to 16, found "
+            f"{cells[strange].iloc[0]!r}"
+        )
+    return bits.astype(int)
+
+
+def _inverted(rows: pd.DataFrame, cohort: TableCohort, where: str) -> pd.Series | bool:
+    """Whether low values are white in each row's PNG or JPEG; a blank cell says no."""
+    if not isinstance(cohort.inverted, str):
+        return cohort.inverted
+    cells = rows[cohort.inverted].str.strip()
+    said = cells.str.upper().map(INVERTED).mask(cells.str.lower().isin(BLANKS), False)
+    if said.isna().any():
+        raise DataError(
+            f"{where}: column {cohort.inverted!r} (`inverted`): expected {', '.join(INVERTED)} or blank, found "
+            f"{cells[said.isna()].iloc[0]!r}"
+        )
+    return said.astype(bool)
 
 
 def _index(root: Path, archive: str | None, paths: pd.Series) -> dict[str, str]:

@@ -12,8 +12,10 @@ from diffchest.errors import DataError
 from diffchest.images.decoding import PNG_BITS, PNG_SIGNATURE, decode, quiet_decoders
 from diffchest.images.dicom import dicom_facts
 from diffchest.images.dicom_file import is_dicom
+from diffchest.images.inspection import look
 from diffchest.images.sources import MEMBER, SourceReader
 from diffchest.images.squares import decode_square, encode_square, to_square
+from diffchest.progress import notice
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +35,8 @@ def read_radiograph(
     Files are decoded as `build_lmdb` does: size: of the square, px; codec: of the image store, since JPEG changes
     pixels; bits_stored, inverted: what a cohort's table says of its PNG and JPEG files (`images.decoding.decode`). The
     facts are the `kind`; of a file its `height`, `width`, `bits_stored`, whether it is `inverted`, and its `sha256`;
-    never what a DICOM header says of a patient. Raises `DataError` for what is neither, or cannot be decoded.
+    never what a DICOM header says of a patient. Raises `DataError` for what is neither, cannot be decoded, or is
+    one gray.
     """
     archive, found, member = source.partition(MEMBER)
     path = Path(archive).resolve()
@@ -49,7 +52,13 @@ def read_radiograph(
     height, width = pixels.shape
     said = {"bits_stored": 8 if pixels.dtype == np.uint8 else bits_stored or PNG_BITS, "inverted": inverted}
     facts = {"kind": header["kind"], "height": height, "width": width, **said, **header}
-    square = decode_square(encode_square(to_square(pixels, size), codec), codec, size)
+    square = to_square(pixels, size)
+    seen = look(square)
+    if seen.rejected:
+        raise DataError(f"{source}: {seen.rejected}; expected a radiograph")
+    if seen.remark:
+        notice(f"{source}: looks odd: {seen.remark}; a 16-bit PNG may need --bits-stored, a negative --inverted")
+    square = decode_square(encode_square(square, codec), codec, size)
     return Radiograph(Path(member or archive).name, square, {**facts, "sha256": hashlib.sha256(data).hexdigest()})
 
 

@@ -56,7 +56,10 @@ def open_dicom(data: bytes, *, pixels: bool = True) -> Dataset:
         raise damaged("header")
     with parsing("header"):
         _check_inflated(whole)
-        return dcmread(io.BytesIO(whole), specific_tags=READ, stop_before_pixels=not pixels)
+        dataset = dcmread(io.BytesIO(whole), specific_tags=READ, stop_before_pixels=not pixels)
+    if pixels and "PixelData" not in dataset:
+        raise DataError("DICOM: no pixel data, or not all of it")
+    return dataset
 
 
 def _whole(data: bytes) -> bytes | None:

@@ -1,7 +1,7 @@
 """Elements of a DICOM header: each is read, or named by keyword and tag in the reason why it cannot be."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -56,8 +56,13 @@ def decimals(dataset: Dataset, keyword: str) -> list[float]:
         with parsing(named(keyword)):
             numbers = _listed(dataset[tag].value)
     if numbers is None or not np.isfinite(numbers).all():
-        raise DataError(f"DICOM: {named(keyword)} is {_told(written)}, expected numbers")
+        raise DataError(f"DICOM: {named(keyword)} is {_told(written)}, expected a number")
     return numbers
+
+
+def listed(numbers: Sequence[float]) -> str:
+    """Numbers as DICOM writes them, `0.2\\0.1`, and of many only how many."""
+    return "\\".join(f"{number:g}" for number in numbers) if len(numbers) <= 3 else f"{len(numbers)} numbers"
 
 
 def integer(dataset: Dataset, keyword: str, default: int | None = None) -> int:
@@ -68,8 +73,7 @@ def integer(dataset: Dataset, keyword: str, default: int | None = None) -> int:
     if not numbers:
         raise DataError(f"DICOM: no {named(keyword)}")
     if len(numbers) > 1 or numbers[0] % 1:
-        told = "\\".join(f"{number:g}" for number in numbers)
-        raise DataError(f"DICOM: {named(keyword)} is {told}, expected one whole number")
+        raise DataError(f"DICOM: {named(keyword)} is {listed(numbers)}, expected one whole number")
     return int(numbers[0])
 
 

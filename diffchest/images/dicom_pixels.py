@@ -94,13 +94,8 @@ def raw_integers(dataset: Dataset, header: PixelHeader) -> np.ndarray:
     One decoder for each transfer syntax, whatever else is installed: the same file has the same pixels everywhere. Each
     is kept to the header's Rows x Columns before it takes memory.
     """
-    if "PixelData" not in dataset:
-        raise DataError("DICOM: no pixel data, or not all of it")
     with parsing("pixel data"):
-        if header.syntax in NATIVE:
-            raw = _native(dataset, header)
-        else:
-            raw = _decompressed(dataset, header)
+        raw = _native(dataset, header) if header.syntax in NATIVE else _decompressed(dataset, header)
         if raw.shape != (header.rows, header.columns):
             raise damaged("not Rows x Columns pixels")
     return raw
@@ -116,9 +111,7 @@ def stored_integers(raw: np.ndarray, header: PixelHeader) -> np.ndarray:
 def _native(dataset: Dataset, header: PixelHeader) -> np.ndarray:
     element = dataset["PixelData"]
     if element.is_undefined_length:
-        raise DataError(
-            f"DICOM: compressed pixel data, but {named('TransferSyntaxUID')} is absent or an uncompressed one"
-        )
+        raise DataError(f"DICOM: compressed pixel data, but {named('TransferSyntaxUID')} says none or another form")
     data = bytes(element.value or b"")
     width = header.bits_allocated // 8
     pixels = header.rows * header.columns

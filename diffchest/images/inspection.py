@@ -1,9 +1,11 @@
-"""What was decoded is looked at, whatever went wrong before: squares of one gray, of few grays, nearly black or white."""
+"""What was decoded is looked at, whatever went wrong before: squares of one gray or few, nearly black or white."""
 
 from typing import NamedTuple
 
 import numpy as np
 
+CONSTANT = "constant"  # a reason begins so
+REMARKS = FEW, BLACK, WHITE = "few gray levels", "nearly black", "nearly white"  # a remark holds one or more
 GRAYS = 64  # fewer are too few for a radiograph; of squares of few pixels, a quarter of their number
 DARK, BRIGHT = 16.0, 240.0  # mean gray of 255 outside of which a square is nearly black, or white
 
@@ -20,16 +22,16 @@ def look(square: np.ndarray) -> Look:
     picture = _inside(square)
     darkest, brightest = int(picture.min()), int(picture.max())
     if darkest == brightest:
-        return Look(rejected=f"constant: every pixel has the gray level {darkest} of 255")
+        return Look(rejected=f"{CONSTANT}: every pixel has the gray level {darkest} of 255")
     grays = int(np.count_nonzero(np.bincount(picture.ravel(), minlength=256)))
     mean = float(picture.mean())
     remarks = []
     if grays < min(GRAYS, picture.size // 4):
-        remarks.append(f"{grays} gray levels of 256")
+        remarks.append(f"{FEW} ({grays} of 256)")
     if mean < DARK:
-        remarks.append(f"nearly black (mean {mean:.0f} of 255)")
+        remarks.append(f"{BLACK} (mean {mean:.0f} of 255)")
     if mean > BRIGHT:
-        remarks.append(f"nearly white (mean {mean:.0f} of 255)")
+        remarks.append(f"{WHITE} (mean {mean:.0f} of 255)")
     return Look(remark=", ".join(remarks))
 
 

@@ -5,7 +5,7 @@ from PIL import Image
 from pydicom import Dataset
 
 from diffchest.errors import DataError
-from diffchest.images.dicom_header import decimals, named
+from diffchest.images.dicom_header import decimals, listed, named
 
 # The first that is there and not 0 counts; each holds the vertical size of a pixel, then the horizontal one.
 ELEMENTS = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing", "PixelAspectRatio")
@@ -36,7 +36,7 @@ def _height_by_width(dataset: Dataset) -> float:
         sizes = decimals(dataset, keyword)
         if not any(sizes):
             continue
-        told = "\\".join(f"{size:g}" for size in sizes)
+        told = listed(sizes)
         if len(sizes) != 2 or min(sizes) <= 0.0:
             raise DataError(f"DICOM: {named(keyword)} is {told}, expected height and width of a pixel")
         if not 1.0 / MOST <= sizes[0] / sizes[1] <= MOST:

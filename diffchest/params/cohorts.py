@@ -43,7 +43,11 @@ class NihCohort(CohortBase):
 
 
 class TableCohort(CohortBase):
-    """Any CSV or Parquet table with an image path, a patient id and labels."""
+    """Any CSV or Parquet table with an image path, a patient id and labels.
+
+    bits_stored: of 16-bit PNG, a number for all or a column; None: one rule for the cohort, from what a sample holds.
+    inverted: whether low values are white in PNG and JPEG, for all or by a column.
+    """
 
     format: Literal["table"]
     table: str
@@ -59,6 +63,8 @@ class TableCohort(CohortBase):
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
     encoding: str = "utf-8"
     zip: str | None = None
+    bits_stored: Annotated[int, Field(ge=2, le=16)] | Annotated[str, Field(min_length=1)] | None = None
+    inverted: bool | Annotated[str, Field(min_length=1)] = False
     indicators: dict[Words, dict[str, Annotated[list[str], Field(min_length=1)]]] = Field(default_factory=dict)
     where: dict[str, list[str]] = Field(default_factory=dict)
     use: Literal["pretrain", "probe"] = "probe"

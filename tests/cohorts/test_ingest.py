@@ -47,8 +47,9 @@ def test_missing_root_table_column_and_images_are_named(tmp_path):
 def test_a_table_of_another_version_is_read_with_one_notice(tmp_path, capsys):
     cohort = padchest(write_padchest(tmp_path, [padchest_row("a.png", "1")]))
     assert len(cohort.images) == 1
-    (line,) = capsys.readouterr().err.splitlines()
-    assert "expected 160,861 rows, found 1" in line
+    version, bits = capsys.readouterr().err.splitlines()
+    assert "expected 160,861 rows, found 1" in version
+    assert "16-bit PNG, 12 bits stored in DICOM" in bits
 
 
 def test_an_image_outside_the_root_is_never_found(tmp_path):

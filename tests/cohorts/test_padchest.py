@@ -79,7 +79,7 @@ def test_missing_values_are_not_known(tmp_path):
     )
     image = padchest(write_padchest(tmp_path, [row])).images.iloc[0]
     assert np.isnan(image["age"])
-    assert image[["sex", "bits_stored", "inverted"]].tolist() == ["", 0, False]
+    assert image[["sex", "bits_stored", "inverted"]].tolist() == ["", 12, False]  # no bits: from its pixels of 2048
 
 
 @pytest.mark.parametrize(

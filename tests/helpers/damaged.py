@@ -22,11 +22,14 @@ from pydicom import uid
 
 from diffchest.errors import DataError
 from diffchest.images.decoding import decode, quiet_decoders
+from diffchest.images.inspection import look
+from diffchest.images.squares import to_square
 from tests.helpers.dicom_files import dicom
 from tests.helpers.waiting import HANG
 
 ORIGINALS = 50  # images of a folder
 MEMORY = 4 * 2**30  # bytes of address space of the child
+SIDE = 64  # px of the squares that are looked at
 PATIENCE = 10  # seconds of the processor for one file, however busy the machine is
 FORMS = ("jpeg", "png", "png-16", "explicit", "rle", "jpeg-2000", "jpeg-lossless", "jpeg-baseline", "deflated")
 SYNTAXES = {
@@ -39,11 +42,19 @@ SYNTAXES = {
 }
 
 
+KEPT = ("decoded", "odd", "constant")
+
+
 class Outcome(NamedTuple):
-    """What became of the files: `rejected` counts reasons, `crashed` names files that ended or stalled the process."""
+    """What became of the files: `rejected` counts reasons, `crashed` names files that ended or stalled the process.
+
+    Of those decoded, `odd` were remarked on; `constant` are squares of one gray (but for a black border) let through.
+    """
 
     tried: int
     decoded: int
+    odd: int
+    constant: int
     rejected: Counter
     crashed: list[str]
 
@@ -84,7 +95,7 @@ def original(form: str, number: int, folder: Path | None) -> bytes:
 
 def examine(count: int, folder: Path | None = None) -> Outcome:
     """Decode files 0 to `count` - 1 in child processes; after a crash the next child goes on behind the culprit."""
-    decoded, rejected, crashed, first = 0, Counter(), [], 0
+    found, rejected, crashed, first = Counter(), Counter(), [], 0
     while first < count:
         command = [
             sys.executable,
@@ -101,14 +112,14 @@ def examine(count: int, folder: Path | None = None) -> Outcome:
             command, cwd=root, env=environment, capture_output=True, text=True, check=False, timeout=HANG
         )
         results = [json.loads(line) for line in child.stdout.splitlines() if line.endswith('"')]
-        decoded += results.count("decoded")
-        rejected.update(result for result in results if result != "decoded")
+        found.update(result for result in results if result in KEPT)
+        rejected.update(result for result in results if result not in KEPT)
         first += len(results)
         if first < count:
             reason = (child.stderr.strip().splitlines() or [""])[0]
             crashed.append(f"file {first} ({FORMS[first % len(FORMS)]}): exit {child.returncode}: {reason}")
             first += 1
-    return Outcome(count, decoded, rejected, crashed)
+    return Outcome(count, found.total(), found["odd"], found["constant"], rejected, crashed)
 
 
 def decode_all(first: int, last: int, folder: Path | None) -> None:
@@ -121,6 +132,10 @@ def decode_all(first: int, last: int, folder: Path | None) -> None:
         try:
             with quiet_decoders():
                 pixels = decode(data)
+                square = to_square(pixels, SIDE)
+                seen = look(square)
+                if seen.rejected:
+                    raise DataError(seen.rejected)
         except DataError as error:
             print(json.dumps(str(error)), flush=True)
             continue
@@ -130,7 +145,9 @@ def decode_all(first: int, last: int, folder: Path | None) -> None:
         assert pixels.ndim == 2, pixels.shape
         assert pixels.min() >= 0, number
         assert pixels.max() <= (255 if pixels.dtype == np.uint8 else 1), number  # not a number fails both
-        print('"decoded"', flush=True)
+        inside = square[square.any(axis=1)][:, square.any(axis=0)]
+        kept = "constant" if len(np.unique(inside)) < 2 else "odd" if seen.remark else "decoded"
+        print(json.dumps(kept), flush=True)
 
 
 @functools.cache
@@ -152,6 +169,7 @@ if __name__ == "__main__":
     else:
         outcome = examine(int(sys.argv[1]), Path(sys.argv[2]) if len(sys.argv) > 2 else None)
         print(f"tried {outcome.tried}, decoded {outcome.decoded}, rejected {outcome.rejected.total()}")
+        print(f"of those decoded: {outcome.odd} odd, {outcome.constant} constant")
         print(f"crashed {len(outcome.crashed)}", *outcome.crashed, sep="\n  ")
         for text, times in outcome.rejected.most_common():
             print(f"{times:6d}  {text}")

@@ -1,5 +1,7 @@
 """Damaged files are decoded or rejected: none ends the process, stalls it, or gives pixels out of range."""
 
+import re
+
 import pytest
 
 from tests.helpers.damaged import FORMS, damaged, examine, original
@@ -7,10 +9,11 @@ from tests.helpers.damaged import FORMS, damaged, examine, original
 
 def check(outcome, count):
     assert outcome.crashed == []
+    assert outcome.constant == 0
     assert outcome.tried == outcome.decoded + outcome.rejected.total() == count
     assert outcome.decoded > count / 10
     assert outcome.rejected.total() > count / 4
-    assert not [reason for reason in outcome.rejected if "MemoryError" in reason or "AssertionError" in reason]
+    assert not [reason for reason in outcome.rejected if "memory" in reason or re.search("[a-z]Error", reason)]
 
 
 def test_damaged_radiographs(shared):

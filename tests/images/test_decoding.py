@@ -60,7 +60,7 @@ def test_sixteen_bit_png_is_scaled_by_the_bits_stored(ramp, bits):
     values = np.rint(ramp * largest).astype(np.uint16)
     data = saved(Image.fromarray(values))
     np.testing.assert_allclose(decode(data, bits_stored=bits), values / largest, atol=1e-6)
-    np.testing.assert_array_equal(decode(data), decode(data, bits_stored=bits))
+    np.testing.assert_allclose(decode(data), values / 65535, atol=1e-6)  # the samples of a PNG span all of its bits
     np.testing.assert_allclose(decode(data, bits_stored=bits, invert=True), 1 - values / largest, atol=1e-6)
     assert len(np.unique(decode(data))) == len(np.unique(values))
 

@@ -37,11 +37,11 @@ def lut(entries, first, bits, vr="US"):
 @pytest.mark.parametrize("syntax", LOSSLESS, ids=lambda syntax: syntax.name)
 @pytest.mark.parametrize(("bits", "signed"), [(8, False), (12, False), (12, True), (16, True)])
 def test_stored_values_by_the_range_of_bits_stored(values, syntax, bits, signed):
-    stored = values // 16 if bits == 8 else values
-    lowest = -(2 ** (bits - 1)) if signed else 0
-    pixels = decode(dicom(stored - 2048 * signed, bits=bits, syntax=syntax))
+    largest, lowest = 2**bits - 1, -(2 ** (bits - 1)) if signed else 0
+    stored = values * largest // 4095 + lowest
+    pixels = decode(dicom(stored, bits=bits, syntax=syntax))
     assert pixels.dtype == np.float32
-    np.testing.assert_allclose(pixels, (stored - 2048 * signed - lowest) / (2**bits - 1), atol=1e-7)
+    np.testing.assert_allclose(pixels, (stored - lowest) / largest, atol=1e-7)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,9 @@ def test_voi_lut_of_packed_bytes_and_a_short_one(values):
     )
     short = lut(range(100), 0, 16)
     short[0].LUTDescriptor = [4096, 0, 16]
-    with pytest.raises(DataError, match="VOI LUT"):
+    with pytest.raises(
+        DataError, match=r"VOILUTSequence \(0028,3010\): LUTData \(0028,3006\) has 100 words for 4096 entries"
+    ):
         decode(dicom(values, bits=12, VOILUTSequence=short))
 
 
@@ -186,17 +188,23 @@ def test_monochrome1_is_inverted_once_whatever_the_table_says(values):
     ("elements", "reason"),
     [
         ({"NumberOfFrames": 12}, "DICOM: 12 frames, expected one"),
-        ({"PhotometricInterpretation": "RGB"}, "DICOM: RGB, expected MONOCHROME1 or MONOCHROME2"),
-        ({"SamplesPerPixel": 3}, "expected MONOCHROME1 or MONOCHROME2"),
+        (
+            {"PhotometricInterpretation": "RGB"},
+            r"PhotometricInterpretation \(0028,0004\) is RGB, expected MONOCHROME1 or",
+        ),
+        ({"SamplesPerPixel": 3}, r"SamplesPerPixel \(0028,0002\) is 3, expected 1"),
         ({"Rows": 40_000, "Columns": 40_000}, "more than 80,000,000 pixels"),
         ({"Rows": 1}, "smaller than 16 x 16 pixels"),
         ({"Rows": 65}, r"truncated or damaged \(DICOM: pixel data is short\)"),
-        ({"BitsAllocated": 32}, "bits allocated are not 8 or 16"),
-        ({"HighBit": 15}, "bits stored are not the lowest"),
-        ({"BitsStored": 17}, "bits stored are not the lowest"),
-        ({"RescaleSlope": 0, "RescaleIntercept": 1}, "DICOM: rescale slope 0"),
-        ({"WindowCenter": 0, "WindowWidth": 0}, "DICOM: window width 0"),
-        ({"WindowCenter": 0, "WindowWidth": 9, "VOILUTFunction": "CUBIC"}, "DICOM: VOI LUT function CUBIC"),
+        ({"BitsAllocated": 32}, r"BitsAllocated \(0028,0100\) is 32, expected 8 or 16"),
+        ({"HighBit": 15}, r"HighBit \(0028,0102\) is 15, expected 11"),
+        ({"BitsStored": 17}, r"BitsStored \(0028,0101\) is 17, expected 2 to 16"),
+        ({"RescaleSlope": 0, "RescaleIntercept": 1}, r"DICOM: RescaleSlope \(0028,1053\) is 0"),
+        ({"WindowCenter": 0, "WindowWidth": 0}, r"DICOM: WindowWidth \(0028,1051\) is 0, expected 1 or more"),
+        (
+            {"WindowCenter": 0, "WindowWidth": 9, "VOILUTFunction": "CUBIC"},
+            r"DICOM: VOILUTFunction \(0028,1056\) is none of LINEAR",
+        ),
     ],
 )
 def test_refused_headers(values, elements, reason):
@@ -226,7 +234,7 @@ def test_unreadable_transfer_syntaxes_are_named(syntax, name):
 def test_a_file_without_pixel_data():
     with pytest.raises(DataError, match="no pixel data"):
         decode(written(header((64, 64), bits=8), uid.ExplicitVRLittleEndian))
-    with pytest.raises(DataError, match="truncated or damaged"):
+    with pytest.raises(DataError, match="no pixel data"):
         decode(bytes(128) + b"DICM")
 
 
@@ -270,7 +278,7 @@ def test_damaged_files_are_rejected_in_silence(values, caplog, capfd):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         with quiet_decoders():
-            with pytest.raises(DataError, match="truncated or damaged"):
+            with pytest.raises(DataError, match=r"RescaleSlope \(0028,1053\) is no number, expected a number"):
                 decode(spoilt)
             decode(dicom(values, bits=12) + b"\0" * 7)
     assert not caplog.records

@@ -10,7 +10,9 @@ import numpy as np
 from diffchest.audit.command.label_table import image_column, read_rows
 from diffchest.errors import DataError
 from diffchest.files.cells import ids, no_id
+from diffchest.images.bit_depth import brightest_values, fewest_bits
 from diffchest.images.decoding import decode, quiet_decoders
+from diffchest.images.inspection import look
 from diffchest.images.sources import SUFFIXES, SourceReader, index_images
 from diffchest.images.squares import decode_square, encode_square, to_square
 from diffchest.progress import notice, progress
@@ -88,20 +90,29 @@ def read_radiographs(
 ) -> Films:
     """Decode them; size: of the network, px; codec: of the image store, since JPEG changes pixels.
 
-    fine: names of those that the gates get, as large as the largest of them is, up to `FINEST`; bits_stored, inverted:
-    see `images.decoding.decode`. Raises `DataError` where more than the fraction `most_rejected` cannot be decoded, and
-    for fewer than `LEAST`.
+    fine: names of those that the gates get, as large as the largest of them is, up to `FINEST`; inverted: see
+    `images.decoding.decode`; bits_stored: of 16-bit PNG, None: one number for all, from what a sample of them holds.
+    Raises `DataError` where more than the fraction `most_rejected` cannot be decoded, and for fewer than `LEAST`.
     """
     reader, digest, wanted = SourceReader(found.root), hashlib.sha256(), set(fine)
     names: list[str] = []
     squares: list[np.ndarray] = []
     large: dict[int, np.ndarray] = {}
     rejected: list[str] = []
+    if bits_stored is None and (brightest := brightest_values(found.root, list(found.sources.values()))):
+        bits_stored = fewest_bits(brightest)
+        notice(
+            f"{found.root}: 16-bit PNG with values to {max(brightest)}: {bits_stored} bits, all are divided by "
+            f"{2**bits_stored - 1}; if that is wrong, give --bits-stored"
+        )
     for name, source in progress(found.sources.items(), desc="decode"):
         try:
             data = reader.read(source)
             with quiet_decoders():
                 pixels = decode(data, bits_stored=bits_stored, invert=inverted)
+            square = to_square(pixels, size)
+            if seen := look(square).rejected:
+                raise DataError(seen)
         except DataError as error:
             rejected.append(f"{name}: {error}")
             continue
@@ -109,7 +120,7 @@ def read_radiographs(
         if name in wanted:
             large[len(names)] = to_square(pixels, min(FINEST, max(pixels.shape)))
         names.append(name)
-        squares.append(decode_square(encode_square(to_square(pixels, size), codec), codec, size))
+        squares.append(decode_square(encode_square(square, codec), codec, size))
     _check_rejected(found, rejected, most_rejected)
     if len(names) < LEAST:
         raise DataError(f"{found.root}: {len(names)} radiographs are too few for an audit; give {LEAST} or more")
