@@ -21,13 +21,14 @@ from diffchest.counterfactuals.quality import (
     quality_metrics,
     quality_table,
     reconstruction_table,
+    tell_one_radiograph,
     tell_saturated,
     worst,
 )
 from diffchest.counterfactuals.twin_quality import TwinJudge, told, twin_metrics, twin_quality
 from diffchest.files.tables import write_metrics, write_table
-from diffchest.params.base import Key
-from diffchest.params.counterfactuals import Towards
+from diffchest.params.base import Key, PositiveInt
+from diffchest.params.counterfactuals import Names, Towards
 from diffchest.params.evaluation import BootstrapParams, EvaluatedFindings
 from diffchest.progress import run, summary
 
@@ -36,12 +37,15 @@ class Params(EvaluatedFindings):
     """What `explain` reads of params.yaml."""
 
     towards: Annotated[Towards, Key("explain.towards")]
+    image_ids: Annotated[Names, Key("explain.image_ids")]
+    reconstructions: Annotated[PositiveInt, Key("explain.reconstructions")]
     bootstrap: Annotated[BootstrapParams, Key("evaluation.bootstrap")]
 
 
 def main() -> None:
     """Write the table of all counterfactuals, the worst of them, their quality and the means of it."""
     params = Params.load()
+    tell_one_radiograph(params.image_ids, params.reconstructions)
     dataset, head, moves = Dataset.read(params.dataset), Head.load(paths.HEAD), Moves.load(paths.MOVES)
     measured, other = Explained.load_all(paths.MEASURED), Explained.load_all(paths.OTHER_WAY)
     patients = read_manifest(paths.STORED_MANIFEST).set_index("image_id")["patient_id"]

@@ -9,7 +9,7 @@
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -149,10 +149,12 @@ def quality_table(
     radiographs has no bounds where little was asked for.
     table: rows with image_id, target and the measures, NaN where one does not apply; patients: patient by image id,
     whose radiographs are redrawn together, as `bootstrap` says.
-    Returns target, measure, n (rows that count), value, low, high; NaN where no row counts.
+    Returns target, measure, n (rows that count), value, low, high; NaN where no row counts, and low and high also
+    where those that count are of one patient, who says nothing of how others differ.
     """
     targets, image_ids = (list(dict.fromkeys(table[name])) for name in ("target", "image_id"))
     redraws = bootstrap.redraws(patients.loc[image_ids].to_numpy())
+    units = pd.factorize(np.asarray(image_ids) if redraws["groups"] is None else redraws["groups"])[0]
 
     def by_image(column: str) -> np.ndarray:
         """[images, targets]; NaN where a radiograph was not moved towards a target."""
@@ -164,11 +166,32 @@ def quality_table(
         values = by_image(above)
         counted = ~np.isnan(values)
         weight = np.nan_to_num(by_image(below)) if below else 1.0
-        result = bootstrap_ratio(np.nan_to_num(values), weight * counted, **redraws)
+        several = np.array([len(set(units[of_target])) > 1 for of_target in counted.T])
+        result = _ratio(np.nan_to_num(values), weight * counted, several, redraws)
         blocks.append(_with_macro(result, counted.sum(axis=0), bootstrap.confidence).assign(measure=measure))
     found = pd.concat(blocks, ignore_index=True)
     found["target"] = [*targets, MACRO] * len(measures)
     return found[["target", "measure", "n", "value", "low", "high"]]
+
+
+def _ratio(above: np.ndarray, below: np.ndarray, several: np.ndarray, redraws: dict[str, Any]) -> RatioResult:
+    """`bootstrap_ratio`, with limits only where rows of `several` [targets] patients count."""
+    if not several.any():
+        with np.errstate(invalid="ignore", divide="ignore"):
+            value = above.sum(axis=0) / below.sum(axis=0)
+        none = np.full(len(value), np.nan)
+        return RatioResult(value=value, low=none, high=none, samples=none[None])
+    result = bootstrap_ratio(above, below, **redraws)
+    limits = {end: np.where(several, getattr(result, end), np.nan) for end in ("low", "high")}
+    return replace(result, **limits)
+
+
+def tell_one_radiograph(image_ids: Sequence[str], reconstructions: int) -> None:
+    """Say before anything is computed which means of the parameters `explain` will have no interval."""
+    if len(image_ids) == 1:
+        notice("explain.image_ids names one radiograph: means of counterfactuals have no intervals")
+    if reconstructions == 1:
+        notice("explain.reconstructions is 1: means of reconstructions have no intervals")
 
 
 def _with_macro(result: RatioResult, counts: np.ndarray, confidence: float) -> pd.DataFrame:

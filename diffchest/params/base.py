@@ -1,6 +1,7 @@
 """What every section of `params.yaml` is made of, and reading the keys that a stage declares."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -25,9 +26,36 @@ Uncertain = Literal["zeros", "ones", "ignore"]
 
 Model = TypeVar("Model", bound=BaseModel)
 
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+MISSING_WORDS = {"na", "nan", "none", "null", "true", "false", "yes", "no", "on", "off"}  # to YAML, or in a table
+DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10))}
+
 
 class ParamsError(DataError):
     """`params.yaml` cannot be used; the message names every offending key."""
+
+
+def check_names(names: Iterable[str], *, what: str) -> None:
+    """Raise `ValueError` for a name that a path, a shell, DVC or a table cannot bear, and for two that differ by case.
+
+    what: what is named, such as "a cohort". The names become part of paths, commands and keys: `stages/ingest.py NAME`,
+    `data/cohorts/NAME.parquet`, `dvc exp run -S cohorts.NAME.root=...`.
+    """
+    seen: dict[str, str] = {}
+    for name in names:
+        if not NAME.fullmatch(name):
+            raise ValueError(
+                f"{name!r} cannot be {what}'s name; take letters a to z, digits, - and _, a letter first, at most 64"
+            )
+        folded = name.lower()
+        if folded in MISSING_WORDS | DEVICES:
+            meant = "a device of Windows" if folded in DEVICES else "a value in YAML or an empty cell in a table"
+            raise ValueError(f"{name!r} cannot be {what}'s name: it is {meant}; take another")
+        if folded in seen:
+            raise ValueError(
+                f"{seen[folded]!r} and {name!r} differ by case alone: one file on some disks; rename one of them"
+            )
+        seen[folded] = name
 
 
 class Section(BaseModel):

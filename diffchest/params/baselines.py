@@ -1,14 +1,22 @@
 """`baselines`: the models that ours is compared with."""
 
-import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
-from diffchest.params.base import OURS, Fraction, Key, ParamsError, PositiveInt, Section, Seed, StageParams, Words
-
-MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+from diffchest.params.base import (
+    OURS,
+    Fraction,
+    Key,
+    ParamsError,
+    PositiveInt,
+    Section,
+    Seed,
+    StageParams,
+    Words,
+    check_names,
+)
 
 
 class PcaParams(Section):
@@ -61,9 +69,9 @@ class BaselinesParams(BaseModel):
 
     @model_validator(mode="after")
     def _models(self) -> "BaselinesParams":
-        odd = [name for name in self.sections if not MODEL_NAME.fullmatch(name) or name == OURS]
-        if odd:
-            raise ValueError(f"{odd[0]!r} cannot be a model's name; take letters, digits, - and _, and not diffchest")
+        check_names(self.sections, what="a model")
+        if OURS in map(str.lower, self.sections):
+            raise ValueError(f"{OURS!r} cannot be a model's name: it is ours; take another")
         null = [name for name in ("chexzero", "pca") if name in self.model_fields_set and name not in self.sections]
         if null:
             raise ValueError(f"`{null[0]}` is null; delete the section to leave the model out")

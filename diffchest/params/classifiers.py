@@ -1,15 +1,13 @@
 """`classifiers`: the classifiers that are audited beside our own head, each by its descriptor."""
 
-import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from diffchest.files.yaml import read_mapping
-from diffchest.params.base import OURS, ParamsError, PositiveFloat, PositiveInt, Section, Words, validate
+from diffchest.params.base import OURS, ParamsError, PositiveFloat, PositiveInt, Section, Words, check_names, validate
 
-CLASSIFIER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 Kind = Literal["own", "onnx", "command", "python", "torch"]
 Resize = Literal["bilinear", "bicubic", "area", "lanczos", "nearest"]
 Fit = Literal["squeeze", "pad", "crop"]
@@ -122,9 +120,7 @@ class ClassifiersParams(BaseModel):
 
     @model_validator(mode="after")
     def _names(self) -> "ClassifiersParams":
-        odd = [name for name in self.sections if not CLASSIFIER_NAME.fullmatch(name)]
-        if odd:
-            raise ValueError(f"{odd[0]!r} cannot be a classifier's name; take letters, digits, - and _")
+        check_names(self.sections, what="a classifier")
         for name, section in self.sections.items():
             if (name == OURS) != (section.kind == "own"):
                 raise ValueError(f"{name}: kind is {section.kind}; our own head is called {OURS}, and nothing else is")

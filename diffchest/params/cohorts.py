@@ -5,7 +5,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from diffchest.params.base import Fraction, ParamsError, Section, Seed, Uncertain, Words
+from diffchest.params.base import Fraction, ParamsError, Section, Seed, Uncertain, Words, check_names
+
+TABLES_BESIDE = ("_labels", "_readers")  # what the tables beside `data/cohorts/<name>.parquet` are called
 
 
 class CohortBase(Section):
@@ -112,6 +114,21 @@ class CohortsParams(BaseModel):
 
     datasets: Annotated[list[str], Field(min_length=1)]
     max_rejected_fraction: Fraction
+
+    @model_validator(mode="after")
+    def _names(self) -> "CohortsParams":
+        cohorts = self.__pydantic_extra__
+        check_names(cohorts, what="a cohort")
+        for name in cohorts:
+            for ending in TABLES_BESIDE:
+                if f"{name}{ending}" in cohorts:
+                    raise ValueError(
+                        f"{name + ending!r} cannot be a cohort's name: so a table of {name!r} is called; take another"
+                    )
+        twice = [name for name in self.datasets if self.datasets.count(name) > 1]
+        if twice:
+            raise ValueError(f"`datasets` names {twice[0]!r} {self.datasets.count(twice[0])} times; name it once")
+        return self
 
     @model_validator(mode="after")
     def _datasets_defined(self) -> "CohortsParams":

@@ -13,6 +13,7 @@ from diffchest.counterfactuals.quality import (
     quality_metrics,
     quality_table,
     side_effects,
+    tell_one_radiograph,
     tell_saturated,
     worst,
 )
@@ -155,3 +156,27 @@ def test_a_step_beyond_what_the_decoder_can_draw_is_told(capsys):
     told = capsys.readouterr().err
     assert "A: the step drives 15% of the pixels" in told
     assert told.count("\n") == 1
+
+
+def test_one_patient_has_means_and_no_intervals():
+    """Of one radiograph alone, and of a finding that one patient's radiographs count for."""
+    one = pd.DataFrame({"image_id": ["e", "f"], "target": "A", "l1": [0.25, 0.75]})  # both of patient y
+    found = quality_table(one, PATIENTS, ["l1"], BOOTSTRAP, {}).set_index("target")
+    assert found.loc["A", ["n", "value"]].tolist() == [2, 0.5]
+    assert found.loc[["A", MACRO], ["low", "high"]].isna().all(axis=None)
+    assert found.loc[MACRO, "value"] == 0.5
+    by_image = BOOTSTRAP.model_copy(update={"unit": "image"})
+    assert quality_table(one, PATIENTS, ["l1"], by_image, {})["low"].notna().all()
+    two = pd.DataFrame({"image_id": list("abef"), "target": list("AABB"), "l1": [0.0, 1.0, 0.25, 0.75]})
+    found = quality_table(two, PATIENTS, ["l1"], BOOTSTRAP, {}).set_index("target")
+    assert found["value"].tolist() == [0.5, 0.5, 0.5]
+    assert found["low"].isna().tolist() == [False, True, False]
+    assert found.loc["A", ["low", "high"]].tolist() == [0.0, 1.0]
+
+
+def test_one_radiograph_is_told_before_it_is_judged(capsys):
+    tell_one_radiograph(["a", "b"], 2)
+    assert capsys.readouterr().err == ""
+    tell_one_radiograph(["a"], 1)
+    told = capsys.readouterr().err.splitlines()
+    assert [line.partition("explain.")[2].partition(" ")[0] for line in told] == ["image_ids", "reconstructions"]

@@ -51,6 +51,14 @@ def test_committed_params_are_valid():
             r": 1 problem\(s\)\n  baselines\.pca\.components: .*greater than or equal to 1",
         ),
         ("cohorts.datasets", ["padchest", "nowhere"], "cohorts.nowhere"),
+        ("cohorts.datasets", ["padchest", "padchest"], "`datasets` names 'padchest' 2 times; name it once"),
+        ("cohorts.datasets", [], r"\n  cohorts\.datasets: .*at least 1"),
+        (
+            "cohorts.padchest_labels",
+            {"format": "nih", "root": "x"},
+            "'padchest_labels' cannot be .* table of 'padchest'",
+        ),
+        ("cohorts.PadChest", {"format": "nih", "root": "x"}, "'padchest' and 'PadChest' differ by case alone"),
         ("evaluation.dataset", "nowhere", "evaluation.dataset"),
         ("baselines.reference", "chexzero", "baselines.reference"),
         ("baselines.own", {}, r"baselines\.own: give either `scores` or `features`"),
@@ -94,6 +102,26 @@ def test_mistakes_are_named(raw, key, value, message):
     section[last] = value
     with pytest.raises(ParamsError, match=message):
         Params.parse(raw)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("ward 3", "ward/3", "../ward", "-ward", "", " ", "ward*", "$ward", "ward\n", "ward@3", "ward:3", "ward.3"),
+        *("Neumotórax", "3", "con", "LPT1", "null", "NaN", "Yes", "w" * 65),
+    ],
+)
+def test_names_that_go_into_paths_and_commands_are_refused_with_the_form_they_may_have(raw, name):
+    sections = {
+        "cohorts": {"format": "nih", "root": "x"},
+        "baselines": {"scores": "x.csv"},
+        "classifiers": {"kind": "onnx", "file": "x.onnx"},
+    }
+    for section, content in sections.items():
+        changed = raw | {section: raw[section] | {name: content}}
+        with pytest.raises(ParamsError, match=r"cannot be a (cohort|model|classifier)'s name[;:] .*take "):
+            Params.parse(changed)
+        Params.parse(raw | {section: raw[section] | {"Ward-3_b": content}})
 
 
 def test_ddim_steps_that_do_not_fit_are_told_with_those_that_do(raw):
