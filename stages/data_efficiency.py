@@ -6,7 +6,8 @@ from diffchest import paths
 from diffchest.contracts.benchmark_readers import read_benchmark_readers
 from diffchest.contracts.dataset import Dataset
 from diffchest.contracts.latents import Latents
-from diffchest.evaluation.data_efficiency import Study, efficiency_metrics, nothing_studied, read_sample, study, thin
+from diffchest.evaluation.data_efficiency import Study, efficiency_metrics, nothing_studied, read_sample, study
+from diffchest.evaluation.roc import thin
 from diffchest.files.tables import write_metrics, write_table
 from diffchest.params.base import Key, StageParams
 from diffchest.params.evaluation import BootstrapParams, DataEfficiencyParams

@@ -15,11 +15,10 @@ from diffchest.contracts.twins import Twins
 from diffchest.contracts.witness import Witness
 from diffchest.counterfactuals.axioms import axioms_rows
 from diffchest.counterfactuals.quality import (
-    RECONSTRUCTION,
     counterfactual_table,
     head_quality,
     quality_metrics,
-    quality_table,
+    reconstruction_metrics,
     reconstruction_table,
     tell_one_radiograph,
     tell_saturated,
@@ -74,8 +73,8 @@ def main() -> None:
 
     errors = reconstruction_table(Reconstructions.load(paths.RECONSTRUCTIONS))
     write_table(paths.table("reconstruction"), errors)
-    of_errors = quality_table(errors.assign(target=""), patients, RECONSTRUCTION, params.bootstrap)
-    metrics = {"reconstruction": quality_metrics(of_errors), "counterfactuals": quality_metrics(quality)}
+    of_errors = reconstruction_metrics(errors, patients, params.bootstrap)
+    metrics = {"reconstruction": of_errors, "counterfactuals": quality_metrics(quality)}
     metrics |= {"twins": twin_metrics(twins), "axioms": quality_metrics(sound)}
     write_metrics(paths.stage_metrics("explain"), metrics)
     summary(

@@ -44,7 +44,7 @@ def _kappas(data: Path) -> Table:
     rows = [["finding", "positive studies", "kappa (95 % CI)", "raw agreement"]]
     for finding in truth.columns:
         result = fleiss_kappa(np.stack([table[finding] for table in readers.values()], axis=1), seed=SEED)
-        kappa = f"{result.kappa:.3f} ({result.low:.3f} to {result.high:.3f})"
+        kappa = f"{result.value:.3f} ({result.low:.3f} to {result.high:.3f})"
         rows.append([finding, str(int(truth[finding].sum())), kappa, f"{result.agreement:.3f}"])
     return rows
 

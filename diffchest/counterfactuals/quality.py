@@ -130,7 +130,10 @@ def _success(explained: Explained) -> dict[str, np.ndarray]:
 
 
 def reconstruction_table(reconstructions: Reconstructions) -> pd.DataFrame:
-    """One row per radiograph: image_id, and how much its reconstruction differs, see `similarity`."""
+    """One row per radiograph: image_id, and how much its reconstruction differs, see `similarity`.
+
+    An exact one has no `psnr`, so the mean is over the others; `reconstruction_metrics` counts them.
+    """
     table = similarity(reconstructions.original, reconstructions.reconstruction)
     table.insert(0, "image_id", reconstructions.image_id)
     return table
@@ -222,6 +225,12 @@ def tell_saturated(quality: pd.DataFrame) -> None:
             f"{row.target}: the step drives {row.value:.0%} of the pixels to black or white, beyond what the decoder "
             "can draw; lower explain.step, or explain.to_probability where that is set"
         )
+
+
+def reconstruction_metrics(table: pd.DataFrame, patients: pd.Series, bootstrap: BootstrapParams) -> dict[str, float]:
+    """The means of a `reconstruction_table` with intervals, and how many of its reconstructions are `exact`."""
+    quality = quality_table(table.assign(target=""), patients, RECONSTRUCTION, bootstrap)
+    return quality_metrics(quality) | {"exact": int((table["mae"] == 0).sum())}
 
 
 def quality_metrics(quality: pd.DataFrame) -> dict[str, float]:

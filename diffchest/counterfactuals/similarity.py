@@ -8,7 +8,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 def similarity(reference: np.ndarray, picture: np.ndarray) -> pd.DataFrame:
     """Compare uint8 pictures [N, H, W] with their references, one row per picture.
 
-    Columns `mae` (mean absolute difference on the [0, 1] scale), `psnr` (dB; infinite for equal pictures) and `ssim`
+    Columns `mae` (mean absolute difference on the [0, 1] scale), `psnr` (dB; NaN for equal pictures, which have none) and `ssim`
     (Wang et al. 2004, 7 x 7 window). Raises `ValueError` when the shapes differ.
     """
     if reference.shape != picture.shape:
@@ -16,8 +16,8 @@ def similarity(reference: np.ndarray, picture: np.ndarray) -> pd.DataFrame:
     rows = []
     for expected, found in zip(reference, picture, strict=True):
         difference = np.abs(expected.astype(np.float64) - found) / 255
-        with np.errstate(divide="ignore"):
-            psnr = peak_signal_noise_ratio(expected, found, data_range=255)
+        exact = not difference.any()
+        psnr = np.nan if exact else peak_signal_noise_ratio(expected, found, data_range=255)
         rows.append((difference.mean(), psnr, structural_similarity(expected, found, data_range=255)))
     return pd.DataFrame(rows, columns=["mae", "psnr", "ssim"])
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from diffchest.evaluation.test_set import TestSet
-from diffchest.findings.disease_free import normal_finding
+from diffchest.findings.averaged import averaged
 from diffchest.params.evaluation import BootstrapParams
 from diffchest.progress import notice
 from diffchest.stats.bootstrap import BootstrapResult, percentile_interval
@@ -50,7 +50,7 @@ def auc_table(
         }
     )
     is_drawn = table["drawn"].to_numpy()
-    diseased = np.array([name != normal_finding(findings) for name in findings])  # "normal" is no finding to average
+    diseased = averaged(findings)
     metrics = _macro("macro_auc", result, diseased, params.confidence)
     if is_drawn.any():
         metrics |= _macro("drawn_macro_auc", result, is_drawn, params.confidence)
@@ -66,14 +66,18 @@ def auc_table(
 
 
 def _macro(name: str, result: BootstrapResult, chosen: np.ndarray, confidence: float) -> dict[str, float]:
-    """Mean AUC over the chosen findings with the interval of that mean over the same redraws."""
+    """Mean AUC over the chosen findings, their number, and the percentile interval of that mean over the same redraws.
+
+    A mean of many AUCs is nearly normal however near 1 they are, so its redraws will do.
+    """
     if not chosen.any():
-        return {name: float("nan"), f"{name}_low": float("nan"), f"{name}_high": float("nan")}
+        return {name: float("nan"), f"{name}_low": float("nan"), f"{name}_high": float("nan"), f"{name}_findings": 0}
     samples = result.samples[:, chosen].mean(axis=1, keepdims=True)  # NaN where a redraw left one finding undefined
     low, high = percentile_interval(samples, confidence)
     return {
         name: float(result.auc[chosen].mean()),
         f"{name}_low": low[0],
         f"{name}_high": high[0],
+        f"{name}_findings": int(chosen.sum()),
         f"{name}_undefined_redraws": int(np.isnan(samples).sum()),
     }

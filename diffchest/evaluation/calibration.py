@@ -6,6 +6,7 @@ from scipy.special import logit
 from sklearn.linear_model import LogisticRegression
 
 from diffchest.evaluation.test_set import TestSet
+from diffchest.findings.averaged import mean_over_findings
 from diffchest.params.evaluation import BootstrapParams
 
 BINS = 10
@@ -106,6 +107,11 @@ def _recalibration(y: np.ndarray, p: np.ndarray) -> tuple[float, float]:
 
 
 def calibration_metrics(table: pd.DataFrame) -> dict[str, float]:
-    """Means over findings."""
+    """Means over `averaged_findings` (findings/averaged.py) of all `findings`."""
     columns = ("brier", "skill", "observed_to_expected", "calibration_error")
-    return {"findings": len(table), **{name: float(table[name].mean()) for name in columns}}
+    means = {name: mean_over_findings(table["finding"].tolist(), table[name]) for name in columns}
+    return {
+        "findings": len(table),
+        "averaged_findings": means["brier"][1],
+        **{name: mean for name, (mean, _) in means.items()},
+    }

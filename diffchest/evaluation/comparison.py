@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from diffchest.evaluation.test_set import TestSet
+from diffchest.findings.averaged import mean_over_findings
 from diffchest.params.evaluation import BootstrapParams, PermutationParams
 from diffchest.stats.auc import as_columns
 from diffchest.stats.bootstrap import percentile_interval
@@ -24,7 +25,8 @@ def comparison_table(
 ) -> pd.DataFrame:
     """Table S1: both models' AUC with interval, their difference with interval, and the tests, per finding.
 
-    On the images that both models score.
+    On the images that both models score. The intervals of AUCs are those that `bootstrap` says, the difference's that of
+    the redraws that both share; p_delong takes a patient's images together (Obuchowski 1997), as p_value does.
     """
     test = test.scored_by(scores, reference)
     findings = test.shared(scores, reference)
@@ -59,14 +61,18 @@ def comparison_table(
             "p_value": permuted.p_value,
             "p_holm": adjust(permuted.p_value, "holm"),
             "p_bh": adjust(permuted.p_value, "bh"),
-            "p_delong": delong_test(y, a, b).p_value,
+            "p_delong": delong_test(y, a, b, groups=bootstrap.groups(test.patients)).p_value,
         }
     )
     return table.sort_values(["auc", "finding"], ascending=[False, True])
 
 
 def comparison_metrics(table: pd.DataFrame, *, reference: str, alpha: float = 0.05) -> Mapping[str, object]:
-    """Wins, ties and losses (AUCs to three decimals, as printed), mean AUCs and significant differences."""
+    """Wins, ties and losses (AUCs to three decimals, as printed), mean AUCs and significant differences.
+
+    Means are over `averaged_findings` (findings/averaged.py), all else over all `findings`.
+    """
+    findings = table["finding"].tolist()
     difference = (table["auc"].round(3) - table["reference_auc"].round(3)).round(3)
     return {
         "reference": reference,
@@ -74,9 +80,10 @@ def comparison_metrics(table: pd.DataFrame, *, reference: str, alpha: float = 0.
         "wins": int((difference > 0).sum()),
         "ties": int((difference == 0).sum()),
         "losses": int((difference < 0).sum()),
-        "mean_auc": table["auc"].mean(),
-        "reference_mean_auc": table["reference_auc"].mean(),
-        "mean_difference": table["difference"].mean(),
+        "averaged_findings": mean_over_findings(findings, table["auc"])[1],
+        "mean_auc": mean_over_findings(findings, table["auc"])[0],
+        "reference_mean_auc": mean_over_findings(findings, table["reference_auc"])[0],
+        "mean_difference": mean_over_findings(findings, table["difference"])[0],
         "significant_holm": int((table["p_holm"] < alpha).sum()),
         "significant_bh": int((table["p_bh"] < alpha).sum()),
     }

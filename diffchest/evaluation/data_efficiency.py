@@ -6,22 +6,26 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import roc_curve
 
 from diffchest.contracts.dataset import Dataset
+from diffchest.contracts.head import Head
 from diffchest.contracts.latents import Latents
 from diffchest.errors import DataError
+from diffchest.evaluation.roc import mean_curve, roc_points, side_of_curve
+from diffchest.findings.averaged import mean_over_findings
 from diffchest.params.base import Role
 from diffchest.params.evaluation import BootstrapParams, DataEfficiencyParams
 from diffchest.params.probe import HeadFitParams
 from diffchest.probe.fit import fit_head, subsample_patients
-from diffchest.stats import bootstrap_auc
+from diffchest.stats.auc import group_codes
+from diffchest.stats.bootstrap import bootstrap_auc, percentile_interval
+from diffchest.stats.placements import Placements, placements
+from diffchest.stats.score_interval import TrainingVariance, score_interval
 
-AUC_COLUMNS = ["finding", "fraction", "patients", "images", "auc", "low", "high"]
+AUC_COLUMNS = ["finding", "fraction", "draws", "patients", "images", "auc", "low", "high", "training_sd"]
 COUNT_COLUMNS = ["readers_above", "readers_below"]
 CURVE_COLUMNS = ["finding", "fraction", "fpr", "tpr"]
 READER_COLUMNS = ["finding", "reader", "fpr", "tpr"]
-CURVE_POINTS = 200
 LEAVE_OUT = (
     "data_efficiency needs pretraining and test radiographs of one dataset; set data_efficiency.dataset to null in "
     "params.yaml to leave it out"
@@ -79,9 +83,7 @@ def study(
     bootstrap: BootstrapParams,
 ) -> Study:
     """Measure heads on fractions of the training patients, and where each reader stands beside them."""
-    auc, curves = measure(
-        train, test, fractions=settings.fractions, probe=head, bootstrap=bootstrap, seed=settings.seed
-    )
+    auc, curves = measure(train, test, settings=settings, probe=head, bootstrap=bootstrap)
     points = operating_points(readers, test.study_id.tolist(), test.labels)
     return Study(count_readers(auc, curves, points), curves, points)
 
@@ -90,42 +92,78 @@ def measure(
     train: Sample,
     test: Sample,
     *,
-    fractions: Sequence[float],
+    settings: DataEfficiencyParams,
     probe: HeadFitParams,
     bootstrap: BootstrapParams,
-    seed: int,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Fit a head on each fraction of the training patients and measure it on the test set.
+    """Fit heads on fractions of the training patients and measure them on the test set.
 
-    Both samples have the same label columns. Returns the AUC with its interval (`AUC_COLUMNS`) and the full ROC curves
-    (`CURVE_COLUMNS`), for each fraction every finding. A finding without both classes has a NaN AUC and no curve.
+    A fraction below 1 is drawn `settings.redraws` times; within a draw, the patients of a smaller fraction are among
+    those of a larger one. Both samples have the same label columns. Returns, for each fraction every finding, the mean
+    AUC over the draws with its interval (`AUC_COLUMNS`; images: of the first draw) and the mean ROC curve
+    (`CURVE_COLUMNS`). A finding without both classes, in the test set or in a draw, has a NaN AUC and no curve.
     """
     findings = list(train.labels.columns)
-    redraws = bootstrap.redraws(test.patient_id)
     tables, curves = [], []
-    for fraction in fractions:
-        kept = subsample_patients(train.patient_id, fraction, seed)
-        labels, patients = train.labels.to_numpy()[kept], train.patient_id[kept]
-        head, _ = fit_head(train.z[kept], labels, patients, params=probe, findings=findings)
-        scores = head.probabilities(test.z)
-        fitted = np.isfinite(scores).all(axis=0)
-        truth = np.where(fitted, test.labels.to_numpy(dtype=np.float64), np.nan)
-        result = bootstrap_auc(truth, np.where(fitted, scores, 0.0), **redraws)
-        size = {"patients": len(np.unique(train.patient_id[kept])), "images": int(kept.sum())}
-        intervals = {"auc": result.auc, "low": result.low, "high": result.high}
-        tables.append(pd.DataFrame({"finding": findings, "fraction": fraction, **size, **intervals}))
-        for finding, column, score in zip(findings, truth.T, scores.T, strict=True):
-            curves.append(roc_points(column, score).assign(finding=finding, fraction=fraction))
+    for fraction in settings.fractions:
+        draws = settings.redraws if fraction < 1 else 1
+        kept = [subsample_patients(train.patient_id, fraction, settings.seed + draw) for draw in range(draws)]
+        scores = np.stack([_fitted(train, rows, probe).probabilities(test.z) for rows in kept])
+        truth = np.where(np.isfinite(scores).all(axis=(0, 1)), test.labels.to_numpy(dtype=np.float64), np.nan)
+        measured = _mean_auc(truth, np.nan_to_num(scores), test.patient_id, bootstrap)
+        size = {"patients": len(np.unique(train.patient_id[kept[0]])), "images": int(kept[0].sum())}
+        tables.append(pd.DataFrame({"finding": findings, "fraction": fraction, "draws": draws, **size, **measured}))
+        for finding, column, of_finding in zip(findings, truth.T, np.moveaxis(scores, 2, 0), strict=True):
+            curve = mean_curve([roc_points(column, score) for score in of_finding])
+            curves.append(curve.assign(finding=finding, fraction=fraction))
     return pd.concat(tables)[AUC_COLUMNS], pd.concat(curves)[CURVE_COLUMNS]
 
 
-def roc_points(truth: np.ndarray, score: np.ndarray) -> pd.DataFrame:
-    """ROC curve (fpr, tpr) of `score` where `truth` is 1 or 0, from (0, 0); no rows where one class is missing."""
-    known = ~np.isnan(truth)
-    if len(np.unique(truth[known])) < 2:
-        return pd.DataFrame({"fpr": [], "tpr": []}, dtype=np.float64)
-    fpr, tpr, _ = roc_curve(truth[known], score[known])
-    return pd.DataFrame({"fpr": fpr, "tpr": tpr})
+def _fitted(train: Sample, kept: np.ndarray, probe: HeadFitParams) -> Head:
+    labels = train.labels.to_numpy()[kept]
+    findings = list(train.labels.columns)
+    return fit_head(train.z[kept], labels, train.patient_id[kept], params=probe, findings=findings)[0]
+
+
+def _mean_auc(
+    truth: np.ndarray, scores: np.ndarray, patients: np.ndarray, bootstrap: BootstrapParams
+) -> dict[str, np.ndarray]:
+    """auc, low, high, training_sd [findings] of the mean over draws; truth [n, findings], scores [draws, n, findings].
+
+    The interval is that of what a head fitted on so many patients has on average over the patients it might have been
+    fitted on and those it might be tested on. Its variance has two parts: that of the test patients, of the mean of the
+    draws' AUCs, and s^2 / draws of the training patients, where s (`training_sd`) is the standard deviation between
+    draws on these test patients (NaN: one draw, and the interval holds the test patients' part alone).
+    """
+    codes, _ = group_codes(bootstrap.groups(patients), len(truth))
+    draws = range(len(scores))
+    found = [[placements(y, scores[draw, :, f], codes) for draw in draws] for f, y in enumerate(truth.T)]
+    aucs = np.array([[np.nan if each is None else each.of_positive.mean() for each in row] for row in found])
+    spread = aucs.std(axis=1, ddof=1) if len(draws) > 1 else np.full(len(aucs), np.nan)
+    if bootstrap.interval == "percentile":
+        low, high = _nested_redraws(truth, scores, patients, bootstrap)
+    else:
+        means = [None if row[0] is None else Placements.mean([each for each in row if each]) for row in found]
+        extra = np.nan_to_num(spread**2 / len(draws))
+        training = [TrainingVariance(float(variance), max(len(draws) - 1, 1)) for variance in extra]
+        low, high = score_interval(means, bootstrap.confidence, training)
+    return {"auc": aucs.mean(axis=1), "low": low, "high": high, "training_sd": spread}
+
+
+def _nested_redraws(
+    truth: np.ndarray, scores: np.ndarray, patients: np.ndarray, bootstrap: BootstrapParams
+) -> tuple[np.ndarray, np.ndarray]:
+    """Percentile interval of redraws of the test patients and, in each, of the draws of training patients."""
+    redraws = bootstrap.redraws(patients)
+    samples = np.stack([bootstrap_auc(truth, score, interval="percentile", **redraws).samples for score in scores])
+    draws = len(scores)
+    mean = samples.mean(axis=0)
+    chosen = np.random.default_rng(bootstrap.seed).multinomial(draws, np.full(draws, 1 / draws), size=len(mean)) / draws
+    apart = np.einsum("bd,dbf->bf", chosen, samples) - mean
+    widened = mean + apart * np.sqrt(
+        draws / max(draws - 1, 1)
+    )  # redrawing k of k draws has (k - 1) / k of their variance
+    return percentile_interval(widened, bootstrap.confidence)
 
 
 def operating_points(
@@ -150,28 +188,6 @@ def operating_points(
     return pd.DataFrame(rows, columns=READER_COLUMNS).sort_values(["finding", "reader"], ignore_index=True)
 
 
-def side_of_curve(fpr: np.ndarray, tpr: np.ndarray, point: tuple[float, float]) -> int:
-    """1, 0 or -1: the point (fpr, tpr) lies above, on or below the ROC curve with these vertices (from (0, 0))."""
-    x, y = point
-    first, after = np.searchsorted(fpr, x, "left"), np.searchsorted(fpr, x, "right")
-    if after > first:  # a vertical step, or one vertex, at x
-        low, high = tpr[first], tpr[after - 1]
-    else:
-        low = high = np.interp(x, fpr[first - 1 : first + 1], tpr[first - 1 : first + 1])
-    return int(y > high) - int(y < low)
-
-
-def thin(curves: pd.DataFrame, points: int = CURVE_POINTS) -> pd.DataFrame:
-    """Keep at most `points` vertices of each curve, evenly spaced, both ends included."""
-    return pd.concat(
-        [
-            curve.iloc[np.unique(np.linspace(0, len(curve) - 1, min(points, len(curve))).round().astype(int))]
-            for _, curve in curves.groupby(["finding", "fraction"], sort=False)
-        ]
-        or [curves]
-    )
-
-
 def count_readers(auc: pd.DataFrame, curves: pd.DataFrame, readers: pd.DataFrame) -> pd.DataFrame:
     """Add to each row of `auc` (finding, fraction) how many readers beat its whole ROC curve, and how many do not.
 
@@ -193,7 +209,7 @@ def count_readers(auc: pd.DataFrame, curves: pd.DataFrame, readers: pd.DataFrame
 
 
 def efficiency_metrics(auc: pd.DataFrame) -> dict[str, Any]:
-    """By fraction: patients, images, macro AUC, and per finding the AUC and the readers above and below its curve.
+    """By fraction: draws, patients, images, macro AUC and over how many findings, and per finding the AUC and the readers above and below its curve.
 
     auc: `AUC_COLUMNS` and `COUNT_COLUMNS`; counts that are missing there are left out.
     """
@@ -203,8 +219,10 @@ def efficiency_metrics(auc: pd.DataFrame) -> dict[str, Any]:
             row["finding"]: {"auc": row["auc"]} | {name: row[name] for name in COUNT_COLUMNS if pd.notna(row[name])}
             for row in rows.to_dict("records")
         }
-        size = {"patients": rows["patients"].iloc[0], "images": rows["images"].iloc[0]}
-        metrics[f"{fraction:g}"] = {**size, "macro_auc": rows["auc"].mean(), "findings": findings}
+        size = {name: rows[name].iloc[0] for name in ("draws", "patients", "images")}
+        macro, number = mean_over_findings(rows["finding"].tolist(), rows["auc"])
+        mean = {"averaged_findings": number, "macro_auc": macro}
+        metrics[f"{fraction:g}"] = {**size, **mean, "findings": findings}
     return metrics
 
 

@@ -15,7 +15,7 @@ import pandas as pd
 from statsmodels.stats.proportion import proportion_confint
 
 from diffchest.evaluation.test_set import TestSet
-from diffchest.findings.disease_free import normal_finding
+from diffchest.findings.averaged import averaged
 from diffchest.params.evaluation import BootstrapParams, SubgroupsParams
 from diffchest.stats import adjust
 from diffchest.stats.auc import wins
@@ -103,7 +103,7 @@ def subgroup_tables(
     findings = test.shared(scores)
     test, scores = TestSet(test.labels[findings], test.patients), scores.loc[test.labels.index, findings]
     missed = _missed(test.labels.to_numpy(dtype=np.float64), scores.to_numpy(dtype=np.float64))
-    missed[:, [finding == normal_finding(findings) for finding in findings]] = np.nan
+    missed[:, ~averaged(findings)] = np.nan
     pooled = _pooled(test, scores, missed, bootstrap)
     tables, gaps = [], []
     for attribute in params.attributes:
@@ -263,9 +263,8 @@ def _normal(groups: int, seed: int) -> np.ndarray:
 
 def subgroup_metrics(table: pd.DataFrame, gaps: pd.DataFrame, *, alpha: float = 0.05) -> dict:
     """By attribute, the mean AUC of each group over findings that all groups have, and significant gaps by measure."""
-    normal = normal_finding(sorted(set(table["finding"])))
     metrics: dict = {}
-    for attribute, rows in table[table["finding"] != normal].groupby("attribute", sort=False):
+    for attribute, rows in table[averaged(table["finding"].tolist())].groupby("attribute", sort=False):
         wide = rows.pivot(index="finding", columns="group", values="auc").dropna()
         means = {group: float(wide[group].mean()) for group in dict.fromkeys(rows["group"])}
         metrics[str(attribute)] = {"findings": len(wide), "macro_auc": means}

@@ -61,6 +61,7 @@ class TestSet:
         return bootstrap_auc(
             self.labels[scores.columns].to_numpy(),
             scores.to_numpy(),
+            interval=params.interval,
             **params.redraws(self.patients),
         )
 

@@ -11,6 +11,7 @@ from diffchest.figures.frame import new_figure
 from diffchest.figures.inputs import read_rows
 from diffchest.figures.settings import FigureParams
 from diffchest.figures.style import BLUE, GREY, INK, ORANGE, forest_axes, wrapped
+from diffchest.findings.averaged import mean_over_findings
 from diffchest.params.base import OURS
 
 ROW = 4.6  # mm
@@ -30,7 +31,9 @@ def draw(params: FigureParams) -> Figure:
     for number, axes in enumerate(panels):
         rows = slice(number * half, (number + 1) * half)
         _draw_panel(axes, ours.iloc[rows], theirs.iloc[rows], params, height=half)
-    means = [f"{name}: mean {rows['auc'].mean():.3f}" for name, rows in (("DiffChest", ours), (reference, theirs))]
+    findings = ours["finding"].tolist()
+    named = (("DiffChest", ours["auc"]), (reference, theirs["auc"]))
+    means = [f"{name}: mean {mean_over_findings(findings, auc)[0]:.3f}" for name, auc in named]
     gray = "; gray names: not drawn" if params.on_phantoms else ""
     markers = [panels[0].collections[3], panels[0].collections[1]]
     title = f"AUC (in brackets: positives in the test set{gray})"

@@ -11,7 +11,7 @@ from diffchest.figures.frame import new_figure
 from diffchest.figures.inputs import read_rows
 from diffchest.figures.settings import FigureParams
 from diffchest.figures.style import BLUE, GREY, LIGHT, ORANGE, wrapped
-from diffchest.findings.disease_free import normal_finding
+from diffchest.findings.averaged import averaged
 from diffchest.params.base import OURS
 
 PANELS, COLUMNS = 8, 4
@@ -24,8 +24,9 @@ def draw(params: FigureParams) -> Figure:
     table = read_rows(paths.table("calibration"), stage="calibration", empty=empty)
     curves = read_rows(paths.PLOTS / "reliability.csv", stage="calibration", empty=empty)
     reference = params.reference
-    normal = normal_finding(sorted(set(table["finding"])))
-    ranked = table[table["finding"] != normal].drop_duplicates("finding").nlargest(PANELS, "positives", keep="all")
+    ranked = (
+        table[averaged(table["finding"].tolist())].drop_duplicates("finding").nlargest(PANELS, "positives", keep="all")
+    )
     findings = ranked["finding"].tolist()[:PANELS]
     rows = int(np.ceil(len(findings) / COLUMNS))
     figure = new_figure("Calibration of the most frequent findings", params, height=16 + 48 * rows)

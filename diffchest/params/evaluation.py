@@ -13,15 +13,24 @@ class BootstrapParams(Section):
     unit: Literal["patient", "image"]
     resamples: Annotated[int, Field(ge=10)]
     confidence: Annotated[float, Field(gt=0.0, lt=1.0)]
+    interval: Literal["score", "percentile"]
     seed: Seed
 
     def redraws(self, patients: Any) -> dict[str, Any]:
-        """The keyword arguments of `diffchest.stats.bootstrap_auc` and `bootstrap_ratio`.
+        """The keyword arguments that `diffchest.stats.bootstrap_auc` and `bootstrap_ratio` share.
 
         patients: the patient of each row, redrawn as a whole unless `unit` is image.
         """
-        groups = patients if self.unit == "patient" else None
-        return {"groups": groups, "resamples": self.resamples, "confidence": self.confidence, "seed": self.seed}
+        return {
+            "groups": self.groups(patients),
+            "resamples": self.resamples,
+            "confidence": self.confidence,
+            "seed": self.seed,
+        }
+
+    def groups(self, patients: Any) -> Any:
+        """What counts as one: the patients, or None, each row, where `unit` is image."""
+        return patients if self.unit == "patient" else None
 
 
 class PermutationParams(Section):
@@ -64,6 +73,7 @@ class DataEfficiencyParams(Section):
 
     dataset: str | None
     fractions: Annotated[list[PositiveFraction], Field(min_length=1)]
+    redraws: PositiveInt
     findings: Annotated[list[str], Field(min_length=1)]
     seed: Seed
 

@@ -12,12 +12,13 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from diffchest.files.tables import write_table
 from diffchest.progress import run
 from diffchest.readers.ratings import KINDS, QUESTION, by_reader, read_ratings
-from diffchest.stats import fleiss_kappa, pairwise_agreement
+from diffchest.stats import fleiss_kappa, gwet_ac1, krippendorff_alpha, pairwise_agreement
 
 TABLE_NUMBERS = {kind: f"reader_table_{number}" for number, kind in enumerate(KINDS, start=1)}
 TABLE_COLUMNS = [
@@ -29,6 +30,13 @@ TABLE_COLUMNS = [
     "fleiss_kappa",
     "kappa_low",
     "kappa_high",
+    "gwet_ac1",
+    "ac1_low",
+    "ac1_high",
+    "krippendorff_alpha",
+    "alpha_low",
+    "alpha_high",
+    "undefined_redraws",
     "agreement",
     "readers",
 ]
@@ -51,8 +59,10 @@ def reader_table(ratings: pd.DataFrame, kind: str, *, resamples: int, seed: int)
 
     ratio_percent = positive ratings / (readers * radiographs); confounder_present = positive ratings per reader,
     rounded down, which gives the published counts (38 of 90 ratings: 42.2 %, 12 of 30 radiographs). agreement: mean
-    share of radiographs on which two readers agree; readers: who rated. Rows by falling ratio. Kappa and agreement are
-    NaN for a single radiograph or reader.
+    share of radiographs on which two readers agree; readers: who rated. Rows by falling ratio. Beside kappa Gwet's AC1
+    and Krippendorff's alpha. Where all answers are alike, kappa and alpha are 0/0: NaN, and not perfect;
+    undefined_redraws counts the redraws in which they are, which are left out of their intervals. All are NaN for a
+    single radiograph or reader.
     """
     rows = []
     for (diagnosis, confounder), group in ratings[ratings["kind"] == kind].groupby(["diagnosis", "confounder"]):
@@ -60,14 +70,24 @@ def reader_table(ratings: pd.DataFrame, kind: str, *, resamples: int, seed: int)
         values = wide.to_numpy(dtype=int)
         radiographs, readers = values.shape
         positive = int(values.sum())
-        measured = [float("nan")] * 4
-        if min(values.shape) >= 2:
-            result = fleiss_kappa(values, resamples=resamples, seed=seed)
-            measured = [result.kappa, result.low, result.high, result.agreement]
+        measured = _agreement(values, resamples, seed)
         counts = (radiographs, positive // readers, 100.0 * positive / values.size)
         rows.append((diagnosis, confounder, *counts, *measured, BETWEEN_NAMES.join(wide.columns)))
     table = pd.DataFrame(rows, columns=TABLE_COLUMNS)
+    measured = TABLE_COLUMNS[TABLE_COLUMNS.index("fleiss_kappa") : -1]
+    table = table.astype(dict.fromkeys(measured, float)).astype({"undefined_redraws": "Int64"})
     return table.sort_values(["ratio_percent", "diagnosis", "confounder"], ascending=[False, True, True])
+
+
+def _agreement(values: np.ndarray, resamples: int, seed: int) -> list[float | None]:
+    """The columns of `reader_table` from fleiss_kappa to agreement."""
+    if min(values.shape) < 2:
+        return [None] * 11
+    redraws = {"resamples": resamples, "seed": seed}
+    kappa = fleiss_kappa(values, **redraws)
+    ac1, alpha = gwet_ac1(values, categories=[0, 1], **redraws), krippendorff_alpha(values, **redraws)
+    coefficients = [part for each in (kappa, ac1, alpha) for part in (each.value, each.low, each.high)]
+    return [*coefficients, kappa.undefined, kappa.agreement]
 
 
 def pairwise_table(ratings: pd.DataFrame) -> pd.DataFrame:
@@ -100,7 +120,9 @@ def discordant_table(ratings: pd.DataFrame) -> pd.DataFrame:
 
 
 def study_metrics(ratings: pd.DataFrame, tables: Mapping[str, pd.DataFrame], *, simulated: bool) -> dict[str, Any]:
-    """Whether the readers are simulated, and by kind: sizes, ratio, mean kappa, raw agreement, discordant cases.
+    """Whether the readers are simulated, and by kind: sizes, ratio, mean coefficients, raw agreement, discordant cases.
+
+    A mean is over the coefficients that are defined; `undefined_kappas` counts the others.
 
     tables: those of `study_tables`.
     """
@@ -116,6 +138,9 @@ def study_metrics(ratings: pd.DataFrame, tables: Mapping[str, pd.DataFrame], *, 
             "radiographs": int(table["radiographs"].sum()),
             "ratio_percent": 100.0 * float(ratings.loc[ratings["kind"] == kind, "present"].mean()),
             "mean_kappa": float(table["fleiss_kappa"].mean()),
+            "undefined_kappas": int(table["fleiss_kappa"].isna().sum()),
+            "mean_ac1": float(table["gwet_ac1"].mean()),
+            "mean_alpha": float(table["krippendorff_alpha"].mean()),
             "pairwise_agreement": float(pairs["agree"].sum() / max(pairs["total"].sum(), 1)),
             "discordant": int((discordant["kind"] == kind).sum()),
         }

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from diffchest.findings.disease_free import normal_finding
+from diffchest.findings.averaged import averaged, mean_over_findings
 from diffchest.stats.auc import roc_auc
 
 
@@ -22,9 +22,11 @@ def auc_by_finding(labels: pd.DataFrame, logits: pd.DataFrame) -> pd.Series:
 
 def auc_metrics(auc: pd.Series, *, drawn: Collection[str]) -> dict[str, Any]:
     """Means over findings, without the label for "nothing abnormal"; over the `drawn` ones and the others apart."""
-    diseased = auc.drop(labels=[name for name in [normal_finding(list(auc.index))] if name])
-    shown = diseased.index.isin(list(drawn))
-    metrics: dict[str, Any] = {"findings": len(auc), "macro_auc": diseased.mean()}
-    if shown.any():
-        metrics |= {"drawn_macro_auc": diseased[shown].mean(), "not_drawn_macro_auc": diseased[~shown].mean()}
+    findings = auc.index.tolist()
+    mean, number = mean_over_findings(findings, auc)
+    metrics: dict[str, Any] = {"findings": len(auc), "averaged_findings": number, "macro_auc": mean}
+    shown = auc.index.isin(list(drawn))
+    if (shown & averaged(findings)).any():
+        for name, rows in (("drawn", auc[shown]), ("not_drawn", auc[~shown])):
+            metrics[f"{name}_macro_auc"] = mean_over_findings(rows.index.tolist(), rows)[0]
     return metrics | {"auc": auc.to_dict()}

@@ -1,6 +1,6 @@
 """Statistics of classifiers and readers: NumPy in, NumPy out, usable without the rest of the package."""
 
-from diffchest.stats.agreement import fleiss_kappa, pairwise_agreement
+from diffchest.stats.agreement import fleiss_kappa, gwet_ac1, krippendorff_alpha, pairwise_agreement
 from diffchest.stats.auc import roc_auc
 from diffchest.stats.bootstrap import bootstrap_auc
 from diffchest.stats.delong import delong_test
@@ -14,6 +14,8 @@ __all__ = [
     "bootstrap_ratio",
     "delong_test",
     "fleiss_kappa",
+    "gwet_ac1",
+    "krippendorff_alpha",
     "pairwise_agreement",
     "permutation_test",
     "roc_auc",

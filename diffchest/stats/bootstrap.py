@@ -1,19 +1,22 @@
-"""Bootstrap confidence intervals of AUCs, by patient."""
+"""Confidence intervals of AUCs, and redraws of them, by patient."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
 
 from diffchest.stats.auc import Floats, as_columns, check_resampling, group_codes, roc_auc
+from diffchest.stats.placements import placements
+from diffchest.stats.score_interval import score_interval
 
 BLOCK_VALUES = 2**23  # numbers per working array: bounds the memory
 
 
 @dataclass(frozen=True, eq=False)
 class BootstrapResult:
-    """AUC with its percentile interval, per finding.
+    """AUC with its interval, per finding.
 
     `auc`, `low`, `high` [findings]; `samples` [resamples, findings], NaN where a redraw lacked a class; `undefined`
     [findings] counts those.
@@ -33,22 +36,33 @@ def bootstrap_auc(
     groups: ArrayLike | None = None,
     resamples: int = 1000,
     confidence: float = 0.95,
+    interval: Literal["score", "percentile"] = "score",
     seed: int,
 ) -> BootstrapResult:
-    """Percentile interval of the AUC from redraws of groups (patients) with replacement (Efron 1979).
+    """AUC with interval, and redraws of groups (patients) with replacement (Efron 1979).
+
+    interval: "score": `score_interval`, which does not need the redraws; "percentile": of the redraws, too narrow near
+    1 and with few positives (docs/results/error_rates.md), and [1, 1] for a perfect AUC.
 
     y, scores: [n] or [n, findings]; groups [n], by default each row its own. The redraws depend on `groups`,
     `resamples` and `seed` alone, so calls for two models share them and their samples may be subtracted. The point
     estimate is the AUC of the full sample. Redraws without both classes are left out of the interval and counted; a
-    finding without both classes gets NaN. Raises `ValueError` for fewer than two groups and for NaN or infinite scores.
+    finding without both classes gets NaN. Raises `ValueError` for fewer than two groups, for NaN or infinite scores and
+    for another `interval`.
     """
     check_resampling(resamples, confidence)
+    if interval not in ("score", "percentile"):
+        raise ValueError(f"interval must be 'score' or 'percentile', found {interval!r}")
     labels, values = as_columns(y, scores)
     codes, number = group_codes(groups, len(labels))
     counts = redraw_counts(number, resamples=resamples, seed=seed)
     columns = [_redrawn_aucs(labels[:, f], values[:, f], codes, counts) for f in range(labels.shape[1])]
     samples = np.stack(columns, axis=1)
-    low, high = percentile_interval(samples, confidence)
+    if interval == "score":
+        found = [placements(labels[:, f], values[:, f], codes) for f in range(labels.shape[1])]
+        low, high = score_interval(found, confidence)
+    else:
+        low, high = percentile_interval(samples, confidence)
     return BootstrapResult(
         auc=np.atleast_1d(roc_auc(labels, values)),
         low=low,

@@ -16,7 +16,7 @@ from diffchest.evaluation.test_set import TestSet
 from diffchest.params.evaluation import BootstrapParams
 from diffchest.phantom.public_labels import DOWNLOADS, PADCHEST_TABLE, WHEEL, fetch_tables
 
-BOOTSTRAP = BootstrapParams(unit="patient", resamples=300, confidence=0.95, seed=0)
+BOOTSTRAP = BootstrapParams(unit="patient", resamples=300, confidence=0.95, interval="score", seed=0)
 N = 1600
 
 

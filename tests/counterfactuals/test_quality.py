@@ -23,7 +23,7 @@ from tests.helpers.toy_drawings import toy_explained
 TARGETS = ["A", "B"]
 FINDINGS = ["B", "C", "A", "D"]
 SPREAD = pd.Series({"A": 2.0, "B": 0.5, "C": 1.5, "D": 3.0})
-BOOTSTRAP = BootstrapParams(unit="patient", resamples=200, confidence=0.9, seed=3)
+BOOTSTRAP = BootstrapParams(unit="patient", resamples=200, confidence=0.9, interval="score", seed=3)
 MANIFEST = pd.DataFrame({"image_id": list("abcdef"), "patient_id": list("uvwxyy")})
 PATIENTS = MANIFEST.set_index("image_id")["patient_id"]
 

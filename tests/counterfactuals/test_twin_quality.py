@@ -19,7 +19,7 @@ FINDINGS, TARGETS, IDS = ["C", "A", "B"], ["A", "B"], ["a", "b"]
 RNG = np.random.default_rng(1)
 SPREAD = pd.Series({"A": 2.0, "B": 0.5, "C": 1.5})
 THRESHOLD = pd.Series({"A": 0.1, "B": -0.3, "C": 0.0})
-BOOTSTRAP = BootstrapParams(unit="image", resamples=50, confidence=0.9, seed=3)
+BOOTSTRAP = BootstrapParams(unit="image", resamples=50, confidence=0.9, interval="score", seed=3)
 PATIENTS = pd.Series(IDS, index=IDS)
 EXPLAINED = toy_explained(TARGETS, IDS, FINDINGS)
 PICTURES = RNG.integers(0, 256, (5, SIDE, SIDE), dtype=np.uint8)

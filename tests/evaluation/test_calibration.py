@@ -17,7 +17,7 @@ from diffchest.evaluation.calibration import (
 from diffchest.evaluation.test_set import TestSet
 from diffchest.params.evaluation import BootstrapParams
 
-BOOTSTRAP = BootstrapParams(unit="patient", resamples=200, confidence=0.95, seed=0)
+BOOTSTRAP = BootstrapParams(unit="patient", resamples=200, confidence=0.95, interval="score", seed=0)
 N = 2000
 
 

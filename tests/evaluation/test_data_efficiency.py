@@ -37,7 +37,7 @@ from diffchest.probe.fit import subsample_patients
 FINDINGS = ["Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Pleural Effusion"]
 FRACTIONS = [1.0, 0.3]
 PROBE = ProbeParams(fraction=1.0, recipe="optimum", l2=1.0, l2_grid=[1.0], folds=2, seed=0)
-BOOTSTRAP = BootstrapParams(unit="patient", resamples=50, confidence=0.95, seed=0)
+BOOTSTRAP = BootstrapParams(unit="patient", resamples=50, confidence=0.95, interval="score", seed=0)
 
 
 def sample(n: int, seed: int) -> Sample:

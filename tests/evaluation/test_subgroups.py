@@ -20,7 +20,7 @@ from diffchest.evaluation.test_set import TestSet
 from diffchest.params.evaluation import BootstrapParams
 from tests.helpers.evaluation import GROUPS
 
-BOOTSTRAP = BootstrapParams(unit="patient", resamples=400, confidence=0.95, seed=0)
+BOOTSTRAP = BootstrapParams(unit="patient", resamples=400, confidence=0.95, interval="score", seed=0)
 N = 900
 
 

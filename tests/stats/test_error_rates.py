@@ -54,6 +54,7 @@ def test_with_several_images_a_patient_only_groups_are_right():
     assert 0.02 < size(permutation_test(y, a, b, groups=patients, resamples=1000, seed=0)) < 0.085
     assert size(permutation_test(y, a, b, resamples=1000, seed=0)) > 0.12
     assert size(delong_test(y, a, b)) > 0.12
+    assert 0.02 < size(delong_test(y, a, b, groups=patients)) < 0.085
 
 
 def test_swapping_raw_scores_on_different_scales_is_conservative():
