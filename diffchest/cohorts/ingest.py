@@ -6,27 +6,22 @@ from diffchest.cohorts.mimic_cxr import read_mimic_cxr
 from diffchest.cohorts.nih import read_nih
 from diffchest.cohorts.padchest import read_padchest
 from diffchest.cohorts.table import read_table_cohort
-from diffchest.errors import DataError
 from diffchest.params.cohorts import AnyCohort, ChexpertCohort, MimicCxrCohort, NihCohort, PadchestCohort, TableCohort
 
 
 def read_cohort(dataset: str, cohort: AnyCohort) -> Cohort:
     """Read one cohort in its native format.
 
-    Raises `DataError` when its root or a table is missing, a column is missing or holds values it cannot, or no image
-    is present at all.
+    Raises `DataError` when its root or a table is missing, or a column is missing or holds values it cannot.
     """
     match cohort:
         case PadchestCohort():
-            read = read_padchest(dataset, cohort)
+            return read_padchest(dataset, cohort)
         case ChexpertCohort():
-            read = read_chexpert(dataset, cohort)
+            return read_chexpert(dataset, cohort)
         case MimicCxrCohort():
-            read = read_mimic_cxr(dataset, cohort)
+            return read_mimic_cxr(dataset, cohort)
         case NihCohort():
-            read = read_nih(dataset, cohort)
+            return read_nih(dataset, cohort)
         case TableCohort():
-            read = read_table_cohort(dataset, cohort)
-    if read.labels.empty and not len(read.labels.index):
-        raise DataError(f"{cohort.root}: none of the {len(read.images)} images of cohort {dataset!r} is there")
-    return read
+            return read_table_cohort(dataset, cohort)
