@@ -16,6 +16,7 @@ ABSENT = "image is not in the root"
 TWICE = "file of another row too; the first row counts"
 VIEW_UNKNOWN = ("", "unk", "unknown", "nan", "none", "null", "na", "n/a", "-", "?")
 CELL_SHOWN = 200  # characters
+NEAR_TRIED = 1000  # images of a partial download that are looked for in other spellings
 
 
 class Intake:
@@ -139,11 +140,12 @@ class Intake:
 
     def _mention_near(self, absent: pd.DataFrame, present: Present) -> None:
         """Say where images that are not there may be spelled differently; that they are not there is no news."""
+        absent = absent.head(NEAR_TRIED)
         near = pd.Series([present.near(key) for key in absent["key"]], index=absent.index)
         near = near[near != ""]
         if len(near):
             first = absent.loc[near.index[0]]
             notice(
-                f"{self._dataset}: {len(absent):,} images are not there, but for {len(near):,} of them something like "
-                f"it is, such as {first['table']}, row {first['row']}: {first['cell']!r}; {near.iloc[0]}"
+                f"{self._dataset}: of the first {len(absent):,} images that are not there {len(near):,} are there in another "
+                f"spelling, such as {first['table']}, row {first['row']}: {first['cell']!r}; {near.iloc[0]}"
             )
