@@ -5,7 +5,7 @@ from typing import Annotated
 
 from diffchest import paths
 from diffchest.cohorts.ingest import read_cohort
-from diffchest.cohorts.rejected import check_rejected
+from diffchest.cohorts.rejected import check_rejected, check_some_present
 from diffchest.contracts.benchmark_readers import write_benchmark_readers
 from diffchest.contracts.labels import write_labels
 from diffchest.contracts.manifest import COHORT_ROLES, write_manifest
@@ -29,6 +29,7 @@ def main() -> None:
     cohort = read_cohort(dataset, params.cohort)
     report = paths.rejected(dataset)
     write_table(report, cohort.rejected)
+    check_some_present(cohort.images, cohort.rejected, dataset=dataset, root=params.cohort.root, report=report)
     unlisted = ~cohort.rejected["image_id"].isin(cohort.images["image_id"])
     total = len(cohort.images) + int(unlisted.sum())
     check_rejected(cohort.rejected, {dataset: total}, limit=params.max_rejected_fraction, report=report)

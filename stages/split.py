@@ -5,7 +5,8 @@ from typing import Annotated
 import pandas as pd
 
 from diffchest import paths
-from diffchest.cohorts.splits import assign_roles, check_one_role, positives_table
+from diffchest.cohorts.guard import check_one_role
+from diffchest.cohorts.splits import assign_roles, positives_table
 from diffchest.contracts.manifest import COHORT_ROLES, TO_DECODE_COLUMNS, read_manifest, write_manifest
 from diffchest.contracts.study_flow import role_flow
 from diffchest.files.tables import write_table
@@ -23,7 +24,7 @@ class Params(StageParams):
 
 
 def main() -> None:
-    """Split every cohort that takes part; stop when a patient would have two roles."""
+    """Split every cohort that takes part; stop when a patient or a file would have two roles."""
     params = Params.load()
     options = {"test_fraction": params.split.test_fraction, "seed": params.split.seed}
     cohorts = {

@@ -8,6 +8,7 @@ import pandas as pd
 
 from diffchest.cohorts.cohort import Cohort
 from diffchest.cohorts.intake import Intake
+from diffchest.cohorts.locating import Present
 from diffchest.cohorts.reading import existing_root, find_optional, find_table
 from diffchest.contracts.labels import parse_codes
 from diffchest.errors import DataError
@@ -83,7 +84,7 @@ def read_chexpert(dataset: str, cohort: ChexpertCohort) -> Cohort:
     if truth is not None:
         test_images, test_labels = _test_set(intake, truth, _test_views(root), index, start=len(rows))
         images, labels = pd.concat([images, test_images]), pd.concat([labels, test_labels])
-    read = intake.finish(images, labels, index=index, policy=cohort.images, blank_is_negative=True)
+    read = intake.finish(images, labels, present=Present(root, index), policy=cohort.images, blank_is_negative=True)
     return replace(read, readers=read_readers(root).benchmark)
 
 
@@ -107,9 +108,9 @@ def _reader_tables(root: Path, readers: tuple[str, ...]) -> dict[str, pd.DataFra
 
 
 def _image_table(path: Path, part: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Rows of a table of images with `native` (patient/study/view), `patient_id` and `part`; and their labels."""
+    """Rows of a table of images with `native` (patient/study/view), `patient_id`, `part`, `table`, `row`; labels."""
     rows = read_cells(path, [*COLUMNS, *FINDINGS])
-    return _located(rows).assign(part=part), _codes(rows, str(path))
+    return _located(rows).assign(part=part, table=path.name, row=rows.index + 2), _codes(rows, str(path))
 
 
 def _located(rows: pd.DataFrame) -> pd.DataFrame:
@@ -129,9 +130,11 @@ def _frontal(intake: Intake, rows: pd.DataFrame) -> pd.DataFrame:
         view=view_names(rows["AP/PA"], intake.tally),
         sex=sex_codes(rows["Sex"], intake.tally),
         age=age_years(rows["Age"], intake.tally),
+        table=rows["table"],
+        row=rows["row"],
+        cell=rows["Path"],
     ).assign(role="pretrain")
-    frontal = rows.loc[listed.index, "Frontal/Lateral"] == "Frontal"
-    return intake.flow.keep(listed, frontal, kept="frontal", dropped="not frontal")
+    return intake.frontal(listed, rows.loc[listed.index, "Frontal/Lateral"], ["Frontal"], kept="frontal")
 
 
 def _test_set(
@@ -158,6 +161,8 @@ def _test_set(
         view=view_names(listed["AP/PA"].fillna("")),
         sex=sex_codes(listed["Sex"].fillna("")),
         age=age_years(listed["Age"].fillna("")),
+        table=truth.name,
+        row=range(2, len(studies) + 2),
     ).assign(role="test")
     return images, labels.set_axis(studies.index, axis=0).loc[images.index]
 

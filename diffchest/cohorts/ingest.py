@@ -7,15 +7,13 @@ from diffchest.cohorts.mimic_cxr import read_mimic_cxr
 from diffchest.cohorts.nih import read_nih
 from diffchest.cohorts.padchest import read_padchest
 from diffchest.cohorts.table import read_table_cohort
-from diffchest.errors import DataError
 from diffchest.params.cohorts import AnyCohort, ChexpertCohort, MimicCxrCohort, NihCohort, PadchestCohort, TableCohort
 
 
 def read_cohort(dataset: str, cohort: AnyCohort) -> Cohort:
     """Read one cohort in its native format.
 
-    Raises `DataError` when its root or a table is missing, a column is missing or holds values it cannot, or no image
-    is present at all.
+    Raises `DataError` when its root or a table is missing, or a column is missing or holds values it cannot.
     """
     match cohort:
         case PadchestCohort():
@@ -28,6 +26,4 @@ def read_cohort(dataset: str, cohort: AnyCohort) -> Cohort:
             read = read_nih(dataset, cohort)
         case TableCohort():
             read = read_table_cohort(dataset, cohort)
-    if read.labels.empty and not len(read.labels.index):
-        raise DataError(f"{cohort.root}: none of the {len(read.images)} images of cohort {dataset!r} is there")
     return settle_bits(dataset, read, cohort.root, of_dicom=isinstance(cohort, PadchestCohort))

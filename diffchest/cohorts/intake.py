@@ -1,31 +1,39 @@
 """What every cohort goes through: rows to manifest columns, unusable rows out, images located."""
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from typing import Any
 
 import pandas as pd
 
 from diffchest.cohorts.cohort import Cohort
+from diffchest.cohorts.locating import Present
 from diffchest.contracts.manifest import COHORT_COLUMNS, LONGEST_IMAGE_ID, REJECTED_COLUMNS, encoded_length
 from diffchest.contracts.study_flow import Flow
 from diffchest.files.cells import ids, no_id
 from diffchest.files.not_understood import Tally
+from diffchest.images.sources import unread_members
 from diffchest.progress import notice
 
 ABSENT = "image is not in the root"
+TWICE = "file of another row too; the first row counts"
+VIEW_UNKNOWN = ("", "unk", "unknown", "nan", "none", "null", "na", "n/a", "-", "?")
+CELL_SHOWN = 200  # characters
+NEAR_TRIED = 1000  # images of a partial download that are looked for in other spellings
 
 
 class Intake:
     """One cohort on its way in: counts the flow and the cells not understood, and collects the rejected images.
 
-    `origin` names the table its patients come from (see `diffchest.contracts.manifest`).
+    `origin` names the table its patients come from (see `diffchest.contracts.manifest`), `table` the file that lists
+    its images.
     """
 
-    def __init__(self, dataset: str, origin: str) -> None:
+    def __init__(self, dataset: str, origin: str, table: str = "") -> None:
         self.flow = Flow()
         self.tally = Tally()
         self._dataset = dataset
         self._origin = origin
+        self._table = table
         self._rejected: list[pd.DataFrame] = []
 
     def compare_version(self, *, found: int, known: int, table: str) -> None:
@@ -38,11 +46,13 @@ class Intake:
     ) -> pd.DataFrame:
         """Manifest columns of the table `rows`, without the rows that cannot be used (rejected with the reason).
 
-        `image`, `patient`: native ids; `key`: what `finish` looks up in its index; `columns`: further manifest columns.
+        `image`, `patient`: native ids; `key`: what `finish` looks up; `columns`: further manifest columns, and where a
+        row stands: `table`, `row` (the header is row 1) and `cell`, the text that names the image.
         """
         defaults = {"study_id": "", "view": "", "sex": "", "age": float("nan"), "bits_stored": 0, "inverted": False}
         image, patient = ids(image), ids(patient)  # "12" and "12 " are one patient
-        listed = pd.DataFrame({"key": ids(key), **defaults, **columns}, index=rows.index)
+        stands = {"table": self._table, "row": rows.index + 2, "cell": key}
+        listed = pd.DataFrame({"key": ids(key), **defaults, **stands, **columns}, index=rows.index)
         listed["image_id"] = f"{self._dataset}/" + image
         listed["dataset"] = self._dataset
         listed["patient_id"] = (f"{self._dataset}/" + patient).where(patient != "", "")
@@ -70,31 +80,45 @@ class Intake:
             self.reject(listed[unusable], reason)
         return listed[~unusable]
 
-    def reject(self, images: pd.DataFrame, reason: str) -> None:
-        """Record `images` as rejected."""
-        rejected = images[["dataset", "image_id"]].assign(source=images["key"], reason=reason)
+    def reject(self, images: pd.DataFrame, reason: str | pd.Series, more: pd.Series | None = None) -> None:
+        """Record `images` as rejected, with the row and cell of each and what `more` says of it."""
+        stands = images["table"].astype(str) + ", row " + images["row"].astype(str) + ": "
+        detail = stands + images["cell"].str[:CELL_SHOWN].map(repr)
+        detail = detail if more is None else detail + "; " + more
+        rejected = images[["dataset", "image_id"]].assign(source=images["key"], reason=reason, detail=detail)
         self._rejected.append(rejected[REJECTED_COLUMNS])
+
+    def frontal(self, listed: pd.DataFrame, views: pd.Series, frontal: Collection[str], *, kept: str) -> pd.DataFrame:
+        """The rows whose view is one of `frontal`; those of which nobody knows the view are counted apart."""
+        unknown = views.str.strip().str.lower().isin(VIEW_UNKNOWN)
+        if unknown.any():
+            self.flow.exclude("view not known", listed[unknown])
+        known = listed[~unknown]
+        return self.flow.keep(known, views[~unknown].isin(list(frontal)), kept=kept, dropped="not frontal")
 
     def finish(
         self,
         images: pd.DataFrame,
         labels: pd.DataFrame,
         *,
-        index: Mapping[str, str],
+        present: Present,
         policy: str,
         blank_is_negative: bool = False,
     ) -> Cohort:
         """Locate every image and assemble the cohort.
 
-        `images` has `role`; `labels` has the same index; `index` maps keys to sources; `policy` `all` rejects the
-        images it lacks, `present` only counts them.
+        `images` has `role`; `labels` has the same index; `policy` `all` rejects the images that are not `present`,
+        `present` only counts them, unless none is there.
         """
-        located = images.assign(source=images["key"].map(index).fillna("").astype(str)).sort_values("image_id")
-        absent = located[located["source"] == ""]
-        if policy == "all" and len(absent):
-            self.reject(absent, ABSENT)
-        present = located[located["source"] != ""]
-        table = labels.loc[present.index].astype("float32").set_axis(present["image_id"], axis=0)
+        located = images.assign(source=[present.find(key) for key in images["key"]])
+        located = self._readable(located, present).sort_values("image_id")
+        absent = located[(located["source"] == "") & ~located["refused"]]
+        if policy == "all" or not (located["source"] != "").any():
+            self._reject_absent(absent, present)
+        elif len(absent):
+            self._mention_near(absent, present)
+        there = located[located["source"] != ""]
+        table = labels.loc[there.index].astype("float32").set_axis(there["image_id"], axis=0)
         rejected = pd.concat(self._rejected) if self._rejected else pd.DataFrame(columns=REJECTED_COLUMNS)
         self.tally.tell(self._origin)
         return Cohort(
@@ -105,3 +129,35 @@ class Intake:
             not_understood=self.tally.table(self._dataset),
             blank_is_negative=blank_is_negative,
         )
+
+    def _readable(self, located: pd.DataFrame, present: Present) -> pd.DataFrame:
+        """`located` without the sources that cannot be read or belong to a row above; `refused` says which."""
+        again = (located["source"] != "") & located["source"].duplicated()
+        if again.any():
+            self.reject(located[again], TWICE, "found as " + located.loc[again, "source"])
+        reasons = located["source"].map(unread_members(present.root, located["source"].unique())).mask(again)
+        unread = reasons.notna()
+        if unread.any():
+            self.reject(located[unread], reasons[unread], "found as " + located.loc[unread, "source"])
+        refused = again | unread
+        return located.assign(source=located["source"].mask(refused, ""), refused=refused)
+
+    def _reject_absent(self, absent: pd.DataFrame, present: Present) -> None:
+        if absent.empty:
+            return
+        tried = [f"looked for {present.tried(key)}" for key in absent["key"]]
+        near = [present.near(key) for key in absent["key"]]
+        more = ["; ".join(filter(None, texts)) for texts in zip(tried, near, strict=True)]
+        self.reject(absent, ABSENT, pd.Series(more, index=absent.index))
+
+    def _mention_near(self, absent: pd.DataFrame, present: Present) -> None:
+        """Say where images that are not there may be spelled differently; that they are not there is no news."""
+        absent = absent.head(NEAR_TRIED)
+        near = pd.Series([present.near(key) for key in absent["key"]], index=absent.index)
+        near = near[near != ""]
+        if len(near):
+            first = absent.loc[near.index[0]]
+            notice(
+                f"{self._dataset}: of the first {len(absent):,} images that are not there {len(near):,} are there in another "
+                f"spelling, such as {first['table']}, row {first['row']}: {first['cell']!r}; {near.iloc[0]}"
+            )

@@ -6,6 +6,7 @@ import pandas as pd
 
 from diffchest.cohorts.cohort import Cohort
 from diffchest.cohorts.intake import Intake
+from diffchest.cohorts.locating import Present
 from diffchest.cohorts.reading import existing_root, find_optional, find_table
 from diffchest.errors import DataError
 from diffchest.files.cells import age_years, sex_codes, view_names
@@ -50,7 +51,7 @@ def read_nih(dataset: str, cohort: NihCohort) -> Cohort:
     root = existing_root(cohort.root)
     path = find_optional(root, TABLE) or find_table(root, ANY_TABLE)
     rows = read_cells(path, COLUMNS)
-    intake = Intake(dataset, origin=cohort.root)
+    intake = Intake(dataset, origin=cohort.root, table=path.name)
     intake.compare_version(found=len(rows), known=LISTED_ROWS, table=path.name)
     intake.flow.count("listed in the table", rows.assign(patient_id=rows["Patient ID"]))
     listed = intake.listing(
@@ -62,13 +63,13 @@ def read_nih(dataset: str, cohort: NihCohort) -> Cohort:
         sex=sex_codes(_sex(path), intake.tally),
         age=age_years(rows["Patient Age"], intake.tally),
     )
-    images = intake.flow.keep(listed, listed["view"].isin(FRONTAL), kept="frontal (PA, AP)", dropped="not frontal")
+    images = intake.frontal(listed, listed["view"], FRONTAL, kept="frontal (PA, AP)")
     images = _official(intake, images, root) if cohort.use == "official" else images.assign(role=cohort.use)
     labels = _labels(rows.loc[images.index, "Finding Labels"], str(path))
     index = index_images(root, depth=1)
     if not images["key"].isin(list(index)).any():
         _stop_if_packed(root)
-    return intake.finish(images, labels, index=index, policy=cohort.images)
+    return intake.finish(images, labels, present=Present(root, index), policy=cohort.images)
 
 
 def _sex(path: Path) -> pd.Series:

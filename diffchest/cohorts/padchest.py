@@ -5,6 +5,7 @@ import pandas as pd
 from diffchest.cohorts.cohort import Cohort
 from diffchest.cohorts.intake import Intake
 from diffchest.cohorts.listed import indicator_table, listed_names
+from diffchest.cohorts.locating import Present
 from diffchest.cohorts.reading import existing_root, find_table
 from diffchest.contracts.labels import BLANKS
 from diffchest.files.cells import age_years, sex_codes, view_names
@@ -39,12 +40,10 @@ def read_padchest(dataset: str, cohort: PadchestCohort) -> Cohort:
     root = existing_root(cohort.root)
     path = find_table(root, TABLE)
     rows = read_cells(path, COLUMNS)
-    intake = Intake(dataset, origin=cohort.root)
+    intake = Intake(dataset, origin=cohort.root, table=path.name)
     intake.compare_version(found=len(rows), known=LISTED_ROWS, table=path.name)
     listed = _listing(intake, rows)
-    frontal = intake.flow.keep(
-        listed, listed["view"].isin(FRONTAL), kept="frontal (PA, AP, AP_horizontal)", dropped="not frontal"
-    )
+    frontal = intake.frontal(listed, listed["view"], FRONTAL, kept="frontal (PA, AP, AP_horizontal)")
     physician = rows.loc[frontal.index, "MethodLabel"] == "Physician"
     labelled = frontal[physician]
     of_labelled = frontal["patient_id"].isin(labelled["patient_id"])
@@ -54,7 +53,7 @@ def read_padchest(dataset: str, cohort: PadchestCohort) -> Cohort:
     intake.flow.count("labelled by a physician", labelled)
     images = pd.concat([labelled.assign(role="probe"), frontal[~of_labelled].assign(role="pretrain")])
     labels = _labels(rows.loc[images.index, "Labels"], str(path))
-    return intake.finish(images, labels, index=index_images(root, depth=1), policy=cohort.images)
+    return intake.finish(images, labels, present=Present(root, index_images(root, depth=1)), policy=cohort.images)
 
 
 def _listing(intake: Intake, rows: pd.DataFrame) -> pd.DataFrame:

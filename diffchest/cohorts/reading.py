@@ -8,9 +8,16 @@ from diffchest.errors import DataError
 def existing_root(root: str | Path) -> Path:
     """Return `root`; `DataError` when there is no such folder."""
     root = Path(root)
-    if not root.is_dir():
-        raise DataError(f"{root}: no such folder; set `cohorts.<dataset>.root` to where the dataset lies")
-    return root
+    if root.is_dir():
+        return root
+    what = "a file, not a folder" if root.exists() else "no such folder"
+    message = f"{root}: {what}; set `cohorts.<dataset>.root` to where the dataset lies"
+    if root.is_absolute():
+        raise DataError(message)
+    raise DataError(
+        f"{message}. It is relative, so it was looked for in {Path.cwd()}. In a temporary copy of the project, as "
+        "`dvc exp run --temp` and `--queue` make it, a relative root leads elsewhere: give an absolute path"
+    )
 
 
 def find_table(root: Path, pattern: str) -> Path:

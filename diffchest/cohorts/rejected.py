@@ -12,13 +12,14 @@ from diffchest.errors import DataError
 from diffchest.files.tables import write_table
 
 REASONS_SHOWN = 10
+EXAMPLES_SHOWN = 3
 
 
 def check_rejected(rejected: pd.DataFrame, totals: Mapping[str, int], *, limit: float, report: Path) -> None:
     """Raise `DataError` when more than the fraction `limit` of a cohort's images was rejected.
 
-    `rejected`: columns dataset, reason; `totals`: images per dataset. The message gives the most frequent reasons and
-    names `report`, which lists every rejected image.
+    `rejected`: columns dataset, reason, detail; `totals`: images per dataset. The message gives the most frequent
+    reasons and examples, and names `report`, which lists every rejected image.
     """
     for dataset, images in rejected.groupby("dataset"):
         total = totals[str(dataset)]
@@ -26,11 +27,32 @@ def check_rejected(rejected: pd.DataFrame, totals: Mapping[str, int], *, limit: 
             continue
         reasons = images["reason"].value_counts().sort_index().sort_values(ascending=False, kind="stable")
         lines = [f"  {count} x {reason}" for reason, count in reasons.head(REASONS_SHOWN).items()]
+        lines += _examples(images)
         raise DataError(
             f"{dataset}: {len(images)} of {total} images rejected, more than cohorts.max_rejected_fraction = {limit:g} "
             f"allows. Most frequent reasons:\n" + "\n".join(lines) + f"\nAll of them: {report}. Mend the images, or "
             f"raise cohorts.max_rejected_fraction; with `images: present` absent images are not rejected."
         )
+
+
+def check_some_present(images: pd.DataFrame, rejected: pd.DataFrame, *, dataset: str, root: str, report: Path) -> None:
+    """Raise `DataError` when no image of a cohort is there, with what `rejected` says of the first ones.
+
+    `images`: the cohort's, whose `source` is "" where an image is not there; `report` lists all that are rejected.
+    """
+    if (images["source"] != "").any():
+        return
+    rows = len(set(images["image_id"]) | set(rejected["image_id"]))
+    lines = [f"{root}: none of the {rows} images of cohort {dataset!r} is there, or can be used"]
+    lines += [f"  {count} x {reason}" for reason, count in rejected["reason"].value_counts().items()]
+    raise DataError("\n".join([*lines, *_examples(rejected), f"All of them: {report}."]))
+
+
+def _examples(rejected: pd.DataFrame) -> list[str]:
+    """Lines with the details of some rejected images: one of each reason, or the first of the only one."""
+    told = rejected[rejected["detail"] != ""]
+    shown = told.groupby("reason", sort=False).head(1) if told["reason"].nunique() > 1 else told
+    return [f"  {detail}" for detail in shown["detail"].head(EXAMPLES_SHOWN)]
 
 
 def report_unreadable(manifest: pd.DataFrame, reasons: Mapping[str, str], *, limit: float) -> None:
@@ -40,7 +62,7 @@ def report_unreadable(manifest: pd.DataFrame, reasons: Mapping[str, str], *, lim
     `check_rejected`, which raises.
     """
     unreadable = manifest[manifest["image_id"].isin(reasons)]
-    unreadable = unreadable.assign(reason=unreadable["image_id"].map(dict(reasons)))[REJECTED_COLUMNS]
+    unreadable = unreadable.assign(reason=unreadable["image_id"].map(dict(reasons)), detail="")[REJECTED_COLUMNS]
     totals = {str(name): len(images) for name, images in manifest.groupby("dataset")}
     reports = {name: paths.INGEST / f"{name}_rejected.csv" for name in totals}
     rejected = pd.concat([pd.read_csv(paths.REJECTED, dtype=str, keep_default_na=False), unreadable])

@@ -1,15 +1,10 @@
-"""The split by patient, and the guard that no patient has two roles."""
+"""The split by patient."""
 
 import math
-import os
 from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
-
-from diffchest.errors import DataError
-
-PATIENTS_SHOWN = 10
 
 
 def split_patients(patient_ids: Iterable[str], *, test_fraction: float, seed: int) -> dict[str, str]:
@@ -29,26 +24,6 @@ def assign_roles(cohort: pd.DataFrame, *, test_fraction: float, seed: int) -> pd
     probe = cohort["role"] == "probe"
     roles = split_patients(cohort.loc[probe, "patient_id"], test_fraction=test_fraction, seed=seed)
     return cohort.assign(role=cohort["role"].mask(probe, cohort["patient_id"].map(roles)))
-
-
-def check_one_role(images: pd.DataFrame) -> None:
-    """Raise `DataError` with the ids when a patient has two roles, within a cohort or across cohorts of one table.
-
-    Patients of two cohorts are the same when their native id and the cohorts' `origin` are: root, and table where a
-    root can have several.
-    """
-    native = images["patient_id"].str.partition("/")[2]
-    real = {origin: os.path.realpath(origin) for origin in images["origin"].unique()}  # however it is written
-    roles = images[["role"]].assign(patient=native, origin=images["origin"].map(real)).drop_duplicates()
-    several = roles[roles.duplicated(["origin", "patient"], keep=False)]
-    if len(several):
-        several = several.groupby(["origin", "patient"])["role"].agg(lambda role: ", ".join(sorted(role)))
-        table = several.head(PATIENTS_SHOWN).reset_index()
-        shown = "\n".join(f"  {row.patient} of {row.origin}: {row.role}" for row in table.itertuples())
-        raise DataError(
-            f"{len(several)} patient(s) would have more than one role, so test results could not be trusted:\n{shown}\n"
-            f"Check the patient ids, or the `where` filters of cohorts that share a table."
-        )
 
 
 def positives_table(dataset: str, images: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:

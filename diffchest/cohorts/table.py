@@ -1,6 +1,6 @@
 """Your own radiographs: any CSV or Parquet table with an image path, a patient id and labels."""
 
-import posixpath
+import os
 from pathlib import Path
 
 import pandas as pd
@@ -8,31 +8,36 @@ import pandas as pd
 from diffchest.cohorts.cohort import Cohort
 from diffchest.cohorts.intake import Intake
 from diffchest.cohorts.listed import indicator_table, listed_names
+from diffchest.cohorts.locating import Paths, Present, leaves
 from diffchest.cohorts.reading import existing_root
 from diffchest.contracts.labels import BLANKS, parse_codes
 from diffchest.errors import DataError
 from diffchest.files.cells import age_years, ids, sex_codes, view_names
 from diffchest.files.foreign_tables import read_cells
 from diffchest.findings.spelling import check_spellings
-from diffchest.images.sources import MEMBER, inside_root, zip_members
+from diffchest.images.archives import Member, members
+from diffchest.images.sources import MEMBER, below, inside_root
 from diffchest.params.cohorts import TableCohort
+from diffchest.progress import notice
+
+LEAVES = "path leaves the root"
 
 INVERTED = {"MONOCHROME1": True, "MONOCHROME2": False, "1": True, "0": False, "TRUE": True, "FALSE": False}
 
 
 def read_table_cohort(dataset: str, cohort: TableCohort) -> Cohort:
-    """Read the rows of `cohort.table` that `cohort.where` keeps; role `cohort.use`.
+    """Read the rows of `cohort.table` that `cohort.where` keeps; role `cohort.use`, or what `cohort.split` says.
 
     Labels are columns of codes (see `contracts.labels.parse_codes`) or one column that lists findings, between
     separators or as `['a', 'b']`; a blank cell is not assessed. `cohort.indicators` adds a label for values of any
-    other column. Image paths are relative to the root, or to the zip file `cohort.zip`; one that leaves the root is
-    rejected. The image id is that path.
+    other column. Image paths are relative to the root (absolute ones that lie there are taken for such), or to the zip
+    files `cohort.zip`; one that leaves the root is rejected. The image id is that path.
     """
     root = existing_root(cohort.root)
     path = root / cohort.table
     form = {"delimiter": cohort.delimiter, "encoding": cohort.encoding, "setting": "the cohort's"}
     rows = read_cells(path, _columns(cohort), **form)
-    intake = Intake(dataset, origin=f"{cohort.root}/{cohort.table}")
+    intake = Intake(dataset, origin=f"{cohort.root}/{cohort.table}", table=cohort.table)
     intake.flow.count("listed in the table", rows[cohort.patient].to_frame("patient_id"))
     for column, values in cohort.where.items():
         wanted = ids(rows[column]).isin(values)
@@ -41,8 +46,8 @@ def read_table_cohort(dataset: str, cohort: TableCohort) -> Cohort:
         patients = rows[cohort.patient].to_frame("patient_id")
         kept = intake.flow.keep(patients, wanted, kept=f"{column} as wanted", dropped=f"other {column}")
         rows = rows.loc[kept.index]
-    text = ids(rows[cohort.image]).str.replace("\\", "/", regex=False)  # tables made on Windows
-    text = pd.Series([_plain(path) for path in text], index=rows.index, dtype=str)
+    paths = Paths(root)
+    text = pd.Series([paths.below(cell) for cell in rows[cohort.image]], index=rows.index, dtype=str)
     listed = intake.listing(
         rows,
         image=text,
@@ -54,25 +59,54 @@ def read_table_cohort(dataset: str, cohort: TableCohort) -> Cohort:
         age=age_years(rows[cohort.age], intake.tally) if cohort.age else float("nan"),
         bits_stored=_bits_stored(rows, cohort, str(path)),
         inverted=_inverted(rows, cohort, str(path)),
+        cell=rows[cohort.image],
     ).assign(role=cohort.use)
-    inside = listed["key"].map(inside_root).astype(bool)
-    if not inside.all():
-        intake.reject(listed[~inside], "path leaves the root")
-        intake.flow.exclude("path leaves the root", listed[~inside])
-    images = listed[inside]
+    listed = _split(intake, listed, rows, cohort, str(path)) if cohort.split else listed
+    outside = pd.Series([leaves(key, root) for key in listed["key"]], index=listed.index, dtype=str)
+    images = listed[outside == ""]
+    present = _packed(root, cohort, set(images["key"])) if cohort.zip else _unpacked(root, images["key"])
+    if len(images) < len(listed):
+        left, why = listed[outside != ""], outside[outside != ""]
+        near = [present.near(key) for key in left["key"]]
+        intake.reject(left, LEAVES, why + [f"; {text}" if text else "" for text in near])
+        intake.flow.exclude(LEAVES, left)
     labels = _with_indicators(_labels(rows.loc[images.index], cohort, str(path)), rows, cohort, str(path))
     check_spellings({str(name): int(number) for name, number in (labels == 1).sum().items()}, where=str(path))
-    return intake.finish(images, labels, index=_index(root, cohort.zip, images["key"]), policy=cohort.images)
+    return intake.finish(images, labels, present=present, policy=cohort.images)
 
 
-def _plain(path: str) -> str:
-    """One spelling of a path below the root: `./a.png` is `a.png`."""
-    return posixpath.normpath(path) if inside_root(path) else path
+def _split(intake: Intake, listed: pd.DataFrame, rows: pd.DataFrame, cohort: TableCohort, where: str) -> pd.DataFrame:
+    """`listed` with the role that its value in the column `cohort.split` stands for, without those to be left out."""
+    values = rows.loc[listed.index, str(cohort.split)].str.strip()
+    unknown = values[~values.isin(list(cohort.roles))]
+    if len(unknown):
+        found = sorted(unknown.unique())[:10]
+        raise DataError(
+            f"{where}: column {cohort.split!r}, row {unknown.index[0] + 2}: {len(unknown)} row(s) with {found}, which "
+            f"have no role; expected {list(cohort.roles)}. Say in the cohort's `roles` what they are, such as "
+            f"`{found[0]!r}: leave_out`"
+        )
+    role = values.map(cohort.roles)
+    kept = intake.flow.keep(
+        listed.assign(role=role),
+        role != "leave_out",
+        kept=f"with a role by {cohort.split}",
+        dropped=f"left out by {cohort.split}",
+    )
+    roles = kept.groupby("patient_id")["role"].unique()
+    several = roles[roles.map(len) > 1]
+    if len(several):
+        shown = "; ".join(f"{patient}: {', '.join(sorted(role))}" for patient, role in several.head(5).items())
+        raise DataError(
+            f"{where}: column {cohort.split!r}: {len(several)} patient(s) with images in more than one role, so that "
+            f"test results could not be trusted: {shown}. Mend the table, or leave `split` out to split by patient"
+        )
+    return kept
 
 
 def _columns(cohort: TableCohort) -> list[str]:
     of_pixels = [name for name in (cohort.bits_stored, cohort.inverted) if isinstance(name, str)]
-    optional = [cohort.study, cohort.view, cohort.sex, cohort.age, cohort.findings, *of_pixels]
+    optional = [cohort.study, cohort.view, cohort.sex, cohort.age, cohort.findings, cohort.split, *of_pixels]
     named = [cohort.image, cohort.patient, *(name for name in optional if name), *cohort.labels, *cohort.where]
     return list(dict.fromkeys([*named, *(column for columns in cohort.indicators.values() for column in columns)]))
 
@@ -107,14 +141,44 @@ def _inverted(rows: pd.DataFrame, cohort: TableCohort, where: str) -> pd.Series 
     return said.astype(bool)
 
 
-def _index(root: Path, archive: str | None, paths: pd.Series) -> dict[str, str]:
-    """The source of every path that exists."""
-    if archive is None:
-        return {path: path for path in paths if _is_file(root / path)}
-    if not inside_root(archive):
-        raise DataError(f"{archive}: the zip file must lie below the root {root}")
-    members = set(zip_members(root / archive))
-    return {path: f"{archive}{MEMBER}{path}" for path in paths if path in members}
+def _unpacked(root: Path, paths: pd.Series) -> Present:
+    """The images below the root; all that lies there is listed only where a path is not found."""
+    return Present(
+        root,
+        {path: path for path in paths if _is_file(root / path)},
+        more=lambda: {path: path for path in below(root)},
+        tried=lambda path: os.path.join(os.path.abspath(root), path),
+        whole_paths=True,
+    )
+
+
+def _packed(root: Path, cohort: TableCohort, wanted: set[str]) -> Present:
+    """The members of the cohort's zip files; of a wanted one that several hold, the first.
+
+    Raises `DataError` when they hold it with other content.
+    """
+    archives = [cohort.zip] if isinstance(cohort.zip, str) else cohort.zip or []
+    found: dict[str, tuple[str, Member]] = {}
+    again: list[str] = []
+    for archive in archives:
+        if not inside_root(archive):
+            raise DataError(f"{archive}: the zip file must lie below the root {root}")
+        for member in members(root / archive):
+            name = member.name.replace("\\", "/")
+            first, known = found.setdefault(name, (archive, member))
+            if first == archive or name not in wanted:
+                continue
+            if (known.crc, known.size) != (member.crc, member.size):
+                raise DataError(
+                    f"{root / archive}: {name!r} is also in {first}, with other content; leave one of them out"
+                )
+            again.append(name)
+    if again:
+        first = found[again[0]][0]
+        notice(f"{len(again):,} image(s) are in two of the zip files, such as {again[0]!r}; that in {first} is taken")
+    places = ", ".join(os.path.join(os.path.abspath(root), archive) for archive in archives)
+    sources = {name: f"{archive}{MEMBER}{member.name}" for name, (archive, member) in found.items()}
+    return Present(root, sources, tried=lambda path: f"{path} in {places}", whole_paths=True)
 
 
 def _is_file(path: Path) -> bool:

@@ -15,6 +15,8 @@ bits_stored  bits a 16-bit pixel uses; 0: not known
 inverted     whether white means low values (MONOCHROME1)
 
 A cohort has one more column, `origin`: the table its patients come from, so that cohorts sharing one are compared.
+A list of rejected images has dataset, image_id, source, `reason` (the same words for all of a kind) and `detail`: row,
+cell, where the image was looked for, and what is nearly it.
 Until images are decoded there is another, `root`: the folder that `source` lies in, as params.yaml gives it.
 """
 
@@ -41,7 +43,7 @@ MANIFEST_COLUMNS = [
 ]
 COHORT_COLUMNS = [*MANIFEST_COLUMNS, "origin"]
 TO_DECODE_COLUMNS = [*MANIFEST_COLUMNS, "root"]
-REJECTED_COLUMNS = ["dataset", "image_id", "source", "reason"]
+REJECTED_COLUMNS = ["dataset", "image_id", "source", "reason", "detail"]
 MANIFEST_ROLES = ("pretrain", "finetune", "test")
 COHORT_ROLES = ("pretrain", "probe", "finetune", "test")
 LONGEST_IMAGE_ID = 511

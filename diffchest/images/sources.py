@@ -5,14 +5,15 @@ import lzma
 import os
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from diffchest.errors import DataError
+from diffchest.images.archives import Archive, directory, members, unread
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".dcm")
 MEMBER = "::"
-DAMAGED_MEMBER = (zipfile.BadZipFile, zlib.error, lzma.LZMAError)
+DAMAGED_MEMBER = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError)
 NOT_OF_THE_FILE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # no reason to reject an image
 LARGEST_FILE = 256 * 2**20  # bytes; a radiograph has at most about 50 million
 
@@ -32,11 +33,30 @@ def index_images(root: Path, depth: int, *, stem: bool = False) -> dict[str, str
 
 def zip_members(archive: Path) -> list[str]:
     """Names of the files in a zip; `DataError` when it is missing or damaged."""
-    try:
-        with zipfile.ZipFile(archive) as opened:
-            return opened.namelist()
-    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile) as error:
-        raise DataError(f"{archive}: cannot be read as a zip file ({error}); download it again") from None
+    return [member.name for member in members(archive)]
+
+
+def unread_members(root: Path, sources: Iterable[str]) -> dict[str, str]:
+    """Which of `sources` are members of zip files that cannot be read (encrypted, packed by an odd method), and why."""
+    packed: dict[str, list[str]] = {}
+    for source in sources:
+        archive, found, member = source.partition(MEMBER)
+        if found:
+            packed.setdefault(archive, []).append(member)
+    reasons: dict[str, str] = {}
+    for archive, names in packed.items():
+        listed = directory(root / archive)
+        for name in () if listed.all_readable else names:
+            reason = unread(listed[name])
+            if reason:
+                reasons[f"{archive}{MEMBER}{name}"] = reason
+    return reasons
+
+
+def below(root: Path) -> list[str]:
+    """Paths of all files below `root` in the order in which tables are looked for, without names that are no text."""
+    files = (os.path.relpath(path, root).replace(os.sep, "/") for path in _files(root))
+    return sorted((path for path in files if _is_text(path)), key=lambda path: path.split("/"))
 
 
 def inside_root(path: str) -> bool:
@@ -54,7 +74,7 @@ class SourceReader:
     def __init__(self, root: str | Path) -> None:
         self._root = os.path.realpath(root)
         self._folders: dict[str, str] = {}  # their real paths: finding one takes longer than opening a file
-        self._archives: dict[str, zipfile.ZipFile] = {}
+        self._archives: dict[str, Archive] = {}
 
     def read(self, source: str) -> bytes:
         """The bytes of the image at `source`; `DataError` with the reason when there are none."""
@@ -67,10 +87,14 @@ class SourceReader:
             raise DataError("image is not there") from None
         except DataError:
             raise
-        except (OSError, ValueError, RuntimeError, EOFError, *DAMAGED_MEMBER) as error:
-            if isinstance(error, OSError) and error.errno in NOT_OF_THE_FILE:
+        except DAMAGED_MEMBER:
+            raise DataError("cannot be read: damaged in its zip file; download that again") from None
+        except OSError as error:
+            if error.errno in NOT_OF_THE_FILE:
                 raise
-            raise DataError(f"cannot be read ({type(error).__name__})") from None
+            raise DataError(f"cannot be read ({error.strerror or 'damaged data'})") from None
+        except ValueError:
+            raise DataError("cannot be read: its path is no name of a file") from None
 
     def _inside(self, path: str) -> str:
         """The file, wherever symbolic links lead as long as it is below the root."""
@@ -91,10 +115,8 @@ class SourceReader:
 
     def _read_member(self, archive: str, member: str) -> bytes:
         if archive not in self._archives:
-            self._archives[archive] = zipfile.ZipFile(self._inside(archive))
-        opened = self._archives[archive]
-        _check_size(opened.getinfo(member).file_size)
-        return opened.read(member)
+            self._archives[archive] = Archive(self._inside(archive))
+        return self._archives[archive].read(member, LARGEST_FILE)
 
 
 def _check_size(size: int) -> None:
@@ -112,9 +134,9 @@ def _images(root: Path) -> Iterator[tuple[str, str]]:
             raise DataError(f"{root}: the name {path!a} is not UTF-8; rename the file or its folder")
     yield from ((path, path) for path in of_use if path.lower().endswith(SUFFIXES) and MEMBER not in path)
     for archive in (path for path in of_use if path.lower().endswith(".zip")):
-        for member in zip_members(root / archive):
-            if member.lower().endswith(SUFFIXES):
-                yield member, f"{archive}{MEMBER}{member}"
+        for name in zip_members(root / archive):
+            if name.lower().endswith(SUFFIXES):
+                yield name.replace("\\", "/"), f"{archive}{MEMBER}{name}"
 
 
 def _is_text(path: str) -> bool:

@@ -35,6 +35,9 @@ class MimicCxrCohort(CohortBase):
     """MIMIC-CXR-JPG as distributed, or its tables with the DICOM files of MIMIC-CXR."""
 
     format: Literal["mimic_cxr"]
+    use: Literal["pretrain", "probe", "official"] = "pretrain"
+    validation: Literal["leave_out", "finetune", "test"] = "test"
+    patients: str | None = None
 
 
 class NihCohort(CohortBase):
@@ -64,12 +67,14 @@ class TableCohort(CohortBase):
     separator: str = "|"
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
     encoding: str = "utf-8"
-    zip: str | None = None
+    zip: str | Annotated[list[str], Field(min_length=1)] | None = None
     bits_stored: Annotated[int, Field(ge=2, le=16)] | Annotated[str, Field(min_length=1)] | None = None
     inverted: bool | Annotated[str, Field(min_length=1)] = False
     indicators: dict[Words, dict[str, Annotated[list[str], Field(min_length=1)]]] = Field(default_factory=dict)
     where: dict[str, list[str]] = Field(default_factory=dict)
     use: Literal["pretrain", "probe"] = "probe"
+    split: str | None = None
+    roles: dict[str, Literal["pretrain", "finetune", "test", "leave_out"]] = Field(default_factory=dict)
 
     @field_validator("encoding")
     @classmethod
@@ -90,6 +95,19 @@ class TableCohort(CohortBase):
                     f"{list(columns)}"
                 )
         return indicators
+
+    @model_validator(mode="after")
+    def _one_split(self) -> "TableCohort":
+        if self.roles and self.split is None:
+            raise ValueError("`roles` says what the values of a column mean: name the column in `split`")
+        if self.split is not None and not self.roles:
+            raise ValueError(
+                f"`split: {self.split}` needs `roles`, the role of each value of that column, like "
+                "`roles: {train: finetune, val: leave_out, test: test}`"
+            )
+        if self.split is not None and self.use == "pretrain":
+            raise ValueError("give either `use: pretrain` (all rows) or `split` with `roles`, not both")
+        return self
 
     @model_validator(mode="after")
     def _labels_somewhere(self) -> "TableCohort":

@@ -148,6 +148,24 @@ def test_paths_that_name_no_view_and_repeated_ones_are_rejected(tmp_path):
     ]
 
 
+def test_a_rejected_row_is_named_by_its_own_table(tmp_path):
+    root = write_chexpert(tmp_path, SMALL, test=TEST)
+    write_view_table(root / "valid.csv", [*VALID, VALID[0].replace("view1", "view3")])
+    write_photos(root, VALID[:1])
+    rejected = chexpert(root, "pretrain").rejected
+    assert rejected["detail"].tolist() == [
+        f"valid.csv, row 3: '{VALID[0].replace('view1', 'view3')}'; looked for any file or zip member called "
+        f"patient64541/study1/view3_frontal.jpg below {root}"
+    ]
+
+
+def test_a_view_that_the_table_leaves_blank_is_not_called_lateral(tmp_path):
+    write_chexpert(tmp_path, SMALL)
+    write_view_table(tmp_path / "train.csv", SMALL, **{"Frontal/Lateral": ["Frontal", "Lateral", ""]})
+    flow = steps(chexpert(tmp_path))
+    assert [flow[f"excluded: {step}"] for step in ("view not known", "not frontal")] == [(1, 1), (1, 1)]
+
+
 def test_a_path_above_the_root_is_looked_up_below_it(tmp_path):
     root = tmp_path / "root"
     write_view_table(root / "train.csv", [f"../../{VIEWS[0]}", *SMALL[2:]])

@@ -141,6 +141,9 @@ def test_a_view_that_is_not_frontal_is_left_out(tmp_path):
     cohort = nih(write_nih(tmp_path, [*ROWS, nih_row("00000006_000.png", "6", **{"View Position": "LL"})]))
     assert steps(cohort)["excluded: not frontal"] == (1, 1)
     assert len(cohort.images) == 3
+    unknown = steps(nih(write_nih(tmp_path, [*ROWS, nih_row("00000006_000.png", "6", **{"View Position": " "})])))
+    assert unknown["excluded: view not known"] == (1, 1)
+    assert unknown["excluded: not frontal"] == (0, 0)
 
 
 def test_bad_tables_are_named(tmp_path, capsys):

@@ -1,4 +1,4 @@
-"""The split is a function of patients and seed alone, and no patient has two roles."""
+"""The split is a function of patients and seed alone."""
 
 import math
 import os
@@ -6,13 +6,10 @@ import subprocess
 import sys
 
 import pandas as pd
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from diffchest.cohorts.intake import Intake
-from diffchest.cohorts.splits import assign_roles, check_one_role, positives_table, split_patients
-from diffchest.errors import DataError
+from diffchest.cohorts.splits import assign_roles, positives_table, split_patients
 from tests.helpers.manifests import images
 
 PATIENTS = [f"padchest/{number}" for number in range(24_239)]
@@ -69,15 +66,6 @@ def test_every_image_of_a_patient_has_its_role():
     assert split.groupby("patient_id")["role"].nunique().max() == 1
     assert split[split["role"] == "test"]["patient_id"].nunique() == 3
     assert (split.loc[30:, "role"] == "pretrain").all()
-    check_one_role(split)
-
-
-def test_a_patient_with_two_roles_stops_with_the_id():
-    with pytest.raises(DataError, match=r"(?s)1 patient\(s\).*7 of .*table.csv: pretrain, test"):
-        check_one_role(images(patient_id=["a/7", "a/7", "a/8"], role=["pretrain", "test", "test"]))
-    with pytest.raises(DataError, match=r"7 of .*table\.csv"):
-        check_one_role(images(patient_id=["a/7", "b/7"], role=["pretrain", "finetune"]))
-    check_one_role(images(patient_id=["a/7", "b/7"], role=["pretrain", "finetune"], origin=["one.csv", "other.csv"]))
 
 
 def test_positives_by_role():
@@ -88,24 +76,3 @@ def test_positives_by_role():
     assert table.loc[("B", "test"), ["positives", "images"]].tolist() == [2, 2]
     assert table.loc[("A", "pretrain"), ["positives", "images"]].tolist() == [0, 1]
     assert positives_table("a", manifest, labels[[]]).empty
-
-
-@pytest.mark.parametrize("spelling", ["tables/", "./tables", "tables/x/..", "absolute", "link"])
-def test_a_root_is_one_origin_however_it_is_written(spelling, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "tables").mkdir()
-    (tmp_path / "link").symlink_to("tables")
-    other = str(tmp_path / "tables") if spelling == "absolute" else spelling
-    listed = [
-        Intake(name, origin).listing(
-            pd.DataFrame({"n": [1]}), image=text("1.png"), patient=text("7"), key=text("1.png")
-        )
-        for name, origin in (("a", "tables"), ("b", other))
-    ]
-    both = pd.concat([listed[0].assign(role="pretrain"), listed[1].assign(role="test")])
-    with pytest.raises(DataError, match=r"7 of .*tables: pretrain, test"):
-        check_one_role(both)
-
-
-def text(value):
-    return pd.Series([value])

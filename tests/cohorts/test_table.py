@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 
 from diffchest.cohorts.ingest import read_cohort
+from diffchest.cohorts.splits import assign_roles
 from diffchest.errors import DataError
 from diffchest.findings.disease_free import disease_free
 from diffchest.params.cohorts import TableCohort
-from tests.helpers.cohort_roots import PHOTO
+from tests.helpers.cohort_roots import PHOTO, steps
 
 
 @pytest.fixture
@@ -121,6 +122,7 @@ def test_a_path_that_leaves_the_root_is_rejected(tmp_path, frame, path):
     frame.loc[0, "file"] = path
     cohort = own(tmp_path, frame, images="present")
     assert cohort.rejected["reason"].tolist() == ["path leaves the root"]
+    assert cohort.rejected["detail"].iloc[0].startswith(f"index.csv, row 2: {path!r}; a")
     assert len(cohort.images) == 2
 
 
@@ -270,3 +272,107 @@ def test_one_finding_has_one_spelling(tmp_path, frame):
         own(tmp_path, frame, labels=[], findings="report", separator=";")
     with pytest.raises(DataError, match=r"1 findings .*'Edema' \(1\), 'edema' \(1\)"):
         own(tmp_path, frame.assign(edema=frame["Edema"]), labels=["Edema", "edema"])
+
+
+def test_what_is_missing_says_where_it_was_looked_for_and_what_is_near(tmp_path, frame):
+    frame["file"] = ["Images\\A.jpg", "D:\\films\\b.jpg", " c.png"]
+    cohort = own(tmp_path, frame, images="present")
+    assert cohort.rejected[["source", "reason", "detail"]].to_numpy().tolist() == [
+        [
+            "D:/films/b.jpg",
+            "path leaves the root",
+            "index.csv, row 3: 'D:\\\\films\\\\b.jpg'; a drive letter of Windows, which is no folder here: give paths "
+            "relative to the root; 'images/b.jpg' is there: another folder",
+        ],
+        [
+            "Images/A.jpg",
+            "image is not in the root",
+            f"index.csv, row 2: 'Images\\\\A.jpg'; looked for {tmp_path}/Images/A.jpg; 'images/a.jpg' is there: upper and "
+            "lower case differ",
+        ],
+        [
+            "c.png",
+            "image is not in the root",
+            f"index.csv, row 4: ' c.png'; looked for {tmp_path}/c.png; 'images/c.jpg' is there: another folder, with "
+            "another ending",
+        ],
+    ]
+
+
+def test_absolute_paths_below_the_root_are_found_under_the_same_id(tmp_path, frame):
+    plain = own(tmp_path, frame).images
+    frame["file"] = [f"{tmp_path}/images/b.jpg", f"file://{tmp_path}/images/a.jpg", "images/c"]
+    images = own(tmp_path, frame).images
+    assert images["source"].tolist() == plain["source"].tolist()
+    assert images["image_id"].tolist() == ["own/images/a.jpg", "own/images/b.jpg", "own/images/c"]
+
+
+def pack(path, **content):
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in content.items():
+            archive.writestr(f"images/{name}.jpg", data)
+
+
+def test_several_zips(tmp_path, frame, capsys):
+    pack(tmp_path / "1.zip", a=PHOTO, b=PHOTO, readme=b"one")
+    pack(tmp_path / "2.zip", b=PHOTO, c=PHOTO, readme=b"two")
+    cohort = own(tmp_path, frame, zip=["1.zip", "2.zip"])
+    assert cohort.images["source"].tolist() == ["1.zip::images/a.jpg", "1.zip::images/b.jpg", "2.zip::images/c.jpg"]
+    assert (
+        "1 image(s) are in two of the zip files, such as 'images/b.jpg'; that in 1.zip is taken"
+        in capsys.readouterr().err
+    )
+    frame.loc[2, "file"] = "images/C.jpg"
+    detail = own(tmp_path, frame, zip=["1.zip", "2.zip"]).rejected["detail"].iloc[0]
+    assert f"looked for images/C.jpg in {tmp_path}/1.zip, {tmp_path}/2.zip; 'images/c.jpg' is there" in detail
+    pack(tmp_path / "2.zip", b=b"another", c=PHOTO)
+    with pytest.raises(DataError, match=r"2\.zip: 'images/b\.jpg' is also in 1\.zip, with other content"):
+        own(tmp_path, frame, zip=["1.zip", "2.zip"])
+    with pytest.raises(ValueError, match="at least 1 item"):
+        own(tmp_path, frame, zip=[])
+
+
+def test_a_member_that_cannot_be_read_is_rejected_by_name(tmp_path, frame):
+    pack(tmp_path / "0.zip", a=PHOTO, b=PHOTO, c=PHOTO)
+    data = bytearray((tmp_path / "0.zip").read_bytes())
+    data[data.rindex(b"PK\x01\x02") + 8] |= 1  # encrypted
+    (tmp_path / "0.zip").write_bytes(data)
+    cohort = own(tmp_path, frame, zip="0.zip")
+    (rejected,) = cohort.rejected.to_dict("records")
+    assert rejected["reason"].startswith("encrypted member of a zip file, which needs a password; unpack it")
+    assert rejected["detail"] == "index.csv, row 4: 'images/c.jpg'; found as 0.zip::images/c.jpg"
+    assert cohort.images["source"].tolist()[-1] == ""
+
+
+ROLES = {"train": "finetune", "extra": "pretrain", "val": "leave_out", "test": "test"}
+
+
+def test_a_split_of_the_table_gives_the_roles(tmp_path, frame):
+    cohort = own(tmp_path, frame.assign(part=["train", "train ", "test"]), split="part", roles=ROLES)
+    assert cohort.images["role"].tolist() == ["finetune", "finetune", "test"]
+    assert assign_roles(cohort.images, test_fraction=0.9, seed=0).equals(cohort.images)  # nothing left to split
+    cohort = own(tmp_path, frame.assign(part=["val", "train", "extra"]), split="part", roles=ROLES)
+    assert cohort.images[["image_id", "role"]].to_numpy().tolist() == [
+        ["own/images/a.jpg", "finetune"],  # another image of its patient is left out
+        ["own/images/c.jpg", "pretrain"],
+    ]
+    flow = steps(cohort)
+    assert flow["excluded: left out by part"] == (1, 1)
+    assert flow["with a role by part"] == (2, 2)
+
+
+def test_mistakes_in_a_split_are_named(tmp_path, frame):
+    with pytest.raises(DataError, match=r"column 'part': 1 patient\(s\) .*own/7: finetune, test"):
+        own(tmp_path, frame.assign(part=["train", "test", "test"]), split="part", roles=ROLES)
+    with pytest.raises(DataError, match=r"column 'part', row 4: 1 row\(s\) with \[''\], which have no role; expected"):
+        own(tmp_path, frame.assign(part=["train", "train", ""]), split="part", roles=ROLES)
+    with pytest.raises(DataError, match=r"\['part'\] are missing"):
+        own(tmp_path, frame, split="part", roles=ROLES)
+    with pytest.raises(ValueError, match="`split: part` needs `roles`"):
+        own(tmp_path, frame, split="part")
+    with pytest.raises(ValueError, match="name the column in `split`"):
+        own(tmp_path, frame, roles=ROLES)
+    with pytest.raises(ValueError, match="either `use: pretrain`"):
+        own(tmp_path, frame, split="part", roles=ROLES, use="pretrain")
+    with pytest.raises(ValueError, match="'pretrain', 'finetune', 'test' or 'leave_out'"):
+        own(tmp_path, frame, split="part", roles={"train": "train"})
