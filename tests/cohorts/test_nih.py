@@ -160,7 +160,7 @@ def test_bad_tables_are_named(tmp_path, capsys):
             nih(write_nih(tmp_path, [row]))
     capsys.readouterr()
     nih(write_nih(tmp_path, ROWS))
-    version, age = capsys.readouterr().err.splitlines()
+    version, age = [line for line in capsys.readouterr().err.splitlines() if "16-bit" not in line]
     assert "expected 112,120 rows, found 3" in version
     assert "column 'Patient Age': 1 of 3 cells are not understood as age, such as '414'" in age
 
