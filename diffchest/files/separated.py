@@ -47,7 +47,7 @@ class _Source:
 
     def no_text(self, line: int) -> DataError:
         return DataError(
-            f"{self.path}: line {line} holds NUL bytes: no text, or UTF-16 without a byte-order mark; save the table as "
+            f"{self.path}: line {line} holds NUL bytes: no text, or UTF-16 without a byte-order mark; save it as "
             "CSV in UTF-8"
         )
 
