@@ -16,7 +16,7 @@ from diffchest.figures.inputs import read_rows
 from diffchest.figures.settings import FigureParams
 from diffchest.figures.style import BLUE, GREY, INK, LIGHT, RED, WIDTH, NothingToDrawError
 
-TITLE, DATASET, BOTTOM = 8.0, 6.0, 8.0  # mm
+TITLE, DATASET, BOTTOM = 9.0, 6.0, 8.0  # mm
 SQUARE, MARK = 10.6, 9.0  # mm: side of a square, room for the name of its row
 LARGEST = 128  # px that a square is drawn with at most
 GAP = 0.05  # between squares, of their side
@@ -71,10 +71,7 @@ def mosaic(rows: pd.DataFrame, store: ImageStore) -> tuple[np.ndarray, dict[str,
 def told(counts: pd.Series) -> str:
     """What `decoded.csv` says of one cohort."""
     images = int(counts["images"])
-    unknown = ", ".join(
-        f"{name} {int(counts[f'{name}_unknown']):,} ({counts[f'{name}_unknown'] / images:.0%})"
-        for name in ("age", "sex", "view")
-    )
+    unknown = ", ".join(f"{name} {int(counts[f'{name}_unknown']):,}" for name in ("age", "sex", "view"))
     equal = [int(counts[f"equal_{kind}"]) for kind in ("of_one_patient", "across_patients", "across_roles")]
     return (
         f"{images:,} images; median of the mean gray {counts['mean_gray']:.0f},\n"
