@@ -5,12 +5,20 @@ import shutil
 from typing import Annotated
 
 from diffchest import paths
+from diffchest.cohorts.decoded import report_decoded
+from diffchest.cohorts.equal_squares import (
+    check_equal_squares,
+    copies_to_leave_out,
+    equal_squares,
+    report_equal_squares,
+)
 from diffchest.cohorts.odd_squares import report_odd_squares
 from diffchest.cohorts.rejected import report_unreadable
 from diffchest.compute.workers import cluster
 from diffchest.contracts.manifest import MANIFEST_COLUMNS, TO_DECODE_COLUMNS, read_manifest, write_manifest
-from diffchest.images.building import build_store, claimed, fingerprint, odd_squares, publish
+from diffchest.images.building import build_store, claimed, fingerprint, odd_squares, publish, remove_stale
 from diffchest.images.preparing import StoreRow
+from diffchest.images.survey import survey
 from diffchest.params.base import Fraction, Key, StageParams
 from diffchest.params.images import ImagesParams
 from diffchest.params.runtime import RuntimeParams
@@ -28,7 +36,7 @@ class Params(StageParams):
 
 
 def main() -> None:
-    """Build the store; list odd and unreadable images, and stop when a cohort has too many of the latter."""
+    """Build the store and look at it; list odd, unreadable and equal images, and stop when there are too many of them."""
     params = Params.load()
     manifest = read_manifest(paths.MANIFEST, columns=TO_DECODE_COLUMNS)
     folder = {root: os.path.abspath(root) for root in manifest["root"].unique()}
@@ -40,16 +48,24 @@ def main() -> None:
     options = {"size": params.images.size, "codec": params.images.codec}
     working = RUNS / fingerprint(rows, **options) / "images.lmdb"
     with claimed(RUNS):
+        remove_stale(RUNS, keep=working.parent)
         with cluster(params.runtime.backend, params.runtime.scheduler):
             reasons = dict(build_store(rows, working, **options, workers=params.runtime.workers))
         report_odd_squares(manifest, reasons, odd_squares(working))
-        report_unreadable(manifest, reasons, limit=params.max_rejected_fraction)
-        publish(working, paths.IMAGES)
         stored = manifest.loc[~manifest["image_id"].isin(reasons), MANIFEST_COLUMNS]
+        looked = survey(working, stored["image_id"].tolist())
+        equal = equal_squares(stored, looked.digests)
+        left_out = copies_to_leave_out(equal, params.images.equal_squares)
+        report_equal_squares(equal)
+        report_unreadable(manifest, reasons, left_out, limit=params.max_rejected_fraction)
+        report_decoded(stored, looked, equal)
+        check_equal_squares(equal, params.images.equal_squares)
+        publish(working, paths.IMAGES)
+        stored = stored[~stored["image_id"].isin(left_out)]
         write_manifest(paths.STORED_MANIFEST, stored.reset_index(drop=True))
         shutil.rmtree(RUNS)
     megabytes = paths.IMAGES.stat().st_size / 1e6
-    summary("build_lmdb", f"{len(rows) - len(reasons):,} images, {megabytes:,.0f} MB, {len(reasons):,} rejected")
+    summary("build_lmdb", f"{len(stored):,} images, {megabytes:,.0f} MB, {len(reasons) + len(left_out):,} rejected")
 
 
 if __name__ == "__main__":

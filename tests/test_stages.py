@@ -23,12 +23,17 @@ def project(tmp_path):
     rows["patient_id"] = [f"p{number // 2}" for number in range(ROWS)]
     rows["mass"] = [number % 2 for number in range(ROWS)]
     rows["site"] = ["north" if number < 5 else "south" for number in range(ROWS)]
-    for name in rows["image"]:
-        (root / name).write_bytes(png(pd.Series(range(1024)).to_numpy("uint8").reshape(32, 32)))
+    for number, name in enumerate(rows["image"]):
+        (root / name).write_bytes(picture(number))
     (root / "07.png").write_bytes(b"no image")
     (root / "08.png").unlink()
     rows.to_csv(root / "images.csv", index=False)
     return tmp_path
+
+
+def picture(number):
+    """A gradient of its own: no two radiographs are equal."""
+    return png((pd.Series(range(1024)) * (number + 1) // 7).to_numpy("uint8").reshape(32, 32))
 
 
 def run(project, stage, *arguments, **cohorts):
@@ -73,7 +78,7 @@ def test_too_many_bad_images_stop_after_the_list_is_written_and_nothing_is_lost(
     assert "1 x not a PNG, JPEG or DICOM file" in stopped.stderr
     assert "07.png" in (project / "reports/ingest/hospital_rejected.csv").read_text()
     assert not (project / "data/images.lmdb").exists()
-    (project / "root" / "07.png").write_bytes((project / "root" / "09.png").read_bytes())
+    (project / "root" / "07.png").write_bytes(picture(7))
     assert "0 rejected" in done(run(project, "build_lmdb", max_rejected_fraction=0.02)).stdout
     stopped = run(project, "ingest", "hospital", max_rejected_fraction=0.02)
     assert "hospital: 1 of 40 images rejected" in stopped.stderr

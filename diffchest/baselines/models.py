@@ -81,15 +81,14 @@ def score(task: Task) -> Scored:
 
 def _pca(task: Task, section: PcaParams) -> Scored:
     """Our head on the principal components of the pixels."""
-    from diffchest.baselines.pca import FIT_ROWS, pca_features
+    from diffchest.baselines.pca import FIT_ROWS, StoredImages, pca_features
 
     store = ImageStore(paths.IMAGES)
     manifest = read_manifest(paths.STORED_MANIFEST)
     seen = manifest.loc[manifest["role"].isin(task.params.seen), "image_id"].to_numpy()
     chosen = np.random.default_rng(section.seed).permutation(len(seen))[:FIT_ROWS]
-    finetune, test = pca_features(
-        store.read(seen[np.sort(chosen)].tolist()), store.read(task.finetune), store.read(task.test), params=section
-    )
+    fit, *heads = (StoredImages(store, ids) for ids in (seen[np.sort(chosen)].tolist(), task.finetune, task.test))
+    finetune, test = pca_features(fit, *heads, params=section)
     return _probed(task, task.finetune, finetune, task.test, test, about=f"{finetune.shape[1]} components")
 
 

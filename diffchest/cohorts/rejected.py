@@ -55,19 +55,25 @@ def _examples(rejected: pd.DataFrame) -> list[str]:
     return [f"  {detail}" for detail in shown["detail"].head(EXAMPLES_SHOWN)]
 
 
-def report_unreadable(manifest: pd.DataFrame, reasons: Mapping[str, str], *, limit: float) -> None:
+def report_unreadable(
+    manifest: pd.DataFrame, reasons: Mapping[str, str], left_out: Mapping[str, str], *, limit: float
+) -> None:
     """List what ingest and decoding rejected, by cohort, and the study flow; then stop if decoding rejected too much.
 
-    manifest: the images that were to be decoded; reasons: why one could not be, by image id; limit: see
-    `check_rejected`, which raises.
+    manifest: the images that were to be decoded; reasons: why one could not be, by image id; left_out: why one that
+    could be is not used, which `limit` does not count; limit: see `check_rejected`, which raises.
     """
-    unreadable = manifest[manifest["image_id"].isin(reasons)]
-    unreadable = unreadable.assign(reason=unreadable["image_id"].map(dict(reasons)), detail="")[REJECTED_COLUMNS]
+    unreadable, copies = (_with_reasons(manifest, mapping) for mapping in (reasons, left_out))
     totals = {str(name): len(images) for name, images in manifest.groupby("dataset")}
     reports = {name: paths.INGEST / f"{name}_rejected.csv" for name in totals}
-    rejected = pd.concat([pd.read_csv(paths.REJECTED, dtype=str, keep_default_na=False), unreadable])
+    rejected = pd.concat([pd.read_csv(paths.REJECTED, dtype=str, keep_default_na=False), unreadable, copies])
     for name, report in reports.items():
         write_table(report, rejected[rejected["dataset"] == name].sort_values(["image_id", "reason"]))
-    write_table(paths.table("decoding_flow"), decoding_flow(manifest, list(reasons)))
+    write_table(paths.table("decoding_flow"), decoding_flow(manifest, list(reasons), list(left_out)))
     for name, report in reports.items():  # after every report is written
         check_rejected(unreadable[unreadable["dataset"] == name], totals, limit=limit, report=report)
+
+
+def _with_reasons(manifest: pd.DataFrame, reasons: Mapping[str, str]) -> pd.DataFrame:
+    rows = manifest[manifest["image_id"].isin(reasons)]
+    return rows.assign(reason=rows["image_id"].map(dict(reasons)), detail="")[REJECTED_COLUMNS]

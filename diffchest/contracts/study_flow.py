@@ -6,6 +6,7 @@ import pandas as pd
 
 EXCLUDED = "excluded: "
 UNREADABLE = "image cannot be decoded"
+EQUAL = "equal pixels in another role"
 ROLES = ("pretrain", "probe", "finetune", "test")
 
 
@@ -35,16 +36,20 @@ class Flow:
         return pd.DataFrame(self._rows, columns=["step", "images", "patients"])
 
 
-def decoding_flow(manifest: pd.DataFrame, unreadable: Sequence[str]) -> pd.DataFrame:
-    """Per dataset the images that cannot be decoded, and the roles without them: dataset, step, images, patients.
+def decoding_flow(manifest: pd.DataFrame, unreadable: Sequence[str], equal: Sequence[str] = ()) -> pd.DataFrame:
+    """Per dataset what decoding and equal pixels exclude, and the roles without it: dataset, step, images, patients.
 
-    `manifest`: present images of every dataset; `unreadable`: image ids.
+    `manifest`: present images of every dataset; `unreadable`, `equal`: image ids of either.
     """
     tables = []
     for dataset, images in manifest.groupby("dataset", sort=False):
         flow = Flow()
         bad = images["image_id"].isin(unreadable)
         flow.exclude(UNREADABLE, images[bad])
+        copies = images["image_id"].isin(equal) & ~bad
+        if copies.any():
+            flow.exclude(EQUAL, images[copies])
+            bad |= copies
         for role in (role for role in ROLES if (images["role"] == role).any()):
             flow.count(role, images[~bad & (images["role"] == role)])
         tables.append(flow.table().assign(dataset=dataset))

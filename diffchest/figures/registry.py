@@ -13,6 +13,7 @@ from diffchest.figures import (
     calibration,
     confounder_examples,
     confounder_matrix,
+    contact_sheet,
     counterfactual_grid,
     counterfactual_quality,
     counterfactuals,
@@ -41,6 +42,7 @@ from diffchest.params.figures import FigureNames
 
 MODULES = (
     study_flow,
+    contact_sheet,
     phantom_gallery,
     pretrain_loss,
     pretrain_progress,

@@ -106,6 +106,17 @@ def claimed(folder: Path) -> Iterator[None]:
         yield
 
 
+def remove_stale(folder: Path, *, keep: Path) -> None:
+    """Remove the unfinished builds of other images or settings below `folder`, and say so; `keep` stays.
+
+    Nothing but their own settings would ever carry them on, and each is as large as a store.
+    """
+    for build in sorted(path for path in folder.iterdir() if path.is_dir() and path != keep):
+        size = sum(file.stat().st_size for file in build.rglob("*") if file.is_file())
+        shutil.rmtree(build)
+        notice(f"{build}: an unfinished build of other images or settings ({size / 1e6:,.0f} MB), removed")
+
+
 def _readable_now(rows: Sequence[StoreRow], record: dict[str, Any], *, build: str) -> bool:
     """Whether an image that `record` rejects can be decoded now; one whose decoder crashed is not tried."""
     rejected = {image_id for image_id, reason in record["rejected"] if reason != LOST}
