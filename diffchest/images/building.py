@@ -99,7 +99,7 @@ def build_store(rows: Sequence[StoreRow], working: Path, *, size: int, codec: st
 def odd_squares(store: Path) -> dict[str, str]:
     """What is odd about squares of the store at `store`, by image id (see `images.inspection`)."""
     with closing(open_store(store)) as opened, opened.begin() as reading:
-        return dict(json.loads(reading.get(RECORD)).get("odd", []))
+        return dict(json.loads(reading.get(RECORD) or "{}").get("odd", []))
 
 
 def publish(working: Path, target: Path) -> None:
