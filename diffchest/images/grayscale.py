@@ -70,10 +70,8 @@ def _rescaled(stored: np.ndarray, dataset: Dataset, header: PixelHeader) -> Resc
 
 def _range_in_use(used: np.ndarray, rescaled: Rescaled) -> tuple[float, float]:
     """The range to show without a window: the possible one, or where hardly any of that is in use, what is."""
-    low, high = (
-        float(np.quantile(used, part, method=method))
-        for part, method in ((OUTLIERS, "lower"), (1.0 - OUTLIERS, "higher"))
-    )
+    low = float(np.quantile(used, OUTLIERS, method="lower"))
+    high = float(np.quantile(used, 1.0 - OUTLIERS, method="higher"))
     if low == high:
         low, high = float(used.min()), float(used.max())
     if low == high or high - low >= USED * (rescaled.high - rescaled.low):

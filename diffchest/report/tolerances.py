@@ -60,6 +60,7 @@ _P_VALUE = Tolerance(r"p_.*", absolute=0.001, relative=0.7)
 TABLES = (
     Table("study_flow", ("dataset", "step")),
     Table("decoding_flow", ("dataset", "step")),
+    Table("odd_squares", ("dataset",)),
     Table("positives", ("dataset", "finding", "role")),
     Table("not_understood", ("dataset", "column")),
     Table("label_cooccurrence", ("target", "confounder")),

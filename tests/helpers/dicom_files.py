@@ -1,6 +1,7 @@
 """DICOM files written in memory by pydicom, for the tests."""
 
 import io
+from collections.abc import Iterable
 
 import imagecodecs
 import numpy as np
@@ -11,7 +12,10 @@ from pydicom.encaps import encapsulate
 
 
 def dicom(values: np.ndarray, *, bits: int, syntax: str = uid.ExplicitVRLittleEndian, **elements) -> bytes:
-    """A digital radiograph of integers [H, W] of `bits` bits; `elements` add to the header, or replace what it says."""
+    """A digital radiograph of integers [H, W] of `bits` bits; `elements` add to the header, or replace what it says.
+
+    A tuple is a value representation, whichever is due, and a value.
+    """
     dataset = header(values.shape, bits=bits, signed=bool(values.min() < 0), **elements)
     order = ">" if syntax == uid.ExplicitVRBigEndian else "<"
     native = values.astype(f"{order}{'i' if values.min() < 0 else 'u'}{dataset.BitsAllocated // 8}")
@@ -42,7 +46,10 @@ def header(shape: tuple[int, int], *, bits: int, signed: bool = False, **element
     dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = (8 if bits <= 8 else 16), bits, bits - 1
     dataset.PixelRepresentation = int(signed)
     for keyword, value in elements.items():
-        setattr(dataset, keyword, value)
+        if isinstance(value, tuple):
+            dataset.add_new(keyword, *value)
+        else:
+            setattr(dataset, keyword, value)
     return dataset
 
 
@@ -67,3 +74,12 @@ def jpeg(values: np.ndarray, bits: int, syntax: str) -> bytes:
     if syntax == uid.JPEGLosslessSV1:
         return bytes(imagecodecs.jpeg8_encode(values, bitspersample=bits, lossless=True, predictor=1))
     return bytes(imagecodecs.jpeg8_encode(values, bitspersample=bits, level=98))
+
+
+def lookup_table(entries: Iterable[int], first: int, bits: int) -> Dataset:
+    """An item of a modality or VOI LUT sequence, its entries in words; `bits`: what its descriptor says of an entry."""
+    words = np.array(list(entries), dtype="<u2")
+    item = Dataset()
+    item.add_new("LUTDescriptor", "US" if first >= 0 else "SS", [len(words), first, bits])
+    item.add_new("LUTData", "OW", words.tobytes())
+    return item
