@@ -26,8 +26,8 @@ from diffchest.counterfactuals.quality import (
 )
 from diffchest.counterfactuals.twin_quality import TwinJudge, told, twin_metrics, twin_quality
 from diffchest.files.tables import write_metrics, write_table
-from diffchest.params.base import Key, PositiveInt
-from diffchest.params.counterfactuals import Names, Towards
+from diffchest.params.base import Key, Names, PositiveInt
+from diffchest.params.counterfactuals import Towards
 from diffchest.params.evaluation import BootstrapParams, EvaluatedFindings
 from diffchest.progress import run, summary
 

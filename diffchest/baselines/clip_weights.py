@@ -10,7 +10,7 @@ from transformers import CLIPConfig, CLIPModel
 
 from diffchest.baselines.clip_tokens import VOCABULARY
 from diffchest.errors import DataError
-from diffchest.files.tensors import check_tensors, read_plain
+from diffchest.files.tensors import check_tensors, holds, read_plain, tensors_by_name
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -45,10 +45,12 @@ def load_clip(path: Path) -> CLIPModel:
     that `read_plain` does not load, one that holds no such CLIP, and one whose tensors do not fit, which are listed.
     """
     state = read_plain(path, expected="a checkpoint of CheXzero, such as `best_64_5e-05_original_22000_0.864.pt`")
-    if not isinstance(state, dict) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
-        found = f"the keys {', '.join(map(str, list(state)[:4]))}" if isinstance(state, dict) else type(state).__name__
-        raise DataError(f"{path}: expected the state dict of a CLIP, tensors by name, found {found}")
-    tensors = {name: tensor for name, tensor in state.items() if name not in BESIDE}
+    named = tensors_by_name(state)
+    if named is None and isinstance(state, dict):  # beside an optimiser or an epoch
+        named = tensors_by_name(state.get("state_dict", state.get("model_state_dict")))
+    if named is None:
+        raise DataError(f"{path}: expected the state dict of a CLIP, tensors by name, found {holds(state)}")
+    tensors = {name: tensor for name, tensor in named.items() if name not in BESIDE}
     model = CLIPModel(_config({name: tuple(tensor.shape) for name, tensor in tensors.items()}, path))
     own = model.state_dict()
     check_tensors(

@@ -1,5 +1,7 @@
 """Tensors in files: reading what others wrote, while nothing in it is executed, and copying it into a network."""
 
+import re
+import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,12 @@ from torch import Tensor, nn
 from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
 from diffchest.errors import DataError
+
+COMPILED, WRAPPED = "_orig_mod.", "module."  # what torch.compile and DataParallel put into the names of tensors
+COUNT = "n_averaged"  # beside the tensors of an average of weights
+PICKLED, ZIPPED = b"\x80", b"PK"  # how a file of torch.save begins, before 1.6 and since
+FOREIGN = {b"<": "a web page", b"version https://git-lfs": "a pointer of Git LFS (`git lfs pull` fetches the file)"}
+FOREIGN |= {b"\x1f\x8b": "compressed (unpack it)", b"\x89HDF": "HDF5"}
 
 
 def read_plain(path: Path, *, expected: str, allowed: Sequence[Any] = ()) -> Any:
@@ -28,16 +36,19 @@ def read_plain(path: Path, *, expected: str, allowed: Sequence[Any] = ()) -> Any
             return load_file(path)
         except SafetensorError as error:
             raise DataError(f"{path}: not a whole safetensors file ({error}); download it again") from None
+    zipped = _of_zip(path, expected=expected)
     try:
         with safe_globals(list(allowed)):
-            refused = get_unsafe_globals_in_checkpoint(path)
-            loaded = None if refused else torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+            # a file from before torch 1.6 is no zip and can be neither searched nor mapped; what loads it refuses alone
+            refused = get_unsafe_globals_in_checkpoint(path) if zipped else []
+            loaded = None if refused else torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
     except Exception as error:  # a damaged pickle may raise anything
-        reason = str(error).split(". ")[0].split("\n")[0]
-        raise DataError(
-            f"{path}: not a whole checkpoint as `torch.save` writes it ({type(error).__name__}: {reason}); "
-            "download it again"
-        ) from None
+        named = re.search(r"GLOBAL (\S+) was not an allowed global", str(error))
+        if named is None:
+            raise DataError(
+                f"{path}: not a whole checkpoint as `torch.save` writes it; download it again ({_first_words(error)})"
+            ) from None
+        refused, loaded = [named[1]], None
     if refused:
         raise DataError(
             f"{path}: refused, since it holds objects of {', '.join(sorted(refused))}, which could run code; expected "
@@ -45,6 +56,66 @@ def read_plain(path: Path, *, expected: str, allowed: Sequence[Any] = ()) -> Any
             "and give that file"
         )
     return loaded
+
+
+def tensors_by_name(loaded: Any) -> dict[str, Tensor] | None:
+    """What `read_plain` gave as tensors by name, without what training put into the names; None if it is no such.
+
+    `_orig_mod.` (torch.compile) goes wherever it stands, `module.` (DataParallel, an average of weights) where all
+    names begin with it.
+    """
+    if not isinstance(loaded, dict) or not loaded:
+        return None
+    if not all(isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in loaded.items()):
+        return None
+    tensors = {name.replace(COMPILED, ""): tensor for name, tensor in loaded.items() if name != COUNT}
+    while tensors and all(name.startswith(WRAPPED) for name in tensors):
+        tensors = {name.removeprefix(WRAPPED): tensor for name, tensor in tensors.items()}
+    return tensors
+
+
+def holds(loaded: Any) -> str:
+    """What `read_plain` gave, in words for a message that expected something else."""
+    if isinstance(loaded, dict):
+        return f"the keys {', '.join(map(str, list(loaded)[:4]))}{', ...' if len(loaded) > 4 else ''}"
+    return "one tensor" if isinstance(loaded, Tensor) else "a list" if isinstance(loaded, list | tuple) else "one value"
+
+
+def _of_zip(path: Path, *, expected: str) -> bool:
+    """Whether a file is a zip, as torch writes since 1.6; `DataError` for one that holds a program or anything else."""
+    with path.open("rb") as file:
+        start = file.read(64)
+    if not zipfile.is_zipfile(path):
+        if not start:
+            raise DataError(f"{path}: is empty; download it again")
+        if start.startswith(ZIPPED):
+            raise DataError(f"{path}: is cut off; download it again")
+        if not start.startswith(PICKLED):
+            what = next((name for mark, name in FOREIGN.items() if start.startswith(mark)), "no file of `torch.save`")
+            raise DataError(f"{path}: {what}, not a checkpoint; give {expected}")
+        return False
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = {name.partition("/")[2] for name in archive.namelist()}
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError) as error:
+        raise DataError(f"{path}: a damaged zip file ({_first_words(error)}); download it again") from None
+    if "constants.pkl" in names:
+        raise DataError(
+            f"{path}: a program in TorchScript, not a checkpoint; its tensors alone can be saved where it is trusted: "
+            f"`torch.save(torch.jit.load({path.name!r}).state_dict(), 'state.pt')`, and give that file"
+        )
+    if "archive_format" in names or {"models/model.json", "serialized_exported_program.json"} & names:
+        raise DataError(
+            f"{path}: a program of torch.export, not a checkpoint; its tensors alone can be saved where it is trusted: "
+            f"`torch.save(torch.export.load({path.name!r}).state_dict, 'state.pt')`, and give that file"
+        )
+    if "data.pkl" not in names:
+        raise DataError(f"{path}: a zip file, but no checkpoint; unpack it, and give {expected}")
+    return True
+
+
+def _first_words(error: Exception) -> str:
+    return str(error).split(". ")[0].split("\n")[0] or "no reason was given"
 
 
 def load_tensors(

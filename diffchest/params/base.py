@@ -1,12 +1,13 @@
 """What every section of `params.yaml` is made of, and reading the keys that a stage declares."""
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from diffchest.errors import DataError
 from diffchest.files.yaml import read_mapping, shown
@@ -56,6 +57,27 @@ def check_names(names: Iterable[str], *, what: str) -> None:
                 f"{seen[folded]!r} and {name!r} differ by case alone: one file on some disks; rename one of them"
             )
         seen[folded] = name
+
+
+def once(names: list[str]) -> list[str]:
+    """`names` themselves; `ValueError` for one that is there more than once."""
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"{name!r} is there {names.count(name)} times; name it once")
+    return names
+
+
+def enough_redraws(resamples: int, confidence: float, *, key: str) -> None:
+    """Raise `ValueError` for so few redraws that the limits of an interval would be the extreme ones."""
+    least = math.ceil(round(2 / (1 - confidence), 6)) - 1
+    if resamples < least:
+        raise ValueError(
+            f"{key} is {resamples}: too few for intervals at {confidence:g}, whose limits would be the smallest and "
+            f"the largest redraw; take {least} at least, 1000 for a result"
+        )
+
+
+Names = Annotated[list[Words], AfterValidator(once)]
 
 
 class Section(BaseModel):

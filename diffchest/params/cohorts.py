@@ -13,7 +13,7 @@ TABLES_BESIDE = ("_labels", "_readers")  # what the tables beside `data/cohorts/
 class CohortBase(Section):
     """What every cohort has, whatever its format."""
 
-    root: str
+    root: Words
     images: Literal["all", "present"] = "all"
     uncertain: Uncertain = "zeros"
 

@@ -3,10 +3,10 @@
 import math
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from diffchest.errors import DataError
-from diffchest.params.base import Part, PositiveFloat, PositiveInt, Seed
+from diffchest.params.base import Names, Part, PositiveFloat, PositiveInt, Seed
 
 SolverName = Literal["ddim", "dpm_solver"]
 Edit = Literal["alone", "typical", "plausible", "eq4", "eq5", "unit"]
@@ -31,14 +31,6 @@ def check_steps(key: str, steps: int, *, solver: SolverName, timesteps: int) -> 
         )
 
 
-def _once(names: list[str]) -> list[str]:
-    for name in names:
-        if names.count(name) > 1:
-            raise ValueError(f"{name!r} is there {names.count(name)} times; name it once")
-    return names
-
-
-Names = Annotated[list[str], AfterValidator(_once)]
 Targets = Annotated[Names, Field(min_length=1)]
 
 

@@ -2,9 +2,20 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from diffchest.params.base import Fraction, Key, PositiveFraction, PositiveInt, Section, Seed, StageParams
+from diffchest.params.base import (
+    Fraction,
+    Key,
+    Names,
+    PositiveFraction,
+    PositiveInt,
+    Section,
+    Seed,
+    StageParams,
+    enough_redraws,
+    once,
+)
 
 
 class BootstrapParams(Section):
@@ -15,6 +26,11 @@ class BootstrapParams(Section):
     confidence: Annotated[float, Field(gt=0.0, lt=1.0)]
     interval: Literal["score", "percentile"]
     seed: Seed
+
+    @model_validator(mode="after")
+    def _enough(self) -> "BootstrapParams":
+        enough_redraws(self.resamples, self.confidence, key="`resamples`")
+        return self
 
     def redraws(self, patients: Any) -> dict[str, Any]:
         """The keyword arguments that `diffchest.stats.bootstrap_auc` and `bootstrap_ratio` share.
@@ -44,7 +60,7 @@ class PermutationParams(Section):
 class SubgroupsParams(Section):
     """`evaluation.subgroups`: whose AUC is looked at apart."""
 
-    attributes: list[Literal["sex", "age", "view"]]
+    attributes: Annotated[list[Literal["sex", "age", "view"]], AfterValidator(once)]
     age_bands: list[PositiveInt]
     positives_above: Annotated[int, Field(ge=1)]
 
@@ -74,8 +90,15 @@ class DataEfficiencyParams(Section):
     dataset: str | None
     fractions: Annotated[list[PositiveFraction], Field(min_length=1)]
     redraws: PositiveInt
-    findings: Annotated[list[str], Field(min_length=1)]
+    findings: Annotated[Names, Field(min_length=1)]
     seed: Seed
+
+    @field_validator("fractions")
+    @classmethod
+    def _different(cls, fractions: list[float]) -> list[float]:
+        if len(set(fractions)) < len(fractions):
+            raise ValueError(f"found {fractions}, expected each fraction once")
+        return fractions
 
 
 class EvaluatedDataset(StageParams):

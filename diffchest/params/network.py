@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from diffchest.params.base import PositiveInt, Section
 
@@ -36,6 +36,13 @@ class ModelParams(Section):
     latent_dim: PositiveInt
     latent_map_channels: Annotated[int, Field(ge=0)]
     encoder: EncoderParams
+
+    @field_validator("base_channels")
+    @classmethod
+    def _even(cls, channels: int) -> int:
+        if channels % 2:
+            raise ValueError(f"found {channels}, expected an even number: a timestep is embedded as pairs of waves")
+        return channels
 
 
 class DiffusionParams(Section):

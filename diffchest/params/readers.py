@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from diffchest.params.base import Fraction, PositiveInt, Section, Seed
+from diffchest.params.base import Fraction, PositiveInt, Section, Seed, Words
 
 
 class SimulatedReadersParams(Section):
@@ -18,8 +18,8 @@ class SimulatedReadersParams(Section):
 class ReaderStudyParams(Section):
     """`reader_study`: the ratings and how its radiographs are drawn."""
 
-    ratings: str | None
+    ratings: Words | None
     per_diagnosis: PositiveInt
-    bootstrap_resamples: Annotated[int, Field(ge=10)]
+    bootstrap_resamples: Annotated[int, Field(ge=39)]  # of intervals at 0.95
     simulated: SimulatedReadersParams
     seed: Seed

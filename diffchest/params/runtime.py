@@ -1,10 +1,10 @@
 """`runtime`: where things run; no stage tracks it."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
-from diffchest.params.base import PositiveInt, Section
+from diffchest.params.base import PositiveInt, Section, Words
 
 
 class RuntimeParams(Section):
@@ -14,8 +14,8 @@ class RuntimeParams(Section):
     run again, and a finished pretraining and the parts of finished drawings are found.
     """
 
-    launch: str
-    device: str
+    launch: Words
+    device: Annotated[str, Field(pattern=r"^[a-z]+(:\d+)?$")]
     workers: PositiveInt
     threads: PositiveInt | None
     backend: Literal["loky", "dask"]

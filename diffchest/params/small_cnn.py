@@ -1,11 +1,10 @@
 """`small_cnn`: a small classifier that is trained end to end, for the audit of one that is not ours."""
 
-from collections import Counter
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from diffchest.params.base import PositiveFloat, PositiveFraction, PositiveInt, Section, Seed
+from diffchest.params.base import Names, PositiveFloat, PositiveFraction, PositiveInt, Section, Seed
 
 
 class SmallCnnTrainingParams(Section):
@@ -22,13 +21,5 @@ class SmallCnnTrainingParams(Section):
 class SmallCnnParams(SmallCnnTrainingParams):
     """`small_cnn`: what it learns, from which part of the fine-tuning patients, and how."""
 
-    findings: Literal["fitted"] | Annotated[list[str], Field(min_length=1)]
+    findings: Literal["fitted"] | Annotated[Names, Field(min_length=1)]
     fraction: PositiveFraction
-
-    @field_validator("findings")
-    @classmethod
-    def _once(cls, findings: str | list[str]) -> str | list[str]:
-        twice = [name for name, times in Counter(findings).items() if times > 1] if isinstance(findings, list) else []
-        if twice:
-            raise ValueError(f"{twice[0]!r} is there more than once; name it once")
-        return findings

@@ -56,7 +56,7 @@ class Params(StageParams):
 
     @model_validator(mode="after")
     def _consistent(self) -> "Params":
-        for check in (_datasets, _reference, _solver_steps, _image_size):
+        for check in (_datasets, _reference, _solver_steps, _image_size, _attention, _image_ids, _shift):
             check(self)
         return self
 
@@ -92,3 +92,47 @@ def _image_size(params: Params) -> None:
             f"images.size is {params.images.size}, but model.space_to_depth and model.channel_multipliers "
             f"need a multiple of {reduction}"
         )
+    smallest = 2 ** (len(params.model.encoder.channel_multipliers) - 1)
+    if params.images.size // params.model.space_to_depth < smallest:
+        raise ValueError(
+            f"images.size is {params.images.size}, but model.space_to_depth and "
+            f"model.encoder.channel_multipliers need at least {smallest * params.model.space_to_depth}"
+        )
+
+
+def _attention(params: Params) -> None:
+    """Every side with attention is one of a feature map, and heads share the channels there evenly."""
+    model, encoder = params.model, params.model.encoder
+    size = params.images.size // model.space_to_depth
+    for name, section in (("model", model), ("model.encoder", encoder)):
+        sides = [size // 2**level for level in range(len(section.channel_multipliers))]
+        none = [side for side in section.attention_resolutions if side not in sides]
+        if none:
+            raise ValueError(f"{name}.attention_resolutions: no feature map has side {none[0]}; they have {sides}")
+        widths = {
+            model.base_channels * multiplier
+            for side, multiplier in zip(sides, section.channel_multipliers, strict=True)
+            if side in section.attention_resolutions or side == sides[-1]
+        }
+        odd = sorted(width for width in widths if width % model.attention_heads)
+        if odd:
+            raise ValueError(
+                f"model.attention_heads is {model.attention_heads}, but a feature map of {name} with attention has "
+                f"{odd[0]} channels; take a divisor"
+            )
+
+
+def _image_ids(params: Params) -> None:
+    """Radiographs are named as the manifest does; which there are, only the manifest knows."""
+    for image_id in params.explain.image_ids:
+        dataset, slash, rest = image_id.partition("/")
+        if not slash or not rest or dataset not in params.cohorts.datasets:
+            raise ValueError(
+                f"explain.image_ids: {image_id!r} is no id of a radiograph; expected `cohort/id` with a cohort of "
+                f"{params.cohorts.datasets}, as in data/images.parquet"
+            )
+
+
+def _shift(params: Params) -> None:
+    if 2 * params.small_cnn.shift >= params.images.size:
+        raise ValueError(f"small_cnn.shift is {params.small_cnn.shift}, expected less than half of images.size")

@@ -64,9 +64,11 @@ def test_files_that_are_no_checkpoints_are_named(tmp_path, checkpoint):
     whole = checkpoint.read_bytes()
     for content in (whole[: len(whole) // 2], b"", b"<html>quota exceeded</html>"):
         checkpoint.write_bytes(content)
-        with pytest.raises(DataError, match=r"clip\.pt: not a whole checkpoint .* download it again"):
+        with pytest.raises(
+            DataError, match=r"clip\.pt: (is cut off; download|is empty; download|a web page, not a checkpoint; give)"
+        ):
             load_clip(checkpoint)
-    for content, found in (([1], "list"), ({"state_dict": {}, "epoch": 1}, "the keys state_dict, epoch")):
+    for content, found in (([1], "a list"), ({"state_dict": {}, "epoch": 1}, "the keys state_dict, epoch")):
         torch.save(content, checkpoint)
         with pytest.raises(DataError, match=f"expected the state dict of a CLIP, tensors by name, found {found}"):
             load_clip(checkpoint)

@@ -280,11 +280,6 @@ def test_missing_file_names_the_stage_to_run(params, tmp_path, monkeypatch):
         auc_forest.draw(params)
 
 
-def test_unknown_figure_names_the_nearest():
-    with pytest.raises(DataError, match="'study_flaw'; did you mean 'study_flow'"):
-        chosen(["auc_forest", "study_flaw"])
-
-
 def test_gallery_spreads_no_real_radiograph(params):
     with pytest.raises(NothingToDrawError, match="are real"):
         phantom_gallery.draw(on_real_data(params))

@@ -10,10 +10,12 @@ from ruamel.yaml import YAML
 
 from diffchest.diffusion.ddim import ddim_timesteps
 from diffchest.errors import DataError
+from diffchest.figures.registry import FIGURES
 from diffchest.params.audit import AuditDrawingParams, ConfoundersParams
-from diffchest.params.base import Fraction, Key, ParamsError, StageParams
+from diffchest.params.base import Fraction, Key, ParamsError, StageParams, enough_redraws
 from diffchest.params.baselines import Baseline, ComparedModels, PcaParams
 from diffchest.params.counterfactuals import check_steps
+from diffchest.params.figures import FIGURE_NAMES
 from diffchest.params.probe import ProbeParams
 from diffchest.params.runtime import RuntimeParams
 from diffchest.params.whole import Params
@@ -87,11 +89,35 @@ def test_committed_params_are_valid():
         ("explain.towards", "both", "explain.towards"),
         ("phantom.confounding", 1, "phantom.confounding"),
         ("phantom.confounding", "none", "phantom.confounding"),
-        ("small_cnn.findings", ["goiter", "goiter"], "small_cnn.findings: 'goiter' is there more than once"),
+        ("small_cnn.findings", ["goiter", "goiter"], "small_cnn.findings: .*'goiter' is there 2 times"),
         ("small_cnn.findings", [], r"small_cnn\.findings"),
         ("small_cnn.findings", "all", r": 1 problem\(s\)\n  small_cnn\.findings: "),
         ("small_cnn.batch_size", 1, "small_cnn.batch_size"),
         ("confounders.decode_steps", 3000, "confounders.decode_steps is 3000"),
+        ("model.base_channels", 33, r"\n  model\.base_channels: found 33, expected an even number"),
+        ("model.attention_heads", 3, "attention_heads is 3, but a feature map of model with attention has 64 channels"),
+        ("model.attention_resolutions", [32], r"model\.attention_resolutions: no feature map has side 32; .*\[16, 8\]"),
+        ("model.encoder.attention_resolutions", [2], r"model\.encoder\.attention_resolutions: .*\[16, 8, 4\]"),
+        ("model.encoder.channel_multipliers", [1] * 6, "encoder.channel_multipliers need at least 128"),
+        ("model.encoder", 7, r"\n  model\.encoder: expected keys and values below it, found 7"),
+        ("small_cnn.shift", 32, r"small_cnn\.shift is 32, expected less than half of images\.size"),
+        ("explain.image_ids", ["film 7"], "'film 7' is no id of a radiograph; expected `cohort/id`"),
+        ("explain.image_ids", ["hospital/7"], "'hospital/7' is no id of a radiograph"),
+        ("explain.image_ids", ["padchest/7"] * 2, r"explain\.image_ids: 'padchest/7' is there 2 times"),
+        ("explain.targets", [" "], r"explain\.targets"),
+        ("figures.names", ["auc_forrest"], "figures.names: .*no figure 'auc_forrest'; did you mean 'auc_forest'"),
+        ("figures.names", [], r"figures\.names"),
+        ("evaluation.bootstrap.resamples", 38, r"evaluation\.bootstrap: `resamples` is 38: .*take 39 at least"),
+        ("evaluation.bootstrap.confidence", 0.999, r"`resamples` is 1000: .*take 1999 at least"),
+        ("evaluation.subgroups.attributes", ["sex", "sex"], r"evaluation\.subgroups\.attributes: 'sex' is there 2"),
+        ("data_efficiency.fractions", [0.1, 0.1], r"data_efficiency\.fractions: .*each fraction once"),
+        ("data_efficiency.findings", ["Edema", "Edema"], r"data_efficiency\.findings: 'Edema' is there 2 times"),
+        ("reader_study.bootstrap_resamples", 38, r"reader_study\.bootstrap_resamples"),
+        ("reader_study.ratings", "", r"reader_study\.ratings"),
+        ("runtime.launch", "", r"runtime\.launch"),
+        ("runtime.device", "GPU 1", r"runtime\.device"),
+        ("cohorts.padchest.root", "", r"cohorts\.padchest\.root"),
+        ("probe", None, r"\n  probe: expected keys and values below it, found nothing \(null\)"),
     ],
 )
 def test_mistakes_are_named(raw, key, value, message):
@@ -122,6 +148,19 @@ def test_names_that_go_into_paths_and_commands_are_refused_with_the_form_they_ma
         with pytest.raises(ParamsError, match=r"cannot be a (cohort|model|classifier)'s name[;:] .*take "):
             Params.parse(changed)
         Params.parse(raw | {section: raw[section] | {"Ward-3_b": content}})
+
+
+def test_so_few_redraws_that_limits_are_extremes_are_refused():
+    """At least one redraw, of all and the sample itself, lies in each tail."""
+    for confidence in (0.5, 0.8, 0.9, 0.95, 0.99, 0.999):
+        least = next(number for number in range(1, 3000) if (number + 1) * (1 - confidence) / 2 > 1 - 1e-9)
+        enough_redraws(least, confidence, key="resamples")
+        with pytest.raises(ValueError, match=f"take {least} at least"):
+            enough_redraws(least - 1, confidence, key="resamples")
+
+
+def test_every_figure_can_be_named():
+    assert list(FIGURES) == list(FIGURE_NAMES)
 
 
 def test_ddim_steps_that_do_not_fit_are_told_with_those_that_do(raw):

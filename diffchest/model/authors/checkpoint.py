@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from diffchest.errors import DataError
-from diffchest.files.tensors import read_plain
+from diffchest.files.tensors import holds, read_plain, tensors_by_name
 
 # What Lightning writes beside the tensors, with plain stand-ins, since Lightning itself is not needed.
 HARMLESS: list[Any] = [
@@ -18,15 +18,12 @@ HARMLESS: list[Any] = [
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Return the tensors of a Lightning checkpoint's `state_dict`, or of a `.safetensors` file, by name.
+    """Return the tensors of a Lightning checkpoint's `state_dict`, or of a `.safetensors` file, see `tensors_by_name`.
 
     Raises `DataError` for a file that `read_plain` does not load, and for one without such tensors.
     """
     loaded = read_plain(path, expected="a checkpoint file of the authors (`last.ckpt`)", allowed=HARMLESS)
-    if path.suffix == ".safetensors":
-        return loaded
-    state = loaded.get("state_dict") if isinstance(loaded, dict) else None
-    if not isinstance(state, dict) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
-        found = f"the keys {', '.join(map(str, loaded))}" if isinstance(loaded, dict) else type(loaded).__name__
-        raise DataError(f"{path}: expected a Lightning checkpoint with tensors in `state_dict`, found {found}")
-    return state
+    tensors = tensors_by_name(loaded.get("state_dict", loaded) if isinstance(loaded, dict) else loaded)
+    if tensors is None:
+        raise DataError(f"{path}: expected a Lightning checkpoint with tensors in `state_dict`, found {holds(loaded)}")
+    return tensors

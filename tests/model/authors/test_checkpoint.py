@@ -28,7 +28,7 @@ def test_hostile_pickle_is_refused_and_not_executed(root, tmp_path):
     assert result.returncode == 1
     assert f"error: {path}: refused, since it holds objects of posix.system" in result.stderr
     assert "Traceback" not in result.stderr
-    path.write_bytes(pickle.dumps(hostile))
+    path.write_bytes(pickle.dumps(hostile, protocol=2))
     with pytest.raises(DataError, match="not a whole checkpoint"):
         load_authors(path)
     assert not trace.exists()
@@ -68,9 +68,16 @@ def test_lightnings_own_objects_are_read(tmp_path, monkeypatch):
 
 def test_files_that_are_no_checkpoints_are_named(tmp_path, checkpoint):
     whole = checkpoint.read_bytes()
-    for content in (whole[: len(whole) // 2], b"", b"PK\x03\x04 and no more", b"<html>quota exceeded</html>"):
+    for content, message in (
+        (whole[: len(whole) // 2], "is cut off; download it again"),
+        (b"", "is empty; download it again"),
+        (b"PK\x03\x04 and no more", "is cut off; download it again"),
+        (b"\x80\x02 and no more", "not a whole checkpoint .* download it again"),
+        (b"<html>quota exceeded</html>", "a web page, not a checkpoint; give a checkpoint file of the authors"),
+        (b"version https://git-lfs.github.com/spec/v1\n", r"a pointer of Git LFS \(`git lfs pull`"),
+    ):
         checkpoint.write_bytes(content)
-        with pytest.raises(DataError, match=r"last\.ckpt: not a whole checkpoint .* download it again"):
+        with pytest.raises(DataError, match=rf"last\.ckpt: {message}"):
             load_authors(checkpoint)
     with pytest.raises(DataError, match=r"other\.ckpt: no such file"):
         load_authors(tmp_path / "other.ckpt")
@@ -81,7 +88,7 @@ def test_files_that_are_no_checkpoints_are_named(tmp_path, checkpoint):
     with pytest.raises(DataError, match="not a whole safetensors file"):
         load_authors(damaged)
     for content, found in (
-        ([1], "list"),
+        ([1], "a list"),
         ({"weights": 1}, "the keys weights"),
         ({"state_dict": {"a": 1}}, "state_dict"),
     ):
