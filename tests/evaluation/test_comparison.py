@@ -21,7 +21,7 @@ def test_comparison_finds_the_difference_that_is_there(test_set, models):
     assert strong["p_delong"] < 0.001
     assert (table["p_holm"] >= table["p_bh"]).all()
     assert (table["p_bh"] >= table["p_value"]).all()
-    metrics = comparison_metrics(table, reference="pca")
+    metrics = comparison_metrics(table.reset_index(), reference="pca")
     assert metrics["wins"] + metrics["ties"] + metrics["losses"] == metrics["findings"] == 3
     assert metrics["significant_holm"] >= 1
 
