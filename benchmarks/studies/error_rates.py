@@ -72,7 +72,7 @@ def main() -> None:
 
 
 def coverage(studies: int) -> list[list[str]]:
-    """How often the 95 % interval holds the true AUC, redrawing patients or images."""
+    """How often the 95 % percentile interval holds the true AUC, redrawing patients or images."""
     rows = [["test sets", "true AUC", "redrawn", "interval holds it", "mean width"]]
     for patients, images, prevalence, auc in [
         (200, 1, 0.25, 0.75),
@@ -92,7 +92,7 @@ def _intervals(setting: Setting, studies: int, unit: str) -> tuple[np.ndarray, n
     held, width = [], []
     for seed, (y, a, _, patients) in enumerate(setting.test_sets(studies, seed=1)):
         groups = patients if unit == "patient" else None
-        result = bootstrap_auc(y, a, groups=groups, resamples=RESAMPLES, seed=seed)
+        result = bootstrap_auc(y, a, groups=groups, resamples=RESAMPLES, interval="percentile", seed=seed)
         held.append((result.low <= setting.auc_a) & (setting.auc_a <= result.high))
         width.append(result.high - result.low)
     return np.concatenate(held), np.concatenate(width)
@@ -100,7 +100,7 @@ def _intervals(setting: Setting, studies: int, unit: str) -> tuple[np.ndarray, n
 
 def rejections(studies: int) -> list[list[str]]:
     """Size (equal AUCs) and power of the tests; model b as it is, or squeezed into the upper end of model a's range."""
-    rows = [["test sets", "AUCs", "scale of b", "rank", "raw", "rank, ungrouped", "DeLong"]]
+    rows = [["test sets", "AUCs", "scale of b", "rank", "raw", "rank, ungrouped", "DeLong by patient", "DeLong"]]
     for images in (1, 3):
         for auc_b in (0.8, 0.7):
             setting = Setting(200, images, 0.25, 0.8, auc_b)
@@ -119,6 +119,7 @@ def _rejected(setting: Setting, studies: int, scale: str) -> list[np.ndarray]:
             test(groups=patients),
             test(groups=patients, scores="raw"),
             test(),
+            delong_test(y, a, second, groups=patients),
             delong_test(y, a, second),
         ]
         rejected.append([result.p_value < 0.05 for result in results])
@@ -137,7 +138,7 @@ def published() -> list[list[str]]:
     for row in table[disjoint & (table["p_value"] >= 0.001)].itertuples():
         positives = _positives(row.diffchest_auc, (row.diffchest_hi - row.diffchest_lo) / (2 * norm.ppf(0.975)))
         y, a, b = _published_scores(positives, row.diffchest_auc, row.chexzero_auc)
-        left, right = (bootstrap_auc(y, score, resamples=RESAMPLES, seed=0) for score in (a, b))
+        left, right = (bootstrap_auc(y, score, resamples=RESAMPLES, interval="percentile", seed=0) for score in (a, b))
         apart = (left.low > right.high) | (right.low > left.high)
         p = [permutation_test(y, a, b, scores=scores, seed=0).p_value for scores in ("raw", "rank")]
         medians = [f"{np.median(values):.4f}" for values in (*p, delong_test(y, a, b).p_value)]

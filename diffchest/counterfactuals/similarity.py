@@ -8,8 +8,8 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 def similarity(reference: np.ndarray, picture: np.ndarray) -> pd.DataFrame:
     """Compare uint8 pictures [N, H, W] with their references, one row per picture.
 
-    Columns `mae` (mean absolute difference on the [0, 1] scale), `psnr` (dB; NaN for equal pictures, which have none) and `ssim`
-    (Wang et al. 2004, 7 x 7 window). Raises `ValueError` when the shapes differ.
+    Columns `mae` (mean absolute difference on the [0, 1] scale), `psnr` (dB; NaN for equal pictures, which have none)
+    and `ssim` (Wang et al. 2004, 7 x 7 window). Raises `ValueError` when the shapes differ.
     """
     if reference.shape != picture.shape:
         raise ValueError(f"expected pictures of shape {reference.shape}, found {picture.shape}")

@@ -25,8 +25,8 @@ def comparison_table(
 ) -> pd.DataFrame:
     """Table S1: both models' AUC with interval, their difference with interval, and the tests, per finding.
 
-    On the images that both models score. The intervals of AUCs are those that `bootstrap` says, the difference's that of
-    the redraws that both share; p_delong takes a patient's images together (Obuchowski 1997), as p_value does.
+    On the images that both models score. The intervals of AUCs are those that `bootstrap` says, the difference's is
+    that of the redraws that both share; p_delong takes a patient's images together (Obuchowski 1997), as p_value does.
     """
     test = test.scored_by(scores, reference)
     findings = test.shared(scores, reference)

@@ -110,7 +110,7 @@ def measure(
         kept = [subsample_patients(train.patient_id, fraction, settings.seed + draw) for draw in range(draws)]
         scores = np.stack([_fitted(train, rows, probe).probabilities(test.z) for rows in kept])
         truth = np.where(np.isfinite(scores).all(axis=(0, 1)), test.labels.to_numpy(dtype=np.float64), np.nan)
-        measured = _mean_auc(truth, np.nan_to_num(scores), test.patient_id, bootstrap)
+        measured = mean_auc(truth, np.nan_to_num(scores), test.patient_id, bootstrap)
         size = {"patients": len(np.unique(train.patient_id[kept[0]])), "images": int(kept[0].sum())}
         tables.append(pd.DataFrame({"finding": findings, "fraction": fraction, "draws": draws, **size, **measured}))
         for finding, column, of_finding in zip(findings, truth.T, np.moveaxis(scores, 2, 0), strict=True):
@@ -125,7 +125,7 @@ def _fitted(train: Sample, kept: np.ndarray, probe: HeadFitParams) -> Head:
     return fit_head(train.z[kept], labels, train.patient_id[kept], params=probe, findings=findings)[0]
 
 
-def _mean_auc(
+def mean_auc(
     truth: np.ndarray, scores: np.ndarray, patients: np.ndarray, bootstrap: BootstrapParams
 ) -> dict[str, np.ndarray]:
     """auc, low, high, training_sd [findings] of the mean over draws; truth [n, findings], scores [draws, n, findings].
@@ -209,7 +209,9 @@ def count_readers(auc: pd.DataFrame, curves: pd.DataFrame, readers: pd.DataFrame
 
 
 def efficiency_metrics(auc: pd.DataFrame) -> dict[str, Any]:
-    """By fraction: draws, patients, images, macro AUC and over how many findings, and per finding the AUC and the readers above and below its curve.
+    """By fraction: draws, patients, images, macro AUC and over how many findings.
+
+    Per finding the AUC and the readers above and below its curve.
 
     auc: `AUC_COLUMNS` and `COUNT_COLUMNS`; counts that are missing there are left out.
     """

@@ -16,7 +16,7 @@ from diffchest.figures.style import CYCLE, GREY, INK
 
 COLUMNS = 3
 MARKERS = "^sDvP*"
-LABELLED = ["fraction", "auc", "readers_above", "readers_below"]
+LABELLED = ["fraction", "draws", "auc", "readers_above", "readers_below"]
 
 
 def draw(params: FigureParams) -> Figure:
@@ -36,8 +36,8 @@ def draw(params: FigureParams) -> Figure:
     for axes, finding in zip(grid, findings, strict=False):
         of_finding, measured = roc[roc["finding"] == finding], auc[(auc["finding"] == finding) & auc["auc"].notna()]
         curves = {
-            curve_label(f"{100 * fraction:.3g}%", *numbers): of_finding[of_finding["fraction"] == fraction]
-            for fraction, *numbers in measured[LABELLED].itertuples(index=False)
+            curve_label(_share(fraction, draws), *numbers): of_finding[of_finding["fraction"] == fraction]
+            for fraction, draws, *numbers in measured[LABELLED].itertuples(index=False)
         }
         draw_roc(axes, curves, readers[readers["finding"] == finding], title=finding)
     name_readers(figure, readers, what="simulated reader" if drawn else "radiologist")
@@ -77,6 +77,11 @@ def name_readers(figure: Figure, readers: pd.DataFrame, *, what: str) -> None:
 def curve_label(name: str, auc: float, above: float, below: float) -> str:
     """A legend entry: what the curve is of, its AUC, and how many readers lie above and below it (NaN: unknown)."""
     return f"{name}: {auc:.2f}" + ("" if pd.isna(above) else f" · {above:.0f}, {below:.0f}")
+
+
+def _share(fraction: float, draws: int) -> str:
+    """Of the training patients, and how often they were drawn."""
+    return f"{100 * fraction:.3g}%" + (f" (mean of {draws})" if draws > 1 else "")
 
 
 def _draw_growth(axes: Axes, auc: pd.DataFrame) -> None:

@@ -75,14 +75,14 @@ def reader_table(ratings: pd.DataFrame, kind: str, *, resamples: int, seed: int)
         rows.append((diagnosis, confounder, *counts, *measured, BETWEEN_NAMES.join(wide.columns)))
     table = pd.DataFrame(rows, columns=TABLE_COLUMNS)
     measured = TABLE_COLUMNS[TABLE_COLUMNS.index("fleiss_kappa") : -1]
-    table = table.astype(dict.fromkeys(measured, float)).astype({"undefined_redraws": "Int64"})
+    table = table.astype(dict.fromkeys(measured, float)).astype({"undefined_redraws": int})
     return table.sort_values(["ratio_percent", "diagnosis", "confounder"], ascending=[False, True, True])
 
 
 def _agreement(values: np.ndarray, resamples: int, seed: int) -> list[float | None]:
     """The columns of `reader_table` from fleiss_kappa to agreement."""
     if min(values.shape) < 2:
-        return [None] * 11
+        return [None] * 9 + [0, None]
     redraws = {"resamples": resamples, "seed": seed}
     kappa = fleiss_kappa(values, **redraws)
     ac1, alpha = gwet_ac1(values, categories=[0, 1], **redraws), krippendorff_alpha(values, **redraws)

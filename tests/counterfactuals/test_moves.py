@@ -198,6 +198,7 @@ def test_similarity_is_scikit_images():
     table = similarity(first, second)
     assert table["mae"].iloc[0] == pytest.approx(np.abs(first[0] / 255 - second[0] / 255).mean())
     assert table["psnr"].iloc[1] == pytest.approx(-10 * np.log10(np.mean((first[1] / 255 - second[1] / 255) ** 2)))
+    assert np.isnan(similarity(first, first)["psnr"]).all()
     assert table["ssim"].iloc[2] == structural_similarity(first[2], second[2], data_range=255)
     with pytest.raises(ValueError, match="shape"):
         similarity(first, second[:2])

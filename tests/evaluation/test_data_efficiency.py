@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from scipy.stats import norm, t
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import auc as area
 from sklearn.metrics import confusion_matrix, roc_auc_score
@@ -22,15 +23,14 @@ from diffchest.evaluation.data_efficiency import (
     Sample,
     count_readers,
     efficiency_metrics,
+    mean_auc,
     measure,
     operating_points,
-    roc_points,
-    side_of_curve,
-    thin,
 )
+from diffchest.evaluation.roc import roc_points, thin
 from diffchest.figures.data_efficiency import curve_label, draw_roc, name_readers
 from diffchest.figures.style import RC
-from diffchest.params.evaluation import BootstrapParams
+from diffchest.params.evaluation import BootstrapParams, DataEfficiencyParams
 from diffchest.params.probe import ProbeParams
 from diffchest.probe.fit import subsample_patients
 
@@ -38,6 +38,10 @@ FINDINGS = ["Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Pleural Ef
 FRACTIONS = [1.0, 0.3]
 PROBE = ProbeParams(fraction=1.0, recipe="optimum", l2=1.0, l2_grid=[1.0], folds=2, seed=0)
 BOOTSTRAP = BootstrapParams(unit="patient", resamples=50, confidence=0.95, interval="score", seed=0)
+
+
+def settings(redraws: int, fractions: list[float] = FRACTIONS) -> DataEfficiencyParams:
+    return DataEfficiencyParams(dataset="chexpert", fractions=fractions, redraws=redraws, findings=FINDINGS, seed=7)
 
 
 def sample(n: int, seed: int) -> Sample:
@@ -52,7 +56,7 @@ def sample(n: int, seed: int) -> Sample:
 @pytest.fixture(scope="module")
 def measured() -> tuple[Sample, Sample, pd.DataFrame, pd.DataFrame]:
     train, test = sample(400, 0), sample(300, 1)
-    return train, test, *measure(train, test, fractions=FRACTIONS, probe=PROBE, bootstrap=BOOTSTRAP, seed=7)
+    return train, test, *measure(train, test, settings=settings(1), probe=PROBE, bootstrap=BOOTSTRAP)
 
 
 @pytest.mark.parametrize("fraction", FRACTIONS)
@@ -86,9 +90,7 @@ def test_rows_that_were_not_assessed_are_left_out(measured):
     labels.loc[:99, "edema"] = np.nan
     blank = Sample(test.z, labels, test.patient_id, test.study_id)
     cut = Sample(test.z[100:], test.labels[100:], test.patient_id[100:], test.study_id[100:])
-    results = [
-        measure(train, part, fractions=[1.0], probe=PROBE, bootstrap=BOOTSTRAP, seed=7)[0] for part in (blank, cut)
-    ]
+    results = [measure(train, part, settings=settings(1), probe=PROBE, bootstrap=BOOTSTRAP)[0] for part in (blank, cut)]
     assert results[0]["auc"].iloc[0] == pytest.approx(results[1]["auc"].iloc[0])
 
 
@@ -100,25 +102,6 @@ def test_thin_keeps_the_ends_and_at_most_that_many_points(measured):
         assert len(curve) == 20 < len(whole)
         assert curve[["fpr", "tpr"]].iloc[[0, -1]].to_numpy().tolist() == [[0, 0], [1, 1]]
     assert list(thin(curves.iloc[:0]).columns) == CURVE_COLUMNS
-
-
-@pytest.mark.parametrize(
-    ("point", "side"),
-    [
-        ((0.0, 0.1), 0),  # on the vertical step at 0
-        ((0.0, 0.3), 1),
-        ((0.1, 0.35), 1),  # the curve is at 0.3 there
-        ((0.1, 0.25), -1),
-        ((0.2, 0.4), 0),  # lower end of the step at 0.2
-        ((0.2, 0.39), -1),
-        ((0.2, 0.9), 1),
-        ((0.6, 0.9), 0),  # halfway between (0.2, 0.8) and (1, 1)
-        ((1.0, 1.0), 0),
-    ],
-)
-def test_side_of_curve(point, side):
-    fpr, tpr = np.array([0.0, 0.0, 0.2, 0.2, 1.0]), np.array([0.0, 0.2, 0.4, 0.8, 1.0])
-    assert side_of_curve(fpr, tpr, point) == side
 
 
 def test_operating_points_by_counting():
@@ -152,6 +135,66 @@ def test_readers_on_each_side_are_counted(measured):
     }
     assert list(metrics["1"]["findings"]["effusion"]) == ["auc"]
     assert metrics["0.3"]["macro_auc"] == pytest.approx(table.loc[table["fraction"] == 0.3, "auc"].mean())
+
+
+def test_several_draws_are_averaged(measured):
+    train, test, once, _ = measured
+    table, curves = measure(train, test, settings=settings(3), probe=PROBE, bootstrap=BOOTSTRAP)
+    rows = table.set_index(["fraction", "finding"])
+    assert rows["draws"].loc[1.0].eq(1).all()
+    assert rows["draws"].loc[0.3].eq(3).all()
+    pd.testing.assert_frame_equal(table[table["fraction"] == 1], once[once["fraction"] == 1])
+    alone = [
+        measure(train, test, settings=settings(1).model_copy(update={"seed": seed}), probe=PROBE, bootstrap=BOOTSTRAP)[
+            0
+        ]
+        .set_index(["fraction", "finding"])["auc"]
+        .loc[(0.3, "edema")]
+        for seed in (7, 8, 9)
+    ]
+    edema = rows.loc[(0.3, "edema")]
+    assert edema["auc"] == pytest.approx(np.mean(alone))
+    assert edema["training_sd"] == pytest.approx(np.std(alone, ddof=1))
+    assert rows["training_sd"].loc[1.0].isna().all()
+    drawn = curves[(curves["finding"] == "edema") & (curves["fraction"] == 0.3)]
+    assert area(drawn["fpr"], drawn["tpr"]) == pytest.approx(edema["auc"])
+    assert rows.loc[(0.3, "never"), ["auc", "low", "high"]].isna().all()
+
+
+def simulated_draws(rng, training_sd, draws=5, patients=150):
+    """Test labels and the scores of `draws` heads whose own separation varies; the mean AUC over all heads is known."""
+    y = (np.arange(patients) < 50).astype(float)
+    noise = rng.normal(size=patients)
+    separation = 1.0 + training_sd * rng.normal(size=draws)
+    return y[:, None], np.stack([(distance * y + noise)[:, None] for distance in separation])
+
+
+@pytest.mark.parametrize("interval", ["score", "percentile"])
+@pytest.mark.parametrize(("training_sd", "least"), [(0.0, 0.91), (0.4, 0.88)])
+def test_intervals_hold_both_sources_of_variation(interval, training_sd, least):
+    """Binormal: the AUC of a head of separation d is Phi(d / sqrt 2), its mean over heads Phi(1 / sqrt(2 + sd^2))."""
+    rng, held = np.random.default_rng(0), []
+    truth = norm.cdf(1 / np.sqrt(2 + training_sd**2))
+    bootstrap = BOOTSTRAP.model_copy(update={"interval": interval, "resamples": 100})
+    for _ in range(200):
+        y, scores = simulated_draws(rng, training_sd)
+        found = mean_auc(y, scores, np.arange(len(y)), bootstrap)
+        held.append(found["low"][0] <= truth <= found["high"][0])
+    assert least < np.mean(held) <= 1
+
+
+def test_the_variance_is_the_sum_of_both_parts():
+    """s^2 / draws of the training patients beside that of the test patients: in the middle a symmetric interval."""
+    y, scores = simulated_draws(np.random.default_rng(1), 0.0, patients=2000)
+    moved = scores + np.linspace(-0.3, 0.3, 5)[:, None, None] * y
+    same, apart = (mean_auc(y, each, np.arange(len(y)), BOOTSTRAP) for each in (scores, moved))
+    assert same["training_sd"][0] == pytest.approx(0)
+    aucs = [roc_auc_score(y[:, 0], score[:, 0]) for score in moved]
+    assert apart["training_sd"][0] == pytest.approx(np.std(aucs, ddof=1))
+    half = [(each["high"][0] - each["low"][0]) / 2 for each in (same, apart)]
+    test, training = (half[0] / norm.ppf(0.975)) ** 2, np.var(aucs, ddof=1) / 5
+    freedom = (test + training) ** 2 / (test**2 / 50 + training**2 / 4)
+    assert half[1] == pytest.approx(t.ppf(0.975, freedom) * np.sqrt(test + training), rel=0.05)
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ def test_bootstrap_is_the_auc_of_each_redraw_of_the_patients(ties):
     y, a, _ = two_models(ties=ties)
     y[5] = np.nan
     patients = np.random.default_rng(1).integers(25, size=len(y))
-    result = bootstrap_auc(y, a, groups=patients, resamples=40, seed=3)
+    result = bootstrap_auc(y, a, groups=patients, resamples=40, interval="percentile", seed=3)
     order = {patient: row for row, patient in enumerate(dict.fromkeys(patients.tolist()))}
     counts = redraw_counts(len(order), resamples=40, seed=3)
     assert (counts.sum(axis=0) == len(order)).all()
@@ -30,7 +30,7 @@ def test_bootstrap_is_the_auc_of_each_redraw_of_the_patients(ties):
 
 def test_bootstrap_interval_is_that_of_scipy():
     y, a, _ = two_models(150)
-    ours = bootstrap_auc(y, a, resamples=4000, seed=0)
+    ours = bootstrap_auc(y, a, resamples=4000, interval="percentile", seed=0)
     theirs = scipy_stats.bootstrap(
         (y, a), lambda y, a: roc_auc_score(y, a), paired=True, vectorized=False, n_resamples=1500, method="percentile",
         rng=np.random.default_rng(0),

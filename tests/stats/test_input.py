@@ -73,8 +73,10 @@ def test_one_class_only_gives_nan(label):
 def test_constant_scores_are_worth_one_half():
     constant = np.full(8, 3.0)
     assert stats.roc_auc(Y, constant) == 0.5
-    boot = stats.bootstrap_auc(Y, constant, resamples=50, seed=0)
+    boot = stats.bootstrap_auc(Y, constant, resamples=50, interval="percentile", seed=0)
     assert (boot.auc[0], boot.low[0], boot.high[0]) == (0.5, 0.5, 0.5)
+    boot = stats.bootstrap_auc(Y, constant, resamples=50, seed=0)
+    assert boot.low[0] < 0.5 < boot.high[0]
     for result in (stats.permutation_test(Y, constant, constant, seed=0), stats.delong_test(Y, constant, constant)):
         assert (result.difference[0], result.p_value[0]) == (0, 1)
 
@@ -137,6 +139,8 @@ def test_impossible_confidence_is_refused(confidence):
 def test_unknown_names_are_refused():
     with pytest.raises(ValueError, match="scores must be 'rank' or 'raw', found 'Rank'"):
         stats.permutation_test(Y, A, B, scores="Rank", seed=0)
+    with pytest.raises(ValueError, match="interval must be 'score' or 'percentile', found 'bca'"):
+        stats.bootstrap_auc(Y, A, interval="bca", seed=0)
     with pytest.raises(ValueError, match="method must be one of holm, bh, found 'fdr'"):
         stats.adjust([0.1], method="fdr")
 
@@ -154,16 +158,17 @@ def test_adjusting_nothing_and_a_table():
 
 @pytest.mark.parametrize("shape", [(5,), (5, 1), (1, 5), (0, 3), (2, 2, 2)])
 def test_ratings_that_no_two_readers_gave_are_refused(shape):
-    for function in (stats.fleiss_kappa, stats.pairwise_agreement):
+    for function in (stats.fleiss_kappa, stats.gwet_ac1, stats.krippendorff_alpha, stats.pairwise_agreement):
         with pytest.raises(ValueError, match="ratings must be"):
             function(np.ones(shape))
 
 
-@pytest.mark.parametrize("missing", [np.nan, np.inf])
-def test_missing_ratings_are_named(missing):
-    for function in (stats.fleiss_kappa, stats.pairwise_agreement):
-        with pytest.raises(ValueError, match="item 2 has no rating by reader 0"):
-            function([[1, 0], [0, 0], [missing, 1]])
+def test_ratings_that_will_not_do_are_named():
+    with pytest.raises(ValueError, match="item 2 has no rating by reader 0"):
+        stats.pairwise_agreement([[1, 0], [0, 0], [np.nan, 1]])
+    for function in (stats.fleiss_kappa, stats.gwet_ac1, stats.krippendorff_alpha, stats.pairwise_agreement):
+        with pytest.raises(ValueError, match="item 2 has an infinite rating by reader 0"):
+            function([[1, 0], [0, 0], [np.inf, 1]])
 
 
 @pytest.mark.parametrize("resamples", [1, 999, 1000, 1001])
@@ -178,9 +183,9 @@ def test_p_is_a_share_of_all_permutations_and_never_0(resamples):
 def test_signatures():
     expected = {
         "roc_auc": "(y, score)",
-        "bootstrap_auc": "(y, scores, *, groups=None, resamples=1000, confidence=0.95, seed)",
+        "bootstrap_auc": "(y, scores, *, groups=None, resamples=1000, confidence=0.95, interval='score', seed)",
         "permutation_test": "(y, score_a, score_b, *, groups=None, resamples=10000, scores='rank', seed)",
-        "delong_test": "(y, score_a, score_b)",
+        "delong_test": "(y, score_a, score_b, *, groups=None)",
         "adjust": "(p, method='holm')",
     }
     for name, signature in expected.items():

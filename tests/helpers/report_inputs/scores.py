@@ -88,6 +88,7 @@ def _write_data_efficiency(params: Params) -> None:
     cells = list(itertools.product(settings.findings, settings.fractions))
     table = pd.DataFrame(cells, columns=["finding", "fraction"])
     table["patients"], table["images"] = (table["fraction"] * 2500).astype(int), (table["fraction"] * 6000).astype(int)
+    table["draws"] = np.where(table["fraction"] < 1, settings.redraws, 1)
     table["auc"] = 0.9 + 0.05 * np.log10(table["fraction"]) - 0.02 * table["finding"].map(settings.findings.index)
     table["low"], table["high"] = table["auc"] - 0.03, table["auc"] + 0.03
     table["readers_above"], table["readers_below"] = (table["auc"] < 0.85) * 3, (table["auc"] >= 0.85) * 2
