@@ -12,7 +12,9 @@ from diffchest.params.probe import ProbeParams
 from diffchest.probe.fit import fit_head, head_table, subsample_patients, tell_unfitted
 from diffchest.progress import run, summary
 
-SPLIT_COHORT = "name a cohort whose patients are split as evaluation.dataset, such as padchest, mimic_cxr with `use: official` or a table with `use: probe`"
+SPLIT_COHORT = (
+    "name a cohort whose patients are split as evaluation.dataset, such as padchest or a table with `use: probe`"
+)
 
 
 class Params(StageParams):

@@ -21,7 +21,9 @@ from diffchest.small_cnn.key import training_key
 from diffchest.small_cnn.quality import auc_by_finding, auc_metrics
 from diffchest.small_cnn.training import train_cnn, with_both_classes
 
-SPLIT_COHORT = "name a cohort whose patients are split as evaluation.dataset, such as padchest, mimic_cxr with `use: official` or a table with `use: probe`"
+SPLIT_COHORT = (
+    "name a cohort whose patients are split as evaluation.dataset, such as padchest or a table with `use: probe`"
+)
 
 
 class Params(EvaluatedDataset, EvaluatedFindings):
