@@ -158,6 +158,6 @@ class Intake:
         if len(near):
             first = absent.loc[near.index[0]]
             notice(
-                f"{self._dataset}: of the first {len(absent):,} images that are not there {len(near):,} are there in another "
-                f"spelling, such as {first['table']}, row {first['row']}: {first['cell']!r}; {near.iloc[0]}"
+                f"{self._dataset}: of the first {len(absent):,} images that are not there {len(near):,} are there in "
+                f"another spelling, such as {first['table']}, row {first['row']}: {first['cell']!r}; {near.iloc[0]}"
             )
