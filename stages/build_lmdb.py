@@ -36,7 +36,7 @@ class Params(StageParams):
 
 
 def main() -> None:
-    """Build the store and look at it; list odd, unreadable and equal images, and stop when there are too many of them."""
+    """Build the store and look at it; list odd, unreadable and equal images, and stop where that is too much."""
     params = Params.load()
     manifest = read_manifest(paths.MANIFEST, columns=TO_DECODE_COLUMNS)
     folder = {root: os.path.abspath(root) for root in manifest["root"].unique()}

@@ -21,15 +21,16 @@ def settle_bits(dataset: str, cohort: Cohort, root: str | Path, *, of_dicom: boo
     """
     images = cohort.images
     bits = images["bits_stored"].copy()
-    for said, rows in images[images["source"] != ""].groupby("bits_stored"):
+    present = images[images["source"] != ""]
+    for said in sorted({int(number) for number in present["bits_stored"]}):
         if said and not of_dicom:
             continue
-        brightest = brightest_values(root, rows["source"].tolist())
+        brightest = brightest_values(root, present.loc[present["bits_stored"] == said, "source"].tolist())
         if not brightest:
             continue
-        settled = _of_dicom(int(said), brightest) if said else fewest_bits(brightest)
+        settled = _of_dicom(said, brightest) if said else fewest_bits(brightest)
         bits[images["bits_stored"] == said] = settled
-        notice(_told(dataset, int(said), settled, brightest))
+        notice(_told(dataset, said, settled, brightest))
     return replace(cohort, images=images.assign(bits_stored=bits))
 
 

@@ -21,7 +21,7 @@ def brightest_values(root: str | Path, sources: Sequence[str]) -> list[int]:
     """
     rows = np.unique(np.linspace(0, len(sources) - 1, min(LOOKED_AT, len(sources))).round().astype(int))
     reader, found = SourceReader(root), []
-    for row in rows:
+    for row in map(int, rows):
         try:
             with quiet_decoders():
                 values = deep_values(reader.read(sources[row]))
