@@ -64,7 +64,8 @@ def everywhere(number: int) -> list[list[str]]:
         for auc in AUCS:
             few = number // 4 if patients[0] > 1000 else number
             found = [placements(*each) for each in studies(shape, *patients, auc, images, few)]
-            row.append(_covered(*score_interval(found, 0.95), auc))
+            low, high = score_interval(found, 0.95)
+            row.append(_covered(low, high, auc))
         rows.append(row)
     return rows
 

@@ -82,7 +82,7 @@ def reader_table(ratings: pd.DataFrame, kind: str, *, resamples: int, seed: int)
 def _agreement(values: np.ndarray, resamples: int, seed: int) -> list[float | None]:
     """The columns of `reader_table` from fleiss_kappa to agreement."""
     if min(values.shape) < 2:
-        return [None] * 9 + [0, None]
+        return [*[None] * 9, 0.0, None]
     redraws = {"resamples": resamples, "seed": seed}
     kappa = fleiss_kappa(values, **redraws)
     ac1, alpha = gwet_ac1(values, categories=[0, 1], **redraws), krippendorff_alpha(values, **redraws)

@@ -73,7 +73,7 @@ def _terms(found: Placements | None, extra: TrainingVariance, confidence: float)
     auc = float(found.of_positive.mean())
     variance = found.variance()
     patients = variance.positive_patients, variance.negative_patients
-    normal = norm.ppf((1 + confidence) / 2)
+    normal = float(norm.ppf((1 + confidence) / 2))
     model = float(model_variance(np.array(auc), *map(np.array, patients)))
     known = np.isfinite(variance.total) and model > 0
     worth = _worth(found, auc, variance.of_positives, variance.of_negatives) if known else 0.0
@@ -83,12 +83,12 @@ def _terms(found: Placements | None, extra: TrainingVariance, confidence: float)
     quantile = normal
     freedom = variance.freedom if known else float("nan")
     if np.isfinite(freedom):
-        quantile = weight * t.ppf((1 + confidence) / 2, freedom) + (1 - weight) * normal
+        quantile = weight * float(t.ppf((1 + confidence) / 2, freedom)) + (1 - weight) * normal
     if extra.variance > 0:
         total = observed + extra.variance
         least = freedom if np.isfinite(freedom) else min(patients)
         own = total**2 / (observed**2 / least + extra.variance**2 / extra.freedom)
-        return auc, total / model if model > 0 else 1.0, t.ppf((1 + confidence) / 2, own), *patients
+        return auc, total / model if model > 0 else 1.0, float(t.ppf((1 + confidence) / 2, own)), *patients
     return auc, observed / model if model > 0 else 1.0, quantile, *patients
 
 
