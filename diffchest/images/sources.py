@@ -7,8 +7,10 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from diffchest.errors import DataError
+from diffchest.images.zip_members import Place, read_member
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".dcm")
 MEMBER = "::"
@@ -55,13 +57,21 @@ class SourceReader:
         self._root = os.path.realpath(root)
         self._folders: dict[str, str] = {}  # their real paths: finding one takes longer than opening a file
         self._archives: dict[str, zipfile.ZipFile] = {}
+        self._opened: dict[str, BinaryIO] = {}
 
-    def read(self, source: str) -> bytes:
-        """The bytes of the image at `source`; `DataError` with the reason when there are none."""
+    def read(self, source: str, place: Place | None = None) -> bytes:
+        """The bytes of the image at `source`; `DataError` with the reason when there are none.
+
+        place: where its member lies in its zip file, so that the directory of that need not be read here.
+        """
         archive, found, member = source.partition(MEMBER)
         if not inside_root(archive):
             raise DataError("path leaves the root")
         try:
+            if place is not None:
+                data = self._read_place(archive, place)
+                if data is not None:
+                    return data
             return self._read_member(archive, member) if found else self._read_file(archive)
         except (FileNotFoundError, KeyError):
             raise DataError("image is not there") from None
@@ -88,6 +98,12 @@ class SourceReader:
         with open(self._inside(path), "rb") as file:
             _check_size(os.fstat(file.fileno()).st_size)
             return file.read()
+
+    def _read_place(self, archive: str, place: Place) -> bytes | None:
+        _check_size(place.size)
+        if archive not in self._opened:
+            self._opened[archive] = open(self._inside(archive), "rb")  # noqa: SIM115 (kept, as zip files are)
+        return read_member(self._opened[archive], place)
 
     def _read_member(self, archive: str, member: str) -> bytes:
         if archive not in self._archives:

@@ -81,7 +81,7 @@ def test_bytes_do_not_depend_on_workers_or_interruptions(rows, tmp_path, monkeyp
         preparing, "_prepare_batch", lambda batch, **options: prepared.extend(batch) or prepare(batch, **options)
     )
     assert build(rows, folders[2]) == expected
-    assert prepared == rows[16:]
+    assert [row for row, _ in prepared] == rows[16:]
     first, *others = ((folder / "images.lmdb").read_bytes() for folder in folders)
     assert all(other == first for other in others)
 
@@ -282,7 +282,7 @@ preparing.BATCH, preparing.POOL_FROM = 4, 10
 
 original = preparing._prepare_batch
 def deadly(rows, **options):
-    if any(row.image_id == "d/021.png" for row in rows):
+    if any(row.image_id == "d/021.png" for row, _ in rows):
         os.kill(os.getpid(), signal.SIGKILL)
     return original(rows, **options)
 preparing._prepare_batch = deadly
@@ -338,7 +338,7 @@ def test_an_image_that_ends_workers_of_a_cluster_is_rejected_alone(rows, tmp_pat
 
 def deadly(rows, **options):
     """As `_prepare_batch`, but one image ends the process."""
-    if any(row.image_id == "d/021.png" for row in rows):
+    if any(row.image_id == "d/021.png" for row, _ in rows):
         os.kill(os.getpid(), signal.SIGKILL)
     return prepare_batch(rows, **options)
 
