@@ -36,14 +36,15 @@ def picture(number):
     return png((pd.Series(range(1024)) * (number + 1) // 7).to_numpy("uint8").reshape(32, 32))
 
 
-def run(project, stage, *arguments, **cohorts):
-    """One stage with the committed parameters and `cohorts`."""
+def run(project, stage, *arguments, images=None, **cohorts):
+    """One stage with the committed parameters, `cohorts` and keys of `images`."""
     yaml = YAML()
     params = yaml.load(ROOT / "params.yaml")
     table = {"format": "table", "root": "root", "table": "images.csv", "labels": ["mass"], "images": "all"}
     params["cohorts"] = {"datasets": ["hospital"], "max_rejected_fraction": 0.2, "hospital": table, **cohorts}
     params["evaluation"]["dataset"] = params["data_efficiency"]["dataset"] = "hospital"
     params["phantom"]["datasets"] = []
+    params["images"].update(images or {})
     yaml.dump(params, project / "params.yaml")
     command = [sys.executable, str(ROOT / "stages" / f"{stage}.py"), *arguments]
     return subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
@@ -98,3 +99,28 @@ def test_a_patient_with_two_roles_stops_the_split(project):
     assert "1 patient(s) would have more than one role" in stopped.stderr
     assert "p2 of " in stopped.stderr
     assert not (project / "data/manifest.parquet").exists()
+
+
+def test_equal_pixels_in_two_roles_stop_the_build_or_leave_the_copy_out(project):
+    """The test set is chosen by chance: some of the first ten patients are in it and some are not."""
+    for number in range(20):
+        (project / "root" / f"{number:02d}.png").write_bytes(picture(0))
+    done(run(project, "ingest", "hospital")), done(run(project, "split"))
+    stopped = run(project, "build_lmdb")
+    assert stopped.returncode == 1
+    assert "20 radiographs in 1 groups have equal pixels across roles" in stopped.stderr
+    assert not (project / "data/images.lmdb").exists()
+    assert len(pd.read_csv(project / "data/equal_squares.csv")) == 20
+    stale = project / "runs/build_lmdb/0123456789abcdef"
+    stale.mkdir()
+    (stale / "images.lmdb").write_bytes(bytes(3 * 10**6))
+    built = done(run(project, "build_lmdb", images={"equal_squares": "drop"}))
+    assert "0123456789abcdef: an unfinished build of other images or settings (3 MB), removed" in built.stderr
+    roles = pd.read_parquet(project / "data/manifest.parquet").set_index("source")["role"]
+    stored = pd.read_parquet(project / "data/images.parquet").set_index("source")["role"]
+    copies = roles[[f"{number:02d}.png" for number in range(20)]]
+    assert stored.to_dict() == roles.drop(copies.index[copies == "finetune"]).to_dict()
+    flow = pd.read_csv(project / "reports/tables/decoding_flow.csv").set_index("step")["images"]
+    assert flow["excluded: equal pixels in another role"] == (copies == "finetune").sum()
+    listed = pd.read_csv(project / "reports/ingest/hospital_rejected.csv")["reason"]
+    assert (listed == "its pixels equal those of a radiograph with role test").sum() == (copies == "finetune").sum()

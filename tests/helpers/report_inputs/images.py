@@ -7,10 +7,13 @@ import numpy as np
 import pandas as pd
 
 from diffchest import paths
+from diffchest.cohorts.decoded import report_decoded
+from diffchest.cohorts.equal_squares import equal_squares
 from diffchest.contracts.image_store import RECORD, STORE_VERSION
 from diffchest.contracts.labels import write_labels
 from diffchest.contracts.manifest import write_manifest
 from diffchest.findings.vocabulary import DRAWN
+from diffchest.images.survey import survey
 from diffchest.params.whole import Params
 from tests.helpers.report_inputs.made_up import NOT_DRAWN, SIZE, phantom
 
@@ -35,6 +38,8 @@ def write_images(params: Params, rng: np.random.Generator, images: int) -> None:
             shown = [name for name in DRAWN if labels.loc[image_id, name]]
             put.put(image_id.encode(), phantom(shown, number).tobytes())
         put.put(RECORD, json.dumps({"version": STORE_VERSION, "size": SIZE, "codec": "raw", "images": images}).encode())
+    looked = survey(paths.IMAGES, ids)
+    report_decoded(manifest, looked, equal_squares(manifest, looked.digests))
     z = rng.normal(size=(images, 16)).astype("float32")
     z[:, 0] += 3 * (manifest["view"] == "PA")
     z[:, 1] += 4 * labels["pleural effusion"].to_numpy()
