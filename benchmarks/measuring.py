@@ -25,7 +25,7 @@ def in_child(function: Callable[..., T], *arguments: Any) -> T:
 def processor() -> str:
     """The model of the CPU."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return platform.processor()
     return next((line.split(": ")[1] for line in lines if line.startswith("model name")), platform.processor())

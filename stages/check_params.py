@@ -11,7 +11,7 @@ def main() -> None:
     """Write always the same file, so that a changed parameter reruns this stage and nothing that waits for it."""
     Params.load()
     paths.CHECKED_PARAMS.parent.mkdir(parents=True, exist_ok=True)
-    paths.CHECKED_PARAMS.write_text(AGREED)
+    paths.CHECKED_PARAMS.write_text(AGREED, encoding="utf-8")
     summary("check_params", "params.yaml is whole")
 
 

@@ -26,7 +26,7 @@ def main() -> None:
     params = Params.load()
     PHANTOM.mkdir(parents=True, exist_ok=True)
     if not params.phantom.datasets:
-        (PHANTOM / "README.txt").write_text(NOT_DRAWN)
+        (PHANTOM / "README.txt").write_text(NOT_DRAWN, encoding="utf-8")
         summary("phantom", "none to draw")
         return
     images = sum(draw_dataset(name, params) for name in params.phantom.datasets)

@@ -21,7 +21,7 @@ def main() -> None:
     """Fetch the tables, or say in a README that none is needed."""
     if not Params.load().phantoms:
         PUBLIC_TABLES.mkdir(parents=True, exist_ok=True)
-        (PUBLIC_TABLES / "README.txt").write_text(NOT_NEEDED)
+        (PUBLIC_TABLES / "README.txt").write_text(NOT_NEEDED, encoding="utf-8")
         summary("tables", "no phantoms, no tables")
         return
     tables = fetch_tables(PUBLIC_TABLES)

@@ -126,3 +126,24 @@ def test_there_is_no_circle():
     }
     graph = graphlib.TopologicalSorter(imports)
     graph.prepare()  # raises CycleError, which names the modules
+
+
+def _without_encoding(path):
+    """Lines of a file that open text, or read a program's, in whatever encoding the machine's locale has."""
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if not isinstance(node, ast.Call):
+            continue
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        given = {keyword.arg: keyword.value for keyword in node.keywords}
+        constants = [part.value for part in [*node.args, *given.values()] if isinstance(part, ast.Constant)]
+        binary = any(isinstance(value, str) and "b" in value and len(value) <= 3 for value in constants)
+        foreign = ast.unparse(node.func) in ("Image.open", "lmdb.open", "archive.open")
+        opens = name == "open" and not binary and not foreign
+        reads = isinstance(node.func, ast.Attribute) and name in ("read_text", "write_text")
+        if (opens or reads or "text" in given) and "encoding" not in given:
+            yield f"{path.relative_to(ROOT)}:{node.lineno}"
+
+
+def test_text_is_utf8_whatever_the_locale():
+    paths = [path for room in ("diffchest", "stages", "benchmarks") for path in sorted((ROOT / room).rglob("*.py"))]
+    assert not [line for path in paths for line in _without_encoding(path)]

@@ -16,7 +16,12 @@ def main() -> None:
     """Run `dvc repro`, echo what it prints and time its stages."""
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     process = subprocess.Popen(
-        ["dvc", "repro", *sys.argv[1:]], env=environment, stdout=subprocess.PIPE, text=True, bufsize=1
+        ["dvc", "repro", *sys.argv[1:]],
+        env=environment,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+        errors="replace",
+        bufsize=1,
     )
     start = time.perf_counter()
     marks: list[tuple[str, float]] = [("(start)", start)]

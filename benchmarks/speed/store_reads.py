@@ -175,7 +175,7 @@ def _read_large(file: Path) -> list[list[str]]:
 
 def _memory() -> dict[str, int]:
     """RssAnon and RssFile of this process, bytes."""
-    lines = (line.split() for line in Path("/proc/self/status").read_text().splitlines())
+    lines = (line.split() for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines())
     return {words[0][:-1]: int(words[1]) * 1024 for words in lines if words[0] in ("RssAnon:", "RssFile:")}
 
 

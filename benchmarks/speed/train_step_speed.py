@@ -235,14 +235,14 @@ def peak_memory(build: Callable[..., Step], arguments: tuple[Any, ...], threads:
         torch.cuda.reset_peak_memory_stats()
         _timed(step, 2, torch.device("cuda"))
         return torch.cuda.max_memory_allocated()
-    Path("/proc/self/clear_refs").write_text("5")  # forgets the peak of the imports
+    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # forgets the peak of the imports
     before = _status("VmRSS")
     _timed(step, 3, torch.device("cpu"))
     return _status("VmHWM") - before
 
 
 def _status(name: str) -> int:
-    lines = (line.split() for line in Path("/proc/self/status").read_text().splitlines())
+    lines = (line.split() for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines())
     return next(int(words[1]) * 1024 for words in lines if words[0] == f"{name}:")
 
 

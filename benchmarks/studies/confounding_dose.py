@@ -68,11 +68,11 @@ def audit(work: Path, dose: str, seed: int, settings: list[str], cores: int) -> 
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     environment = os.environ | {"OMP_NUM_THREADS": str(cores), "PYTHONPATH": path}
     if not (work / AUDIT).exists():
-        with (work / "log.txt").open("w") as log:
+        with (work / "log.txt").open("w", encoding="utf-8") as log:
             for stage, *arguments in commands:
                 command = [sys.executable, str(ROOT / "stages" / f"{stage}.py"), *arguments]
                 if subprocess.run(command, cwd=work, env=environment, stdout=log, stderr=log, check=False).returncode:
-                    tail = (work / "log.txt").read_text()[-2000:]
+                    tail = (work / "log.txt").read_text(encoding="utf-8")[-2000:]
                     sys.exit(f"{work}: stage {stage} failed; the end of log.txt:\n{tail}")
     return pd.read_csv(work / AUDIT).assign(dose=dose, seed=seed)
 

@@ -121,7 +121,7 @@ def classifier(job: tuple[Condition, int], *, study: Study) -> dict[str, Any]:
     row |= held_out_auc(trained, phantoms.pictures[~fitting], labels[~fitting])
     write_onnx(path, trained, key=key)
     with whole(_beside(path)) as partial:
-        partial.write_text(json.dumps({"training": key, "row": row}))
+        partial.write_text(json.dumps({"training": key, "row": row}), encoding="utf-8")
     notice(f"{path.name}: trained in {seconds:.0f} s")
     return row
 
@@ -164,7 +164,7 @@ def _beside(path: Path) -> Path:
 def _found(path: Path, key: str) -> dict[str, Any] | None:
     """The row of a classifier that was trained before on the same, None where there is none."""
     try:
-        beside = json.loads(_beside(path).read_text())
+        beside = json.loads(_beside(path).read_text(encoding="utf-8"))
         same = beside["training"] == read_facts(path)["training"] == key
     except (OSError, ValueError, KeyError, DataError):
         return None

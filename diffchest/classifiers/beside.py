@@ -35,7 +35,7 @@ def described_beside(file: Path) -> Said:
 
 def _read(path: Path, read: Callable[[Mapping[str, Any]], dict[str, Any]]) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_text(encoding="utf-8"))
         return read(content) if isinstance(content, Mapping) else {}
     except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise DataError(

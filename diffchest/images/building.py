@@ -95,7 +95,7 @@ def claimed(folder: Path) -> Iterator[None]:
     """Keep `folder` for the builds of this process; `DataError` when another one has it."""
     with room_to_write(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / "lock").open("w")
+        lock = (folder / "lock").open("w", encoding="utf-8")
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -19,7 +19,7 @@ def write_log(folder: Path, history: Sequence[dict[str, float]], pictures: dict[
     """
     finite = ({name: value if math.isfinite(value) else None for name, value in row.items()} for row in history)
     with whole(folder / "log.jsonl") as partial:
-        partial.write_text("".join(json.dumps(row) + "\n" for row in finite))
+        partial.write_text("".join(json.dumps(row) + "\n" for row in finite), encoding="utf-8")
     if pictures:
         shown = max(pictures)
         rows = np.concatenate(list(pictures[shown].numpy().swapaxes(0, 1)), axis=1)  # [3, K * H, W]

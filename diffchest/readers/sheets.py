@@ -48,7 +48,7 @@ def write_reader_sheets(folder: Path, groups: list[Explained], towards: Towards)
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    (folder / "README.txt").write_text(README)
+    (folder / "README.txt").write_text(README, encoding="utf-8")
     sheets: list[Path] = []
     taken: set[str] = set()
     for explained in groups:

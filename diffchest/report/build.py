@@ -45,7 +45,7 @@ class Block:
 def collect_metrics(folder: Path = paths.STAGE_METRICS) -> dict[str, Any]:
     """The metrics of every stage by stage name, in the pipeline's order; a stage without a file is left out."""
     files = {stage: folder / f"{stage}.json" for stage in STAGES}
-    return {stage: json.loads(file.read_text()) for stage, file in files.items() if file.is_file()}
+    return {stage: json.loads(file.read_text(encoding="utf-8")) for stage, file in files.items() if file.is_file()}
 
 
 def build_report(params: ReportParams, metrics: Mapping[str, Any]) -> str:

@@ -39,7 +39,9 @@ def compare_reports(reference: str) -> Iterator[Comparison]:
             before = _unpacked(committed_file(reference, path.as_posix()))
             now = _unpacked(path.read_bytes() if path.is_file() else None)
             yield compare_tables(path.as_posix(), before, now, entry)
-    yield compare_metrics(paths.METRICS.as_posix(), json.loads(committed), json.loads(paths.METRICS.read_text()))
+    yield compare_metrics(
+        paths.METRICS.as_posix(), json.loads(committed), json.loads(paths.METRICS.read_text(encoding="utf-8"))
+    )
 
 
 def committed_file(reference: str, path: str) -> bytes | None:

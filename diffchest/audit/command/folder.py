@@ -43,7 +43,7 @@ def check_folder(folder: Path, radiographs: Path) -> None:
 def is_ours(record: Path) -> bool:
     """Whether it is a record of this command."""
     try:
-        return json.loads(record.read_text()).keys() >= OURS
+        return json.loads(record.read_text(encoding="utf-8")).keys() >= OURS
     except (OSError, ValueError, AttributeError):
         return False
 
