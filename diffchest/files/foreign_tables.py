@@ -190,7 +190,9 @@ def _check_once(names: Sequence[str], columns: Sequence[str], path: Path) -> Non
     twice = [name for name in dict.fromkeys(names) if times[name] > 1 and name in wanted]
     if twice:
         named = ", ".join(f"{name!r} ({times[name]} times)" for name in twice[:10])
-        raise DataError(f"{path}: expected each column once, found {named}; keep one of the duplicates, or rename the others")
+        raise DataError(
+            f"{path}: expected each column once, found {named}; keep one of the duplicates, or rename the others"
+        )
     for name in times:
         twin = TWIN.fullmatch(name)
         if twin and twin[1] in times and {name, twin[1]} & wanted:
