@@ -47,9 +47,9 @@ class _Items:
         return (self.ratings >= 2) * 1.0
 
     @property
-    def alike(self) -> Floats:
+    def alike(self) -> NDArray[np.floating]:
         """[kinds, 1]: ordered pairs of readers who rate such an item alike, by reader."""
-        pairs = (self.counts * (self.counts - 1)).sum(axis=1, keepdims=True)
+        pairs: Floats = (self.counts * (self.counts - 1)).sum(axis=1, keepdims=True)
         return pairs / np.maximum(self.ratings - 1, 1)
 
     def agreement(self, weight: Floats) -> Floats:
@@ -95,7 +95,7 @@ def gwet_ac1(
 
     def ac1(items: _Items, weight: Floats) -> Floats:
         share = items.shares(weight)
-        expected = _ratio((share * (1 - share)).sum(axis=-1), np.float64(share.shape[-1] - 1))
+        expected = _ratio((share * (1 - share)).sum(axis=-1), np.asarray(share.shape[-1] - 1.0))
         return _beyond_chance(items.agreement(weight), expected)
 
     return _measured(ac1, ratings, categories, resamples, confidence, seed)
