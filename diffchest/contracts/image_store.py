@@ -14,7 +14,7 @@ from diffchest.images.squares import decode_square
 
 STORE_VERSION = 2
 RECORD = b"\0store"  # sorts before every image id
-# LMDB lets a process open a file only once, and a forked child must open it anew: (identity, environment) by path.
+# LMDB lets a process open a file only once, and a forked child must open it anew: (identity, environment) by real path.
 _environments: dict[str, tuple[tuple[int, ...], lmdb.Environment]] = {}
 
 
@@ -78,14 +78,15 @@ def _environment(path: str) -> lmdb.Environment:
     except FileNotFoundError:
         raise DataError(f"{path}: no image store there; run `dvc repro build_lmdb`") from None
     identity = (os.getpid(), status.st_ino, status.st_size, status.st_mtime_ns)
-    known, environment = _environments.get(path, (None, None))
+    file = os.path.realpath(path)
+    known, environment = _environments.get(file, (None, None))
     if environment is not None and known == identity:
         return environment
     if environment is not None:
         environment.close()
-        del _environments[path]
+        del _environments[file]
     environment = open_store(path)
-    _environments[path] = (identity, environment)
+    _environments[file] = (identity, environment)
     return environment
 
 

@@ -12,9 +12,10 @@ from sklearn.decomposition import PCA
 
 from diffchest import figures, paths
 from diffchest.contracts.explained import Explained
+from diffchest.contracts.image_store import ImageStore
 from diffchest.contracts.twins import Twins
 from diffchest.errors import DataError
-from diffchest.figures import auc_forest, confounder_matrix, phantom_gallery, study_flow, teaser
+from diffchest.figures import auc_forest, confounder_matrix, contact_sheet, phantom_gallery, study_flow, teaser
 from diffchest.figures.latent_space import principal_plane
 from diffchest.figures.registry import FIGURES, chosen, save_figure
 from diffchest.figures.settings import FigureParams
@@ -283,6 +284,21 @@ def test_missing_file_names_the_stage_to_run(params, tmp_path, monkeypatch):
 def test_gallery_spreads_no_real_radiograph(params):
     with pytest.raises(NothingToDrawError, match="are real"):
         phantom_gallery.draw(on_real_data(params))
+
+
+def test_contact_sheet_shows_each_chosen_square_and_says_what_is_not_known(params, reports, monkeypatch):
+    monkeypatch.chdir(reports)
+    sheet = pd.read_csv(paths.CONTACT_SHEET)
+    store = ImageStore(paths.IMAGES)
+    picture, lines = contact_sheet.mosaic(sheet, store)
+    assert lines == {"drawn at random": 4, "darkest": 1, "brightest": 1, "fewest grays": 1}
+    step = picture.shape[0] // 7
+    darkest = store.read([sheet.loc[sheet["kind"] == "darkest", "image_id"].iloc[2]])[0]
+    place = slice(4 * step, 4 * step + store.size), slice(2 * step, 2 * step + store.size)
+    np.testing.assert_array_equal(picture[place], darkest)
+    told_there = told("contact_sheet", params)
+    assert "120 images" in told_there
+    assert "not known: age 0, sex 0, view 0" in told_there
 
 
 def test_gallery_prefers_the_radiograph_with_the_fewest_other_findings():
