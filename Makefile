@@ -9,18 +9,27 @@ TOOLS := $(VENV)/.tools
 # requirements.lock holds the versions, pyproject.toml says what is needed
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock
 
-.PHONY: install tools repro test lint types clean
+.PHONY: install tools labels repro test lint types clean repository
 
 install: $(INSTALLED)
 
 tools: $(TOOLS)
 
-repro: $(INSTALLED)
+repro: repository $(INSTALLED)
 	PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro $(ARGS)
+
+# DVC keeps what it knows beside git's, and profiles begin with the committed params.yaml
+repository:
+	@test -z "$$(git rev-parse --show-prefix 2>/dev/null || echo none)" || { echo "$(CURDIR) is no git repository, which \
+	DVC needs: take the project with \`git clone\`, or make it one: git init && git add --all && git commit -m start" >&2; exit 1; }
+
+# the real label tables, for the tests that count in them; without a network those are skipped (REAL_TABLES=required: fail)
+labels: $(INSTALLED)
+	PIP_RETRIES=1 $(BIN)/python -m diffchest.phantom.public_labels || test "$(REAL_TABLES)" != required
 
 # one thread per worker: two processes that both use all cores spend their time waiting for each other; a file of tests
 # stays with one worker, so that the pipeline they share runs once, and the slow ones begin first
-test: lint types
+test: lint types labels
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(TOOLS)
@@ -33,6 +42,7 @@ types: $(TOOLS)
 $(INSTALLED): pyproject.toml requirements.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(INSTALL) -e .
+	$(BIN)/python -m diffchest.publishing --install
 	touch $@
 
 $(TOOLS): $(INSTALLED)

@@ -19,6 +19,7 @@ from diffchest.params.phantom import PhantomParams, TwinsParams
 from diffchest.params.pretraining import LatentsParams, PretrainEvaluationParams, PretrainParams
 from diffchest.params.probe import ProbeParams
 from diffchest.params.readers import ReaderStudyParams
+from diffchest.params.reports import ReportsParams
 from diffchest.params.runtime import RuntimeParams
 from diffchest.params.small_cnn import SmallCnnParams
 
@@ -47,6 +48,7 @@ class Params(StageParams):
     classifiers: ClassifiersParams
     reader_study: ReaderStudyParams
     figures: FiguresParams
+    reports: ReportsParams
     runtime: RuntimeParams
 
     @classmethod

