@@ -44,10 +44,10 @@ class _Items:
     @property
     def paired(self) -> Floats:
         """[kinds, 1]: 1 where at least two readers did, so that they can agree, else 0."""
-        return (self.ratings >= 2) * 1.0
+        return (self.ratings >= 2).astype(np.float64)
 
     @property
-    def alike(self) -> NDArray[np.floating]:
+    def alike(self) -> Floats:
         """[kinds, 1]: ordered pairs of readers who rate such an item alike, by reader."""
         pairs: Floats = (self.counts * (self.counts - 1)).sum(axis=1, keepdims=True)
         return pairs / np.maximum(self.ratings - 1, 1)
