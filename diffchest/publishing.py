@@ -28,6 +28,7 @@ OURS = "python -m diffchest.publishing"  # what a hook of ours says
 SCRIPT = f"""#!/bin/sh
 # No reports of real radiographs in a commit: {OURS}
 if [ ! -x "{{python}}" ]; then
+    git diff --cached --name-only | grep -qE '^(reports|ratings)/|^dvc[.]lock$|^params[.]yaml$' || exit 0
     echo "{{python}} is gone, so reports cannot be checked; run make install, or commit with --no-verify" >&2
     exit 1
 fi
