@@ -61,6 +61,8 @@ TABLES = (
     Table("study_flow", ("dataset", "step")),
     Table("decoding_flow", ("dataset", "step")),
     Table("odd_squares", ("dataset",)),
+    Table("decoded", ("dataset",)),
+    Table("intensities", ("dataset", "gray")),
     Table("positives", ("dataset", "finding", "role")),
     Table("not_understood", ("dataset", "column")),
     Table("label_cooccurrence", ("target", "confounder")),
