@@ -60,6 +60,8 @@ _P_VALUE = Tolerance(r"p_.*", absolute=0.001, relative=0.7)
 TABLES = (
     Table("study_flow", ("dataset", "step")),
     Table("decoding_flow", ("dataset", "step")),
+    Table("decoded", ("dataset",)),
+    Table("intensities", ("dataset", "gray"), (Tolerance(r"mean|low|high", absolute=1e-4),)),
     Table("positives", ("dataset", "finding", "role")),
     Table("label_cooccurrence", ("target", "confounder")),
     Table("published_audit", ("claim",)),
