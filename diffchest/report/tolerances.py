@@ -62,7 +62,7 @@ TABLES = (
     Table("decoding_flow", ("dataset", "step")),
     Table("odd_squares", ("dataset",)),
     Table("decoded", ("dataset",)),
-    Table("intensities", ("dataset", "gray")),
+    Table("intensities", ("dataset", "gray"), (Tolerance(r"mean|low|high", absolute=1e-4),)),
     Table("positives", ("dataset", "finding", "role")),
     Table("not_understood", ("dataset", "column")),
     Table("label_cooccurrence", ("target", "confounder")),
