@@ -1,9 +1,10 @@
 """Reading the real PadChest table, and building an image store from real radiographs; Markdown tables.
 
-    python -m benchmarks.speed.ingest_and_build [ingest] [build] [--images FOLDER]
+    python -m benchmarks.speed.ingest_and_build [ingest] [build] [memory] [--images FOLDER]
 
 * ingest: the real PadChest table through `read_padchest`
 * build: a store built from radiographs, against a plain Pillow loop; killed and carried on
+* memory: peak memory of a build of as many images as PadChest has, and of one whose disk is slow
 
 Times depend on what else the machine does; ratios, taken within one run, much less.
 """
@@ -24,6 +25,8 @@ from collections.abc import Iterator
 from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
+from unittest.mock import patch
 
 from joblib.externals.loky import get_reusable_executor
 from PIL import Image
@@ -32,30 +35,34 @@ from benchmarks.measuring import RADIOGRAPHS, in_child, markdown, provenance, ra
 from diffchest.cohorts.padchest import read_padchest
 from diffchest.contracts.image_store import ImageStore
 from diffchest.errors import DataError
+from diffchest.images import working_file
 from diffchest.images.building import build_store, publish
 from diffchest.images.preparing import StoreRow
+from diffchest.images.sources import MEMBER
 from diffchest.params.cohorts import PadchestCohort
 
 TABLES = Path("data/tables")
 SIZE = 256  # px
 ENLARGED = {1024: 5711, 2048: 1000}  # images re-encoded at so many px; those of the real cohorts have 2000 to 3000
 REPETITIONS = 3
+PADCHEST = 160_861  # images
+SLOW = 1.0  # s before each write
 
 
 def main() -> None:
     """Print the tables that are asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", choices=["ingest", "build"], default=["ingest", "build"])
+    parser.add_argument("parts", nargs="*", choices=[*PARTS], default=[*PARTS])
     parser.add_argument("--images", type=Path, default=RADIOGRAPHS, help="folder of JPEG radiographs (%(default)s)")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that temporary folders are removed
     print(provenance())
     for part in options.parts:
-        rows = measure_ingest() if part == "ingest" else measure_build(radiographs_in(options.images))
+        rows = PARTS[part](options.images)
         print(f"\n{part}\n\n{markdown(rows)}", flush=True)
 
 
-def measure_ingest() -> list[list[str]]:
+def measure_ingest(_: Path) -> list[list[str]]:
     """Time and memory to read the real PadChest table, with few images there and with all of them."""
     table = next(iter(sorted(TABLES.glob("PADCHEST_*.csv.gz"))), None)
     if table is None:
@@ -80,10 +87,10 @@ def _image_names(table: Path) -> Iterator[str]:
             yield row["ImageID"]
 
 
-def _write_zip(path: Path, names: list[str]) -> None:
-    """A zip file with one tiny gray PNG under each of `names`."""
+def _write_zip(path: Path, names: list[str], *, grays: bool = False) -> None:
+    """A zip file with one tiny PNG, of one gray unless `grays`, under each of `names`."""
     buffer = io.BytesIO()
-    Image.new("L", (16, 16)).save(buffer, format="png")
+    (Image.linear_gradient("L").resize((32, 32)) if grays else Image.new("L", (16, 16))).save(buffer, format="png")
     with zipfile.ZipFile(path, "w") as archive:
         for name in dict.fromkeys(names):
             archive.writestr(name, buffer.getvalue())
@@ -99,7 +106,7 @@ def _ingest(root: Path) -> tuple[int, float, int]:
 
 def measure_build(images: Path) -> list[list[str]]:
     """Images/s of a build against a plain Pillow loop, and whether a killed build ends in the same file."""
-    cores = len(os.sched_getaffinity(0))
+    images, cores = radiographs_in(images), len(os.sched_getaffinity(0))
     rows = [["images", "Pillow loop, images/s", f"build, {cores} workers, images/s", "ratio, its range", "goal"]]
     with TemporaryDirectory() as folder:
         temporary = Path(folder)
@@ -189,6 +196,45 @@ def _images_done(working: Path) -> int:
         return len(ImageStore(working))
     except DataError:
         return 0
+
+
+def measure_memory(_: Path) -> list[list[str]]:
+    """Peak memory of builds from one zip of tiny images: as many as PadChest has, and with a disk that is slow."""
+    rows = [["images", "side, px", "wait before each write, s", "seconds", "main process, MB", "largest worker, MB"]]
+    rows[0].append("before the build, MB")
+    for number, size, wait in ((PADCHEST, 64, 0.0), (20_000, 256, 0.0), (20_000, 256, SLOW)):
+        with TemporaryDirectory() as folder:
+            root = Path(folder)
+            names = [f"{place:06d}.png" for place in range(number)]
+            _write_zip(root / "0.zip", names, grays=True)
+            seconds, before, main, worker = in_child(_peaks, root, names, size, wait)
+        numbers = [f"{value / 1e6:.0f}" for value in (main, worker, before)]
+        rows.append([f"{number:,}", str(size), f"{wait:g}", f"{seconds:.0f}", *numbers])
+    return rows
+
+
+def _peaks(root: Path, names: list[str], size: int, wait: float) -> tuple[float, int, int, int]:
+    """Seconds, and peak memory in bytes of this process before the build and after it, and of its largest worker."""
+    rows = [StoreRow(name, str(root), f"0.zip{MEMBER}{name}", 0, False) for name in names]
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    commit = working_file._commit
+
+    def slow(*arguments: Any) -> None:
+        time.sleep(wait)
+        commit(*arguments)
+
+    begun = time.perf_counter()
+    with patch.object(working_file, "_commit", slow):
+        rejected = build_store(rows, root / "images.lmdb", size=size, codec="raw", workers=2)
+    seconds = time.perf_counter() - begun
+    get_reusable_executor().shutdown(wait=True)
+    if rejected:
+        raise SystemExit(f"{len(rejected)} images were rejected, the first: {rejected[0]}")
+    peaks = [resource.getrusage(who).ru_maxrss * 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return seconds, before, peaks[0], peaks[1]
+
+
+PARTS = {"ingest": measure_ingest, "build": measure_build, "memory": measure_memory}
 
 
 def _sha256(path: Path) -> str:
