@@ -13,12 +13,15 @@ def subject(params: FigureParams) -> str:
     return "phantom radiographs" if params.on_phantoms else params.dataset
 
 
-def new_figure(title: str, params: FigureParams, *, height: float) -> Figure:
-    """A titled figure, 180 mm wide and `height` mm high, whose title says whose radiographs it shows."""
+def new_figure(title: str, params: FigureParams, *, height: float, of: str = "") -> Figure:
+    """A titled figure, 180 mm wide and `height` mm high, whose title says whose radiographs it shows.
+
+    of: whose they are, where they are not those of `subject`.
+    """
     figure = Figure(figsize=(WIDTH / MILLIMETRES_PER_INCH, height / MILLIMETRES_PER_INCH), layout="constrained")
     engine: Any = figure.get_layout_engine()
     engine.set(w_pad=0.03, h_pad=0.03, wspace=0.02, hspace=0.02)
-    figure.suptitle(f"{title} · {subject(params)}", x=0.012, ha="left")
+    figure.suptitle(f"{title} · {of or subject(params)}", x=0.012, ha="left")
     return figure
 
 
