@@ -10,7 +10,7 @@ from transformers import CLIPConfig, CLIPModel
 
 from diffchest.baselines.clip_tokens import VOCABULARY
 from diffchest.errors import DataError
-from diffchest.files.tensors import check_tensors, holds, read_plain, tensors_by_name
+from diffchest.files.tensors import check_tensors, holds, read_plain, renamed, tensors_by_name
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -44,12 +44,17 @@ def load_clip(path: Path) -> CLIPModel:
     Widths, depths, patch size, image size and context length are read from the tensors. Raises `DataError` for a file
     that `read_plain` does not load, one that holds no such CLIP, and one whose tensors do not fit, which are listed.
     """
-    state = read_plain(path, expected="a checkpoint of CheXzero, such as `best_64_5e-05_original_22000_0.864.pt`")
+    loaded = read_plain(path, expected="a checkpoint of CheXzero, such as `best_64_5e-05_original_22000_0.864.pt`")
+    # beside an optimiser or an epoch
+    state = loaded.get("state_dict", loaded.get("model_state_dict", loaded)) if isinstance(loaded, dict) else loaded
     named = tensors_by_name(state)
-    if named is None and isinstance(state, dict):  # beside an optimiser or an epoch
-        named = tensors_by_name(state.get("state_dict", state.get("model_state_dict")))
     if named is None:
-        raise DataError(f"{path}: expected the state dict of a CLIP, tensors by name, found {holds(state)}")
+        raise DataError(f"{path}: expected the state dict of a CLIP, tensors by name, found {holds(loaded)}")
+    with renamed(state, named):
+        return _clip(named, path)
+
+
+def _clip(named: dict[str, Tensor], path: Path) -> CLIPModel:
     tensors = {name: tensor for name, tensor in named.items() if name not in BESIDE}
     model = CLIPModel(_config({name: tuple(tensor.shape) for name, tensor in tensors.items()}, path))
     own = model.state_dict()

@@ -2,7 +2,8 @@
 
 import re
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,25 @@ def tensors_by_name(loaded: Any) -> dict[str, Tensor] | None:
     while tensors and all(name.startswith(WRAPPED) for name in tensors):
         tensors = {name.removeprefix(WRAPPED): tensor for name, tensor in tensors.items()}
     return tensors
+
+
+@contextmanager
+def renamed(loaded: Any, tensors: dict[str, Tensor]) -> Iterator[None]:
+    """Let a `DataError` of the block say that names in it lack a prefix that they have in the file.
+
+    loaded: what the file holds; tensors: what `tensors_by_name` made of it.
+    """
+    try:
+        yield
+    except DataError as error:
+        taken = next((f"{WRAPPED}`, `{COMPILED}" for name in loaded if name not in tensors and name != COUNT), None)
+        raise (
+            error
+            if taken is None
+            else DataError(
+                f"{error}\n  (names without the prefix that training put before them in the file: `{taken}`)"
+            )
+        ) from None
 
 
 def holds(loaded: Any) -> str:

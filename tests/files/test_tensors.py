@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from diffchest.errors import DataError
-from diffchest.files.tensors import read_plain, tensors_by_name
+from diffchest.files.tensors import read_plain, renamed, tensors_by_name
 
 TENSORS = {"a.weight": torch.arange(6.0).view(2, 3), "b": torch.tensor([7])}
 
@@ -70,6 +70,15 @@ def test_torchs_own_wrappers():
         assert tensors_by_name(state).keys() == plain.state_dict().keys()
     inside = torch.nn.ModuleDict({"net": torch.compile(plain)}).state_dict()
     assert tensors_by_name(inside).keys() == {"net.0.weight", "net.0.bias"}
+
+
+def test_an_error_says_that_its_names_lack_a_prefix():
+    wrapped = {f"module.{name}": tensor for name, tensor in TENSORS.items()}
+    for loaded, told in ((wrapped, "missing c\n  (names without the prefix"), (TENSORS, "missing c")):
+        with pytest.raises(DataError) as caught, renamed(loaded, TENSORS):
+            raise DataError("missing c")
+        assert str(caught.value).startswith(told)
+        assert ("`module.`" in str(caught.value)) == (loaded is wrapped)
 
 
 def test_a_part_of_a_network_may_be_called_module():

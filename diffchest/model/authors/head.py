@@ -21,7 +21,12 @@ def load_authors_head(path: Path, findings: Path | None, *, latent_dim: int) -> 
     the order of training. `model_sha256` is left empty: it is that of our autoencoder file, once there is one. Raises
     `DataError` when either file does not fit.
     """
-    state = {name: tensor for name, tensor in read_tensors(path).items() if not name.startswith("classifier.")}
+    with read_tensors(path) as state:
+        return _head(state, path, findings, latent_dim)
+
+
+def _head(named: dict[str, Tensor], path: Path, findings: Path | None, latent_dim: int) -> Head:
+    state = {name: tensor for name, tensor in named.items() if not name.startswith("classifier.")}
     tensors = {name: _as_row(tensor) if name in STATISTICS else tensor for name, tensor in state.items()}
     outputs = next((len(tensors[name]) for name in (BIAS, WEIGHT) if name in tensors and tensors[name].ndim), 0)
     expected = {WEIGHT: (outputs, latent_dim), BIAS: (outputs,), **dict.fromkeys(STATISTICS, (latent_dim,))}

@@ -49,8 +49,11 @@ def load_authors(path: Path | str, *, image_size: int | None = None) -> Diffusio
     fixed noise `x_T` in a Lightning file, else follows from attention being at 16 x 16. Nothing in the file is
     executed. Raises `DataError`, listing missing, unexpected and misshapen tensors by the names they have in the file.
     """
-    path = Path(path)
-    state = read_tensors(path)
+    with read_tensors(Path(path)) as state:
+        return _autoencoder(state, Path(path), image_size)
+
+
+def _autoencoder(state: dict[str, Tensor], path: Path, image_size: int | None) -> DiffusionAutoencoder:
     if not any(name.startswith(f"{PREFIX}input_blocks.") for name in state):
         raise DataError(
             f"{path}: not a checkpoint of the authors' autoencoder: expected tensors `{PREFIX}input_blocks...`, found "
