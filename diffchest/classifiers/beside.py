@@ -38,8 +38,9 @@ def _read(path: Path, read: Callable[[Mapping[str, Any]], dict[str, Any]]) -> di
         content = json.loads(path.read_text(encoding="utf-8"))
         return read(content) if isinstance(content, Mapping) else {}
     except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        reason = f"no key {error}" if isinstance(error, KeyError) else str(error)
         raise DataError(
-            f"{path}: lies beside the classifier's file and cannot be read ({type(error).__name__}: {error}); mend it, "
+            f"{path}: lies beside the classifier's file and cannot be read ({reason}); mend it, "
             "or move it elsewhere and say in the descriptor what it says"
         ) from None
 

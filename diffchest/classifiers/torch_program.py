@@ -39,7 +39,7 @@ def torch_scores(path: Path, described: Described, *, trusted: bool) -> Score:
         except Exception as error:  # a program may raise anything
             reason = str(error).strip().split("\n")[-1][:300]
             raise DataError(
-                f"{path}: cannot score pictures {list(x.shape)} ({type(error).__name__}: {reason}); check size, "
+                f"{path}: cannot score pictures {list(x.shape)} ({reason}); check size, "
                 "channels and layout, or export it with a dynamic batch"
             ) from None
         if not isinstance(scores, torch.Tensor):

@@ -52,8 +52,8 @@ class Checkpoints:
                 if state["key"] == self.key:
                     return state
                 reason = f"it belongs to run {state['key']}, not {self.key}"
-            except (RuntimeError, OSError, EOFError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
-                reason = f"truncated or damaged ({type(error).__name__})"
+            except (RuntimeError, OSError, EOFError, KeyError, TypeError, ValueError, pickle.UnpicklingError):
+                reason = "truncated or damaged"
             notice(f"{path}: not used: {reason}; you may delete it")
         return None
 
