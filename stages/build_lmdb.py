@@ -12,7 +12,6 @@ from diffchest.cohorts.equal_squares import (
     equal_squares,
     report_equal_squares,
 )
-from diffchest.cohorts.odd_squares import report_odd_squares
 from diffchest.cohorts.rejected import report_unreadable
 from diffchest.compute.workers import cluster
 from diffchest.contracts.manifest import MANIFEST_COLUMNS, TO_DECODE_COLUMNS, read_manifest, write_manifest
@@ -51,14 +50,13 @@ def main() -> None:
         remove_stale(RUNS, keep=working.parent)
         with cluster(params.runtime.backend, params.runtime.scheduler):
             reasons = dict(build_store(rows, working, **options, workers=params.runtime.workers))
-        report_odd_squares(manifest, reasons, odd_squares(working))
         stored = manifest.loc[~manifest["image_id"].isin(reasons), MANIFEST_COLUMNS]
         looked = survey(working, stored["image_id"].tolist())
         equal = equal_squares(stored, looked.digests)
         left_out = copies_to_leave_out(equal, params.images.equal_squares)
         report_equal_squares(equal)
+        report_decoded(manifest, looked, equal, reasons, odd_squares(working))
         report_unreadable(manifest, reasons, left_out, limit=params.max_rejected_fraction)
-        report_decoded(stored, looked, equal)
         check_equal_squares(equal, params.images.equal_squares)
         publish(working, paths.IMAGES)
         stored = stored[~stored["image_id"].isin(left_out)]

@@ -73,10 +73,13 @@ def told(counts: pd.Series) -> str:
     """What `decoded.csv` says of one cohort."""
     images = int(counts["images"])
     unknown = ", ".join(f"{name} {int(counts[f'{name}_unknown']):,}" for name in ("age", "sex", "view"))
+    odd = [int(counts[name]) for name in ("few_gray_levels", "nearly_black", "nearly_white")]
     equal = [int(counts[f"equal_{kind}"]) for kind in ("of_one_patient", "across_patients", "across_roles")]
     return (
         f"{images:,} images; median of the mean gray {counts['mean_gray']:.0f},\n"
         f"of the gray levels {counts['gray_levels']:.0f} (fewest {int(counts['fewest_gray_levels'])})\n"
+        f"of one gray, rejected: {int(counts['constant_rejected']):,}; stored: few gray\n"
+        f"levels {odd[0]:,}, nearly black {odd[1]:,}, nearly white {odd[2]:,}\n"
         f"not known: {unknown}\n"
         f"equal pixels: {equal[0]:,} of one patient,\n{equal[1]:,} across patients, {equal[2]:,} across roles"
     )

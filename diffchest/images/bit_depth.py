@@ -6,16 +6,15 @@ from pathlib import Path
 import numpy as np
 
 from diffchest.errors import DataError
-from diffchest.images.decoding import deep_values, quiet_decoders
+from diffchest.images.decoding import brightest, deep_values, quiet_decoders
 from diffchest.images.sources import SourceReader
 
 LOOKED_AT = 32  # images of a cohort, evenly spread
-STRAY = 0.001  # of an image's pixels, the brightest: burnt-in marks and dead detectors say nothing of the others
 BITS = (8, 10, 12, 14, 16)  # that detectors have
 
 
 def brightest_values(root: str | Path, sources: Sequence[str]) -> list[int]:
-    """The values that all but `STRAY` of the pixels keep to, one for each 16-bit gray PNG of the sample of `sources`.
+    """The `brightest` value of each 16-bit gray PNG in the sample of `sources`.
 
     Images that cannot be read are passed over: decoding gives the reason.
     """
@@ -28,7 +27,7 @@ def brightest_values(root: str | Path, sources: Sequence[str]) -> list[int]:
         except DataError:
             continue
         if values is not None:
-            found.append(int(np.quantile(values, 1.0 - STRAY, method="lower")))
+            found.append(brightest(values))
     return found
 
 

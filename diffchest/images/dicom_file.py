@@ -64,16 +64,16 @@ def open_dicom(data: bytes, *, pixels: bool = True) -> Dataset:
 
 def _whole(data: bytes) -> bytes | None:
     """`data` with the preamble, the magic word and the transfer syntax that it may lack; None for other files."""
-    if data[PREAMBLE : PREAMBLE + 4] == MAGIC:
-        return data
-    if data[:4] == MAGIC and _syntax(data, 4):
-        return bytes(PREAMBLE) + data
-    start = PREAMBLE if data[:PREAMBLE] == bytes(PREAMBLE) else 0
+    marked = data[PREAMBLE : PREAMBLE + 4] == MAGIC
+    if marked or data[:4] == MAGIC:
+        start = PREAMBLE + 4 if marked else 4
+    else:
+        start = PREAMBLE if data[:PREAMBLE] == bytes(PREAMBLE) else 0
     syntax = _syntax(data, start)
     if syntax is None:
-        return None
+        return data if marked else None
     if data[start : start + 2] == b"\x02\0":  # the file meta information says the transfer syntax
-        return bytes(PREAMBLE) + MAGIC + data[start:]
+        return data if marked else bytes(PREAMBLE) + MAGIC + data[start:]
     value = syntax.encode() + b"\0" * (len(syntax) % 2)
     return bytes(PREAMBLE) + MAGIC + struct.pack("<HH2sH", 2, 0x0010, b"UI", len(value)) + value + data[start:]
 

@@ -1,6 +1,5 @@
 """The stored integers of a DICOM file, from what its header says: checked first, then decoded."""
 
-import struct
 from typing import NamedTuple
 
 import imagecodecs
@@ -10,6 +9,7 @@ from pydicom.encaps import get_frame
 from pydicom.pixels.utils import pixel_array
 
 from diffchest.errors import DataError
+from diffchest.images.code_streams import jpeg_2000_header, jpeg_header
 from diffchest.images.dicom_header import damaged, integer, named, parsing, word
 from diffchest.images.pixel_limits import check_size
 from diffchest.images.run_lengths import decode_run_lengths
@@ -25,7 +25,6 @@ JPEG_2000 = (uid.JPEG2000Lossless, uid.JPEG2000)
 DECODABLE = (*NATIVE, *JPEG, *JPEG_2000, uid.RLELossless)
 MONOCHROME = ("MONOCHROME1", "MONOCHROME2")
 COLOUR = ("RGB", "PALETTE COLOR", "YBR_FULL", "YBR_FULL_422", "YBR_PARTIAL_420", "YBR_RCT", "YBR_ICT", "HSV", "CMYK")
-START_OF_FRAME = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # JPEG markers
 END_OF_IMAGE = b"\xff\xd9"  # of JPEG and of JPEG 2000 code streams
 
 
@@ -133,32 +132,18 @@ def _decompressed(dataset: Dataset, header: PixelHeader) -> np.ndarray:
         return decode_run_lengths(frame, header.rows, header.columns, header.bits_allocated)
     if not frame.rstrip(b"\0").endswith(END_OF_IMAGE):
         raise damaged("code stream without an end")
-    size = _jpeg_size(frame) if header.syntax in JPEG else _jpeg_2000_size(frame)
-    if size != (header.rows, header.columns, 1):
+    stream = jpeg_header(frame) if header.syntax in JPEG else jpeg_2000_header(frame)
+    if stream is None:
+        raise damaged("code stream without a frame header")
+    if (stream.rows, stream.columns, stream.components) != (header.rows, header.columns, 1):
         raise damaged("code stream is not Rows x Columns")
+    if stream.signed and not header.signed:
+        raise DataError(
+            f"DICOM: {named('PixelRepresentation')} is 0 (unsigned), expected 1: the JPEG 2000 code stream is signed"
+        )
     if header.syntax in JPEG_2000:
         dataset.SamplesPerPixel = 1  # the decoder asks for it
         decoded = pixel_array(dataset, decoding_plugin="pylibjpeg")
     else:
         decoded = imagecodecs.jpeg8_decode(frame)
     return decoded.view(f"u{decoded.itemsize}")
-
-
-def _jpeg_size(frame: bytes) -> tuple[int, int, int]:
-    """Height, width and components of a JPEG code stream, from its frame header (ISO 10918-1 B.2.2)."""
-    position = 2
-    while frame[position] == 0xFF:
-        marker = frame[position + 1]
-        if marker in START_OF_FRAME:
-            return struct.unpack_from(">HHB", frame, position + 5)
-        # 0xFF may be repeated before a marker.
-        position += 1 if marker == 0xFF else 2 + struct.unpack_from(">H", frame, position + 2)[0]
-    raise damaged("code stream without a frame header")
-
-
-def _jpeg_2000_size(frame: bytes) -> tuple[int, int, int]:
-    """Height, width and components of a JPEG 2000 code stream, from its SIZ segment (ISO 15444-1 A.5.1)."""
-    if not frame.startswith(b"\xff\x4f\xff\x51"):
-        raise damaged("code stream without a frame header")
-    right, bottom, left, top = struct.unpack_from(">IIII", frame, 8)
-    return bottom - top, right - left, struct.unpack_from(">H", frame, 40)[0]

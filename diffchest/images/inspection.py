@@ -22,7 +22,8 @@ def look(square: np.ndarray) -> Look:
     picture = _inside(square)
     darkest, brightest = int(picture.min()), int(picture.max())
     if darkest == brightest:
-        return Look(rejected=f"{CONSTANT}: every pixel has the gray level {darkest} of 255")
+        inside = "" if picture.size == square.size else " inside its black border"
+        return Look(rejected=f"{CONSTANT}: every pixel{inside} has the gray level {darkest} of 255")
     grays = int(np.count_nonzero(np.bincount(picture.ravel(), minlength=256)))
     mean = float(picture.mean())
     remarks = []

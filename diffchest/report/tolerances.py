@@ -60,7 +60,6 @@ _P_VALUE = Tolerance(r"p_.*", absolute=0.001, relative=0.7)
 TABLES = (
     Table("study_flow", ("dataset", "step")),
     Table("decoding_flow", ("dataset", "step")),
-    Table("odd_squares", ("dataset",)),
     Table("decoded", ("dataset",)),
     Table("intensities", ("dataset", "gray"), (Tolerance(r"mean|low|high", absolute=1e-4),)),
     Table("positives", ("dataset", "finding", "role")),

@@ -25,9 +25,9 @@ def delong_test(
     """Test the null hypothesis that two classifiers scored on the same radiographs have equal AUCs.
 
     y, score_a, score_b: [n] or [n, findings], rows with label NaN left out; groups [n]: the patients, whose radiographs
-    are taken together (Obuchowski 1997); by default each row its own (DeLong 1988). p is NaN where a class is of fewer
-    than two groups; where no radiograph varies (se 0), it is 1 for equal AUCs and 0 for others. Raises `ValueError` for
-    fewer than two groups and for NaN or infinite scores.
+    are taken together (Obuchowski 1997); by default each row its own (DeLong 1988). se and p are NaN where a class is
+    of fewer than two groups; where no radiograph varies (se 0), p is 1 for equal AUCs and 0 for others. Raises
+    `ValueError` for fewer than two groups and for NaN or infinite scores.
     """
     labels, a, b = as_columns(y, score_a, score_b)
     codes, _ = group_codes(groups, len(labels))
@@ -38,8 +38,7 @@ def delong_test(
             rows.append((np.nan, np.nan))
             continue
         apart = ours - theirs
-        variance = apart.variance().total
-        rows.append((apart.of_positive.mean() if np.isfinite(variance) else np.nan, np.sqrt(variance)))
+        rows.append((apart.of_positive.mean(), np.sqrt(apart.variance().total)))
     difference, se = np.array(rows, dtype=np.float64).reshape(-1, 2).T
     with np.errstate(invalid="ignore", divide="ignore"):
         p_value = np.where((se == 0) & (difference == 0), 1.0, 2.0 * norm.sf(np.abs(difference) / se))

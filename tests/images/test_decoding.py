@@ -6,6 +6,7 @@ import tracemalloc
 import warnings
 import zlib
 
+import imagecodecs
 import numpy as np
 import pytest
 from PIL import Image, ImageFile
@@ -67,8 +68,37 @@ def test_sixteen_bit_png_is_scaled_by_the_bits_stored(ramp, bits):
 
 def test_values_above_the_bits_stored_are_an_error(ramp):
     data = saved(Image.fromarray(np.rint(ramp * 4095).astype(np.uint16)))
-    with pytest.raises(DataError, match="exceed the 10 bits"):
+    with pytest.raises(DataError, match=r"to 4095\) exceed the 10 bits"):
         decode(data, bits_stored=10)
+
+
+def test_a_burnt_in_mark_above_the_bits_stored_is_white():
+    values = np.linspace(0, 4095, 64 * 64).round().astype(np.uint16).reshape(64, 64)
+    values[0, :4] = 65535  # one in a thousand
+    expected = np.minimum(values / 4095, 1)
+    np.testing.assert_allclose(decode(saved(Image.fromarray(values)), bits_stored=12), expected, atol=1e-6)
+    values[0] = 65535
+    with pytest.raises(DataError, match=r"to 65535\) exceed the 12 bits"):
+        decode(saved(Image.fromarray(values)), bits_stored=12)
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG"])
+@pytest.mark.parametrize(("orientation", "turn"), [(1, lambda a: a), (3, lambda a: a[::-1, ::-1]), (6, np.rot90)])
+def test_turned_as_an_orientation_mark_says(gray, form, orientation, turn):
+    """Exif 2.32: 6 says that the first row is the right side, so that turning it anticlockwise gives the stored rows."""
+    mark = Image.Exif()
+    mark[0x0112] = orientation
+    stored = turn(np.asarray(gray))
+    data = saved(Image.fromarray(np.ascontiguousarray(stored)), form, exif=mark)
+    np.testing.assert_allclose(decode(data).astype(int), np.asarray(gray), atol=0 if form == "PNG" else 12)
+
+
+@pytest.mark.parametrize("bits", [12, 16])
+def test_jpeg_of_more_than_eight_bits_is_told(bits):
+    values = np.linspace(0, 4095, 32 * 32).astype(np.uint16).reshape(32, 32)
+    data = bytes(imagecodecs.jpeg8_encode(values, bitspersample=bits, lossless=bits == 16))
+    with pytest.raises(DataError, match=f"JPEG of {bits} bits a sample, expected 8; store 16-bit gray PNG"):
+        decode(data)
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P", "LA", "1"])

@@ -110,3 +110,10 @@ def test_clustered_error_is_that_of_a_jackknife_by_patient():
         jackknife = np.sqrt((len(left_out) - 1) * np.var(left_out))
         ratios.append(delong_test(y, a, b, groups=patients).se[0] / jackknife)
     assert ratios == pytest.approx([1] * 6, abs=0.04)
+
+
+def test_one_positive_has_a_difference_and_no_test():
+    y, a, b = np.eye(1, 30)[0], np.arange(30.0), -np.arange(30.0)
+    result = delong_test(y, a, b)
+    assert result.difference[0] == roc_auc(y, a) - roc_auc(y, b) == -1
+    assert np.isnan([result.se[0], result.p_value[0]]).all()

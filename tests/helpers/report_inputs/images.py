@@ -39,7 +39,7 @@ def write_images(params: Params, rng: np.random.Generator, images: int) -> None:
             put.put(image_id.encode(), phantom(shown, number).tobytes())
         put.put(RECORD, json.dumps({"version": STORE_VERSION, "size": SIZE, "codec": "raw", "images": images}).encode())
     looked = survey(paths.IMAGES, ids)
-    report_decoded(manifest, looked, equal_squares(manifest, looked.digests))
+    report_decoded(manifest, looked, equal_squares(manifest, looked.digests), {}, {})
     z = rng.normal(size=(images, 16)).astype("float32")
     z[:, 0] += 3 * (manifest["view"] == "PA")
     z[:, 1] += 4 * labels["pleural effusion"].to_numpy()
