@@ -29,7 +29,8 @@ def tables():
 def test_judging_again_with_other_redraws_decodes_nothing(drawn):
     assert "20 radiographs, 2 findings" in judge("explain")
     first = tables()
-    change_params(evaluation__bootstrap={"unit": "image", "resamples": 77, "confidence": 0.5, "seed": 1})
+    bootstrap = {"unit": "image", "resamples": 77, "confidence": 0.5, "interval": "percentile", "seed": 1}
+    change_params(evaluation__bootstrap=bootstrap)
     judge("explain")
     second = tables()
     assert kept() == drawn

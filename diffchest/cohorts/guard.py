@@ -5,6 +5,7 @@ import os
 import pandas as pd
 
 from diffchest.errors import DataError
+from diffchest.files.id_spellings import same_id
 from diffchest.images.sources import MEMBER
 
 SHOWN = 10
@@ -15,10 +16,11 @@ def check_one_role(images: pd.DataFrame) -> None:
 
     `images`: all cohorts with their final `role`, `root` and `origin`.
 
-    Patients of two cohorts are the same when their native id and the cohorts' `origin` are: root, and table where a
-    root can have several. Files are the same when the disk says so (device and inode, the member of a zip file), by
-    whatever path, link, root or table they are reached; absent ones are not compared. Cohorts that share files and
-    give them patients of the same ids number their patients alike, so that all of these are compared too.
+    Patients of two cohorts are the same when their native id (however it is spelled: 7 and 007) and the cohorts'
+    `origin` are: root, and table where a root can have several. Files are the same when the disk says so (device and
+    inode, the member of a zip file), by whatever path, link, root or table they are reached; absent ones are not
+    compared. Cohorts that share files and give them patients of the same ids number their patients alike, so that all
+    of these are compared too.
     Copies of a file are different files.
     """
     real = {origin: os.path.realpath(origin) for origin in images["origin"].unique()}  # however it is written
@@ -39,9 +41,13 @@ def check_one_role(images: pd.DataFrame) -> None:
 
 def _check_patients(images: pd.DataFrame, advice: str) -> None:
     roles = images[["origin", "patient", "role"]].drop_duplicates()
-    several = roles[roles.duplicated(["origin", "patient"], keep=False)]
+    roles = roles.assign(same=[same_id(patient) for patient in roles["patient"]])
+    groups = roles.groupby(["origin", "same"])
+    several = roles[groups["role"].transform("nunique") > 1]
     if len(several):
-        several = several.groupby(["origin", "patient"])["role"].agg(lambda role: ", ".join(sorted(role)))
+        spelled = several.groupby(["origin", "same"])["patient"].transform(lambda names: " or ".join(sorted({*names})))
+        several = several.assign(patient=spelled).groupby(["origin", "patient"])["role"]
+        several = several.agg(lambda role: ", ".join(sorted({*role})))
         table = several.head(SHOWN).reset_index()
         shown = "\n".join(f"  {row.patient} of {row.origin}: {row.role}" for row in table.itertuples())
         raise DataError(

@@ -21,7 +21,7 @@ def listed_names(cell: str, *, where: str) -> list[str]:
         listed = ast.parse(text, mode="eval").body
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         raise DataError(expected) from None
-    if not isinstance(listed, ast.List | ast.Tuple):
+    if not isinstance(listed, ast.List | ast.Tuple | ast.Set):
         raise DataError(expected)
     names = [_name(item, text) for item in listed.elts]
     if None in names:

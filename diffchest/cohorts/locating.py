@@ -13,6 +13,7 @@ from urllib.parse import unquote
 from diffchest.images.sources import SUFFIXES, inside_root
 
 FILE_URL = re.compile(r"file:(//localhost(?=/)|//)?", re.IGNORECASE)
+WEB = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 DRIVE = re.compile(r"/?[A-Za-z]:(/|$)")
 ENDING = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,4}$")
 NEAR_SHOWN = 3
@@ -36,7 +37,8 @@ class Paths:
             path = unquote(path[url.end() :])
         if path.startswith("/") and not DRIVE.match(path):
             path = self._relative(posixpath.normpath("/" + path.lstrip("/")))
-        return posixpath.normpath(path) if inside_root(path) else path
+        plain = posixpath.normpath(path)
+        return plain if inside_root(plain) and not WEB.match(path) else path
 
     def _relative(self, path: str) -> str:
         folder, name = os.path.split(path)
@@ -53,7 +55,11 @@ class Paths:
 
 def leaves(path: str, root: Path) -> str:
     """Why a path that `Paths.below` gave is not looked up, in words; "" where it is."""
-    if inside_root(path) or not path:
+    if not path:
+        return ""
+    if WEB.match(path):
+        return "a web address: download the image below the root, and give its path relative to that"
+    if inside_root(path):
         return ""
     if DRIVE.match(path):
         return "a drive letter of Windows, which is no folder here: give paths relative to the root"

@@ -11,8 +11,9 @@ from diffchest.cohorts.locating import Present
 from diffchest.cohorts.reading import existing_root, find_optional, find_table
 from diffchest.contracts.labels import parse_codes
 from diffchest.errors import DataError
-from diffchest.files.cells import sex_codes, view_names
+from diffchest.files.cells import OLDEST, sex_codes, view_names
 from diffchest.files.foreign_tables import read_cells
+from diffchest.files.id_matches import equal_up_to
 from diffchest.files.not_understood import Tally
 from diffchest.images.sources import index_images
 from diffchest.params.cohorts import MimicCxrCohort
@@ -92,17 +93,26 @@ def _sex_and_age(rows: pd.DataFrame, path: Path, tally: Tally) -> dict[str, pd.S
     As MIMIC-IV's own queries reckon; those above 89 in their anchor year are 91 there.
     """
     people = read_cells(path, ["subject_id", "gender", "anchor_age", "anchor_year"])
-    people = _by_id(str(path), people, "subject_id").reindex(rows["subject_id"]).set_axis(rows.index, axis=0)
+    people = _by_id(str(path), people, "subject_id")
+    listed = people.index
+    people = people.reindex(rows["subject_id"]).set_axis(rows.index, axis=0)
     unknown = people["gender"].isna()
     if unknown.any():
-        patients = rows.loc[unknown, "subject_id"].nunique()
+        patients = rows.loc[unknown, "subject_id"].unique()
+        near = equal_up_to(listed.difference(rows["subject_id"].tolist()), patients)
         notice(
-            f"{path}: {patients:,} of {rows['subject_id'].nunique():,} patients are not there; age and sex not known"
+            f"{path}: {len(patients):,} of {rows['subject_id'].nunique():,} patients are not there; age and sex not "
+            f"known{f' ({near})' if near else ''}"
         )
     anchor_age, anchor_year = (pd.to_numeric(people[name], errors="coerce") for name in ("anchor_age", "anchor_year"))
     year = pd.to_numeric(rows["StudyDate"].str.strip().str[:4], errors="coerce")
     age = anchor_age + year - anchor_year
-    return {"sex": sex_codes(people["gender"].fillna(""), tally), "age": age.where(age >= 0)}
+    age = age.where(age.between(0, OLDEST))
+    cells = people["anchor_age"].fillna("") + " in " + people["anchor_year"].fillna("") + " at " + rows["StudyDate"]
+    tally.count(
+        "anchor_age", "age", rows=len(rows), blank=int(unknown.sum()), strange=cells[age.isna() & ~unknown].astype(str)
+    )
+    return {"sex": sex_codes(people["gender"].fillna(""), tally), "age": age}
 
 
 def _study_labels(where: str, rows: pd.DataFrame, studies: pd.Series) -> pd.DataFrame:

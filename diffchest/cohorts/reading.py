@@ -12,6 +12,8 @@ def existing_root(root: str | Path) -> Path:
         return root
     what = "a file, not a folder" if root.exists() else "no such folder"
     message = f"{root}: {what}; set `cohorts.<dataset>.root` to where the dataset lies"
+    if str(root).startswith("~"):
+        raise DataError(f"{message}. `~` is not read as the home folder: give {root.expanduser()} if you mean that")
     if root.is_absolute():
         raise DataError(message)
     raise DataError(

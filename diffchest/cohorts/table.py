@@ -6,21 +6,23 @@ from pathlib import Path
 import pandas as pd
 
 from diffchest.cohorts.cohort import Cohort
+from diffchest.cohorts.findings_column import read_findings
 from diffchest.cohorts.intake import Intake
-from diffchest.cohorts.listed import indicator_table, listed_names
 from diffchest.cohorts.locating import Paths, Present, leaves
 from diffchest.cohorts.reading import existing_root
-from diffchest.contracts.labels import BLANKS, parse_codes
+from diffchest.contracts.labels import parse_codes
 from diffchest.errors import DataError
-from diffchest.files.cells import age_years, ids, sex_codes, view_names
+from diffchest.files.cells import BLANKS, age_years, ids, no_id, sex_codes, view_names
 from diffchest.files.foreign_tables import read_cells
-from diffchest.findings.spelling import check_spellings
-from diffchest.images.archives import Member, members
+from diffchest.files.id_spellings import check_ids
+from diffchest.findings.spelling import check_spellings, same_name
+from diffchest.images.archives import Member, members, utf8_name
 from diffchest.images.sources import MEMBER, below, inside_root
 from diffchest.params.cohorts import TableCohort
 from diffchest.progress import notice
 
 LEAVES = "path leaves the root"
+NO_MEMBER = f" (a name with `{MEMBER}` is not read: rename the file; members of a zip are named without it, see `zip`)"
 
 INVERTED = {"MONOCHROME1": True, "MONOCHROME2": False, "1": True, "0": False, "TRUE": True, "FALSE": False}
 
@@ -40,12 +42,14 @@ def read_table_cohort(dataset: str, cohort: TableCohort) -> Cohort:
     intake = Intake(dataset, origin=f"{cohort.root}/{cohort.table}", table=cohort.table)
     intake.flow.count("listed in the table", rows[cohort.patient].to_frame("patient_id"))
     for column, values in cohort.where.items():
-        wanted = ids(rows[column]).isin(values)
+        wanted = _held(rows[column], values, f"{path}: `where`")
         if not wanted.any():
             raise DataError(f"{path}: no row has {column} in {values}; found {sorted(rows[column].unique())[:10]}")
         patients = rows[cohort.patient].to_frame("patient_id")
         kept = intake.flow.keep(patients, wanted, kept=f"{column} as wanted", dropped=f"other {column}")
         rows = rows.loc[kept.index]
+    patients = ids(rows[cohort.patient])
+    check_ids(patients.mask(no_id(patients), ""), where=f"{path}: column {cohort.patient!r}")
     paths = Paths(root)
     text = pd.Series([paths.below(cell) for cell in rows[cohort.image]], index=rows.index, dtype=str)
     listed = intake.listing(
@@ -116,7 +120,7 @@ def _bits_stored(rows: pd.DataFrame, cohort: TableCohort, where: str) -> pd.Seri
     if not isinstance(cohort.bits_stored, str):
         return cohort.bits_stored or 0
     cells = rows[cohort.bits_stored].str.strip()
-    blank = cells.str.lower().isin(BLANKS)
+    blank = cells.str.lower().isin(list(BLANKS))
     bits = pd.to_numeric(cells.mask(blank, "0"), errors="coerce").astype(float)
     strange = ~(blank | (bits.between(2, 16) & (bits % 1 == 0)))
     if strange.any():
@@ -132,7 +136,7 @@ def _inverted(rows: pd.DataFrame, cohort: TableCohort, where: str) -> pd.Series 
     if not isinstance(cohort.inverted, str):
         return cohort.inverted
     cells = rows[cohort.inverted].str.strip()
-    said = cells.str.upper().map(INVERTED).mask(cells.str.lower().isin(BLANKS), False)
+    said = cells.str.upper().map(INVERTED).mask(cells.str.lower().isin(list(BLANKS)), False)
     if said.isna().any():
         raise DataError(
             f"{where}: column {cohort.inverted!r} (`inverted`): expected {', '.join(INVERTED)} or blank, found "
@@ -145,9 +149,9 @@ def _unpacked(root: Path, paths: pd.Series) -> Present:
     """The images below the root; all that lies there is listed only where a path is not found."""
     return Present(
         root,
-        {path: path for path in paths if _is_file(root / path)},
-        more=lambda: {path: path for path in below(root)},
-        tried=lambda path: os.path.join(os.path.abspath(root), path),
+        {path: path for path in paths if MEMBER not in path and _is_file(root / path)},
+        more=lambda: {path: path for path in below(root) if MEMBER not in path},
+        tried=lambda path: os.path.join(os.path.abspath(root), path) + (NO_MEMBER if MEMBER in path else ""),
         whole_paths=True,
     )
 
@@ -164,7 +168,7 @@ def _packed(root: Path, cohort: TableCohort, wanted: set[str]) -> Present:
         if not inside_root(archive):
             raise DataError(f"{archive}: the zip file must lie below the root {root}")
         for member in members(root / archive):
-            name = member.name.replace("\\", "/")
+            name = utf8_name(member).replace("\\", "/")
             first, known = found.setdefault(name, (archive, member))
             if first == archive or name not in wanted:
                 continue
@@ -190,12 +194,9 @@ def _is_file(path: Path) -> bool:
 
 def _labels(rows: pd.DataFrame, cohort: TableCohort, where: str) -> pd.DataFrame:
     if cohort.findings:
-        cells = rows[cohort.findings].str.strip()
-        cells = cells.mask(cells.str.lower().isin(BLANKS), "")
-        column = f"{where}: column {cohort.findings!r}"
-        names = {cell: _names(cell, cohort.separator, where=column) for cell in cells.unique() if cell}
-        return indicator_table(cells, names)
-    return pd.DataFrame({name: parse_codes(rows[name], where=where) for name in cohort.labels}, index=rows.index)
+        return read_findings(rows[cohort.findings], cohort.separator, where=f"{where}: column {cohort.findings!r}")
+    codes = {name: rows[name].mask(rows[name].str.strip().str.lower().isin(list(BLANKS)), "") for name in cohort.labels}
+    return pd.DataFrame({name: parse_codes(cells, where=where) for name, cells in codes.items()}, index=rows.index)
 
 
 def _with_indicators(labels: pd.DataFrame, rows: pd.DataFrame, cohort: TableCohort, where: str) -> pd.DataFrame:
@@ -208,19 +209,26 @@ def _with_indicators(labels: pd.DataFrame, rows: pd.DataFrame, cohort: TableCoho
         if name in labels:
             raise DataError(f"{where}: indicator {name!r} is also the name of a finding; give it another name")
         ((column, values),) = columns.items()
-        cells = rows.loc[labels.index, column].str.strip()
-        held = cells.isin(values)
+        cells = ids(rows.loc[labels.index, column])
+        held = _held(cells, values, f"{where}: indicator {name!r}")
         if not held.any():
             raise DataError(
                 f"{where}: indicator {name!r}: no row has {column} in {values}; found {sorted(cells.unique())[:10]}"
             )
-        blank = cells.str.lower().isin(BLANKS) & ~held
+        blank = no_id(cells) & ~held
         table[name] = held.astype("float32").mask(blank | ~assessed)
     return table
 
 
-def _names(cell: str, separator: str, *, where: str) -> list[str]:
-    """The findings in one cell."""
-    if cell.startswith("["):
-        return listed_names(cell, where=where)
-    return [name for name in (part.strip() for part in cell.split(separator)) if name]
+def _held(column: pd.Series, values: list[str], where: str) -> pd.Series:
+    """Which cells are one of `values`; `DataError` for one that differs from a value by case or white space alone."""
+    cells = ids(column)
+    held = cells.isin(values)
+    wanted = {same_name(value): value for value in values}
+    near = [cell for cell in cells[~held].unique() if same_name(cell) in wanted]
+    if near:
+        raise DataError(
+            f"{where}: column {column.name!r} holds {near[0]!r} in {int((cells == near[0]).sum()):,} row(s), which "
+            f"differs from {wanted[same_name(near[0])]!r} by case or white space alone; spell them alike, or name both"
+        )
+    return held

@@ -24,9 +24,10 @@ from diffchest.evaluation.subgroups import subgroup_tables
 from diffchest.evaluation.test_set import TestSet
 from diffchest.files.cells import age_years, ids, no_id, sex_codes, view_names
 from diffchest.files.foreign_tables import read_cells
+from diffchest.files.id_spellings import check_ids
 from diffchest.files.not_understood import Tally
 from diffchest.files.tables import write_table
-from diffchest.findings.spelling import check_spellings
+from diffchest.findings.spelling import check_spellings, same_name
 from diffchest.params.base import StageParams
 from diffchest.params.evaluation import EvaluationParams
 from diffchest.progress import run, summary
@@ -118,11 +119,16 @@ def read_labelled(path: Path, *, positives_above: int) -> tuple[pd.DataFrame, Te
         if name in about:
             about[name] = ids(about[name])
             _refuse(path, about[name], no_id(about[name]), what)
+    for name in map(str, cells):
+        if name not in about and same_name(name) in ("image_id", *ABOUT):
+            raise DataError(f"{path}: column {name!r} is no finding: call it {same_name(name)!r}")
     twice = about["image_id"].duplicated()
     if twice.any():
         example = about["image_id"][twice].iloc[0]
         raise DataError(f"{path}: {int(twice.sum())} images are listed twice, such as {example!r}; keep one row each")
-    if "patient_id" not in about:
+    if "patient_id" in about:
+        check_ids(about["patient_id"], where=f"{path}: column 'patient_id'")
+    else:
         about["patient_id"] = about["image_id"]
     tally = Tally()
     for name, read in (("sex", sex_codes), ("age", age_years), ("view", view_names)):

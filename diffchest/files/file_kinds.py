@@ -84,6 +84,10 @@ def _refuse_others(path: Path, head: bytes, file: IO[bytes], packed: str) -> Non
     found = found or next((what for mark, what in MARKUP.items() if text.startswith(mark)), None)
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         found = _kind_of_zip(file)
+    if packed and head.startswith(GZIP):
+        found = ("a gzip file", "it was packed twice, unpack it once")
+    if head[257:262] == b"ustar":
+        found = ("a tar archive", "unpack it and give the table")
     if head[128:132] == b"DICM":
         found = ("a DICOM file", "give the table")
     if found:

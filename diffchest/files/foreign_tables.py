@@ -50,7 +50,7 @@ def read_cells(
     with _Opened(path, columns, keys, delimiter, encoding, setting) as table:
         if table.parquet is not None:
             found = table.parquet.read(columns=list(table.chosen.values()))
-            cells = {name: _as_text(found.column(native)) for name, native in table.chosen.items()}
+            cells = {name: _exact(path, native, found.column(native)) for name, native in table.chosen.items()}
             return pd.DataFrame(cells, columns=list(table.chosen), index=range(found.num_rows), dtype=str)
         rows = list(table.picked())
         index = pd.Index([number - 2 for number, _ in rows], dtype=np.int64)
@@ -69,7 +69,7 @@ def read_numbers(path: Path, key: str) -> pd.DataFrame:
         if table.parquet is not None:
             found = table.parquet.read(columns=list(table.chosen.values()))
             cells = {name: _plain(found.column(native)) for name, native in table.chosen.items() if name != key}
-            names = pd.Series(_as_text(found.column(table.chosen[key])), dtype=str)
+            names = pd.Series(_exact(path, key, found.column(table.chosen[key])), dtype=str)
             return pd.DataFrame({key: ids(names), **cells})
         parts = [_in_numbers(part, key) for part in table.parts()]
         return pd.concat(parts, ignore_index=True)
@@ -225,6 +225,20 @@ def _as_text(column: pa.ChunkedArray) -> list[str]:
     if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
         return ["" if cell is None else repr(cell) for cell in column.to_pylist()]
     return ["" if cell is None else str(cell) for cell in column.to_pylist()]
+
+
+def _exact(path: Path, name: str, column: pa.ChunkedArray) -> list[str]:
+    """`_as_text`; `DataError` for whole numbers so large that a fraction of this precision holds several as one."""
+    if pa.types.is_floating(column.type):
+        cells = column.to_pandas().dropna().astype(np.float64)
+        bits = {16: 11, 32: 24, 64: 53}[column.type.bit_width]
+        if len(cells) and (cells % 1 == 0).all() and cells.abs().max() >= 2**bits:
+            raise DataError(
+                f"{path}: column {name!r} holds numbers such as {cells.abs().max():.0f} as fractions of "
+                f"{column.type.bit_width} bits, which round whole numbers from {2**bits:,} on: different ids may have "
+                "become one; save the column as text"
+            )
+    return _as_text(column)
 
 
 def _plain(column: pa.ChunkedArray) -> pd.Series:

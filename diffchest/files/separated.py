@@ -79,10 +79,30 @@ def open_separated(
     if delimiter is None:
         delimiter = _find_delimiter(sample, wanted, whole=len(sample) < SAMPLE)
     records = _records(chain(sample, text), delimiter, source, skipped)
-    for number, _, header in records:
+    for number, line, header in records:
         if "".join(header).strip():
+            _check_first(header, sample[line - skipped :], wanted, source, line)
             return Separated(header, delimiter, _rows(records, header, source, number))
     raise DataError(f"{path}: empty: cannot be read as a table; expected a line with the names of the columns")
+
+
+def _check_first(
+    header: Sequence[str], below: Sequence[str], wanted: Collection[str], source: _Source, line: int
+) -> None:
+    """`DataError` when none of the wanted columns is in the header, but a line below names some: a title is above.
+
+    below: the first lines below the header, whose own number is `line`.
+    """
+    if {name.strip() for name in header} & set(wanted) or not wanted:
+        return
+    for number, text in enumerate(below, start=line + 1):
+        cells = [cell.strip(' \t\r\n"') for mark in MARKS for cell in text.split(mark)]
+        named = list(dict.fromkeys(cell for cell in cells if cell in wanted))
+        if len(named) >= min(2, len(set(wanted))):
+            raise DataError(
+                f"{source.path}: expected the names of columns in line {line}, found {header[0]!r} there and the names "
+                f"{', '.join(map(repr, named[:3]))} in line {number}; delete what stands above them"
+            )
 
 
 def text_lines(file: IO[bytes], path: Path) -> Iterator[str]:

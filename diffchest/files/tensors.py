@@ -1,5 +1,6 @@
 """Tensors in files: reading what others wrote, while nothing in it is executed, and copying it into a network."""
 
+import pickletools
 import re
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
@@ -17,27 +18,32 @@ from diffchest.errors import DataError
 
 COMPILED, WRAPPED = "_orig_mod.", "module."  # what torch.compile and DataParallel put into the names of tensors
 COUNT = "n_averaged"  # beside the tensors of an average of weights
+LONGEST_HEADER = 100_000_000  # bytes, of a safetensors file
 PICKLED, ZIPPED = b"\x80", b"PK"  # how a file of torch.save begins, before 1.6 and since
 FOREIGN = {b"<": "a web page", b"version https://git-lfs": "a pointer of Git LFS (`git lfs pull` fetches the file)"}
-FOREIGN |= {b"\x1f\x8b": "compressed (unpack it)", b"\x89HDF": "HDF5"}
+FOREIGN |= {b"\x1f\x8b": "compressed (unpack it)", b"\x89HDF": "HDF5", b"{": "JSON, perhaps the answer of a server"}
+FOREIGN |= {b"\x93NUMPY": "an array of NumPy", b"\x08": "perhaps an ONNX file"}
 
 
 def read_plain(path: Path, *, expected: str, allowed: Sequence[Any] = ()) -> Any:
-    """What a file of `torch.save` holds, tensors on the CPU; of a `.safetensors` file, its tensors by name.
+    """What a file of `torch.save` holds, tensors on the CPU; of a file of safetensors, its tensors by name.
 
-    `expected` says in messages what file to give. `allowed`: classes, besides tensors and plain containers, that may
-    occur, in the form of `torch.serialization.safe_globals`. Raises `DataError` when the path is no file, the file is
-    damaged, or it holds objects of other classes: these could run code and are not loaded.
+    Which it is, is told by its content. `expected` says in messages what file to give. `allowed`: classes, besides
+    tensors and plain containers, that may occur, in the form of `torch.serialization.safe_globals`. Raises `DataError`
+    when the path is no file, the file is damaged, or it holds objects of other classes: these could run code and are
+    not loaded.
     """
     if not path.is_file():
         found = "is a folder" if path.is_dir() else "no such file"
         raise DataError(f"{path}: {found}; give {expected}")
-    if path.suffix == ".safetensors":
+    if _of_safetensors(path):
         try:
             return load_file(path)
         except SafetensorError as error:
             raise DataError(f"{path}: not a whole safetensors file ({error}); download it again") from None
     zipped = _of_zip(path, expected=expected)
+    if zipped and path.suffix == ".safetensors":  # by which torch.load decides
+        raise DataError(f"{path}: a checkpoint of `torch.save`, not of safetensors; rename it to {path.stem}.pt")
     try:
         with safe_globals(list(allowed)):
             # a file from before torch 1.6 is no zip and can be neither searched nor mapped; what loads it refuses alone
@@ -45,6 +51,11 @@ def read_plain(path: Path, *, expected: str, allowed: Sequence[Any] = ()) -> Any
             loaded = None if refused else torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
     except Exception as error:  # a damaged pickle may raise anything
         named = re.search(r"GLOBAL (\S+) was not an allowed global", str(error))
+        if named is None and not zipped and _is_whole_pickle(path):
+            raise DataError(
+                f"{path}: a pickle of Python that `torch.save` did not write, not a checkpoint; it could run code and "
+                f"is not loaded; give {expected}"
+            ) from None
         if named is None:
             raise DataError(
                 f"{path}: not a whole checkpoint as `torch.save` writes it; download it again ({_first_words(error)})"
@@ -84,14 +95,25 @@ def renamed(loaded: Any, tensors: dict[str, Tensor]) -> Iterator[None]:
     try:
         yield
     except DataError as error:
-        taken = next((f"{WRAPPED}`, `{COMPILED}" for name in loaded if name not in tensors and name != COUNT), None)
-        raise (
-            error
-            if taken is None
-            else DataError(
-                f"{error}\n  (names without the prefix that training put before them in the file: `{taken}`)"
-            )
+        if all(name in tensors or name == COUNT for name in loaded):
+            raise
+        raise DataError(
+            f"{error}\n  (names without the prefix that training put before them in the file: `{WRAPPED}`, `{COMPILED}`)"
         ) from None
+
+
+def _is_whole_pickle(path: Path) -> bool:
+    """Whether a file is one pickle from its first byte to its last; nothing in it is executed.
+
+    A file of torch before 1.6 holds several, and bytes of tensors behind them.
+    """
+    try:
+        with path.open("rb") as file:
+            for _ in pickletools.genops(file):
+                pass
+            return not file.read(1)
+    except Exception:  # a damaged pickle may raise anything
+        return False
 
 
 def holds(loaded: Any) -> str:
@@ -99,6 +121,13 @@ def holds(loaded: Any) -> str:
     if isinstance(loaded, dict):
         return f"the keys {', '.join(map(str, list(loaded)[:4]))}{', ...' if len(loaded) > 4 else ''}"
     return "one tensor" if isinstance(loaded, Tensor) else "a list" if isinstance(loaded, list | tuple) else "one value"
+
+
+def _of_safetensors(path: Path) -> bool:
+    """Whether a file is one of safetensors, whatever its name: the length of its header, and a header of JSON."""
+    with path.open("rb") as file:
+        start = file.read(9)
+    return start[8:] == b"{" and int.from_bytes(start[:8], "little") <= LONGEST_HEADER
 
 
 def _of_zip(path: Path, *, expected: str) -> bool:
@@ -111,7 +140,9 @@ def _of_zip(path: Path, *, expected: str) -> bool:
         if start.startswith(ZIPPED):
             raise DataError(f"{path}: is cut off; download it again")
         if not start.startswith(PICKLED):
-            what = next((name for mark, name in FOREIGN.items() if start.startswith(mark)), "no file of `torch.save`")
+            text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
+            what = next((name for mark, name in FOREIGN.items() if text.startswith(mark)), "")
+            what = what or ("text" if text.isascii() and text.decode().isprintable() else "no file of `torch.save`")
             raise DataError(f"{path}: {what}, not a checkpoint; give {expected}")
         return False
     try:

@@ -1,5 +1,6 @@
 """One finding, one spelling: names that differ by case or white space alone are no two findings."""
 
+import unicodedata
 from collections import defaultdict
 from collections.abc import Mapping
 
@@ -7,8 +8,8 @@ from diffchest.errors import DataError
 
 
 def same_name(name: str) -> str:
-    """What spellings of one name have in common: case and the amount of white space do not count."""
-    return " ".join(name.split()).casefold()
+    """What spellings of one name have in common: case, the amount of white space, and how accents are stored."""
+    return " ".join(unicodedata.normalize("NFC", name).split()).casefold()
 
 
 def check_spellings(counts: Mapping[str, int], *, where: str, what: str = "findings") -> None:

@@ -125,6 +125,16 @@ def unread(member: Member) -> str:
     return ""
 
 
+def utf8_name(member: Member) -> str:
+    """The name of a member whose archive does not say that it is UTF-8, though it is, as some programs write it."""
+    if member.flags & UTF8 or member.name.isascii():
+        return member.name
+    try:
+        return member.name.encode("cp437").decode("utf-8")
+    except UnicodeError:
+        return member.name
+
+
 def members(archive: str | Path) -> Iterator[Member]:
     """Every file in a zip, in the order of its directory; `DataError` when the archive is missing or damaged."""
     try:

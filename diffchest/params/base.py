@@ -28,6 +28,8 @@ Uncertain = Literal["zeros", "ones", "ignore"]
 Model = TypeVar("Model", bound=BaseModel)
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+QUOTE = "'"
+NUMERIC = re.compile(r"^\s*[+-]?[0-9]")
 MISSING_WORDS = {"na", "nan", "none", "null", "true", "false", "yes", "no", "on", "off"}  # to YAML, or in a table
 DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10))}
 
@@ -185,17 +187,41 @@ def _describe(problem: Any, raw: Any, keys: Mapping[str, str]) -> tuple[str, str
         return key, f"unknown key (found {shown(problem['input'])}); check its spelling against params.yaml in git"
     if problem["type"] == "missing":
         return key, "missing; add it"
+    if problem["type"] == "union_tag_not_found":
+        return f"{key}.{problem['ctx']['discriminator'].strip(QUOTE)}", "missing; add it"
+    if problem["type"] == "union_tag_invalid":
+        ctx = problem["ctx"]
+        return f"{key}.{ctx['discriminator'].strip(QUOTE)}", f"expected {ctx['expected_tags']}, found {ctx['tag']!r}"
     if problem["type"] == "value_error":
         return key, str(problem["ctx"]["error"])
     if problem["type"] in ("model_type", "model_attributes_type", "dict_type"):
         return key, f"expected keys and values below it, found {shown(problem['input'])}"
-    return key, f"{problem['msg']}, found {shown(problem['input'])}"
+    return key, f"{problem['msg']}, found {shown(problem['input'])}{_as_text(problem)}"
+
+
+def _as_text(problem: Any) -> str:
+    """What to do about a number or a yes that YAML takes for text."""
+    found = problem["input"]
+    if isinstance(found, str) and problem["type"].startswith(("int_", "float_")):
+        return " (a text: write it without quotation marks and with a decimal point)" if NUMERIC.search(found) else ""
+    if problem["type"] == "bool_type":
+        return " (write true or false, without quotation marks)"
+    if isinstance(found, bool | int | float) and problem["type"] == "string_type":
+        return f" (write {QUOTE}{shown(found)}{QUOTE}, in quotation marks)"
+    return ""
 
 
 def _keys_alone(location: Sequence[Any], raw: Any) -> list[str]:
-    """A problem's location without what pydantic adds to it: which of several possible types it tried."""
+    """A problem's location without what pydantic adds to it: which of several possible types it tried.
+
+    A section whose `format` decides its type has the format in the location, which may be one of its keys, too.
+    """
     kept: list[str] = []
+    decided: list[Any] = []
     for number, part in enumerate(location, start=1):
+        if isinstance(raw, Mapping) and raw.get("format") == part and not any(raw is known for known in decided):
+            decided.append(raw)
+            continue
         if isinstance(raw, Mapping) and (part in raw or number == len(location)):
             raw = raw.get(part)
         elif isinstance(raw, list) and isinstance(part, int) and part < len(raw):

@@ -1,6 +1,6 @@
 """`cohorts` and `split`: which datasets take part, how each is read, and the split by patient."""
 
-import codecs
+import io
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -64,7 +64,7 @@ class TableCohort(CohortBase):
     age: str | None = None
     labels: list[str] = Field(default_factory=list)
     findings: str | None = None
-    separator: str = "|"
+    separator: Annotated[str, Field(min_length=1)] = "|"
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
     encoding: str = "utf-8"
     zip: str | Annotated[list[str], Field(min_length=1)] | None = None
@@ -80,10 +80,17 @@ class TableCohort(CohortBase):
     @classmethod
     def _known_encoding(cls, name: str) -> str:
         try:
-            codecs.lookup(name)
-        except LookupError:
+            io.TextIOWrapper(io.BytesIO(), encoding=name)  # codecs that are none of text, such as base64, fail here
+        except (LookupError, ValueError):
             raise ValueError(f"{name!r} is no text encoding that Python knows; try utf-8, latin-1 or cp1252") from None
         return name
+
+    @field_validator("delimiter")
+    @classmethod
+    def _divides_cells(cls, mark: str | None) -> str | None:
+        if mark is not None and (mark in "\"'\r\n." or mark.isalnum()):
+            raise ValueError(f"{mark!r} cannot divide cells; expected a mark such as ',', ';' or \"\\t\" (a tab)")
+        return mark
 
     @field_validator("indicators")
     @classmethod

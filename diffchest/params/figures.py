@@ -9,6 +9,7 @@ from diffchest.params.base import Names, Section
 
 FIGURE_NAMES = (
     "study_flow",
+    "contact_sheet",
     "phantom_gallery",
     "pretrain_loss",
     "pretrain_progress",

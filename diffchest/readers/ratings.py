@@ -12,6 +12,7 @@ import pandas as pd
 from diffchest.errors import DataError
 from diffchest.files.cells import ids, no_id
 from diffchest.files.foreign_tables import read_cells
+from diffchest.files.id_spellings import check_ids
 from diffchest.findings.spelling import check_spellings
 
 KINDS = ("treatment", "physiology")
@@ -34,6 +35,9 @@ def read_ratings(path: Path | str, image_ids: Collection[str] | None = None) -> 
     for column in ("reader", "diagnosis", "confounder"):
         counts = {str(name): int(rows) for name, rows in ratings[column].value_counts().items()}
         check_spellings(counts, where=f"{path}: column {column!r}", what="names")
+    check_ids(ratings["reader"], where=f"{path}: column 'reader'", what="readers")
+    if ratings.empty:
+        raise DataError(f"{path}: a header and no ratings; give a row for each answer")
     _refuse(path, ratings, "kind", ~ratings["kind"].isin(KINDS), " or ".join(KINDS))
     _refuse(path, ratings, "present", ~ratings["present"].isin(["0", "1"]), "0 or 1")
     if image_ids is not None:

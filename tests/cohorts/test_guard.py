@@ -135,3 +135,12 @@ def test_cohorts_that_share_files_of_the_same_patients_number_them_alike(films):
     check(*eight)  # nothing says that they are
     shared[1]["patient_id"] = "b/70"  # and here that they are not
     check(*shared, *eight)
+
+
+@pytest.mark.parametrize(("one", "other"), [("7", "007"), ("p1", "P1"), ("7", "7.0")])
+def test_two_spellings_of_a_patient_are_one(one, other):
+    rows = {"dataset": ["a", "b"], "role": ["finetune", "test"], "root": "nowhere", "source": ["x", "y"]}
+    first, second = sorted([one, other])
+    with pytest.raises(DataError, match=rf"1 patient\(s\)[^:]*:\n  {first} or {second} of .*: finetune, test"):
+        check_one_role(images(patient_id=[f"a/{one}", f"b/{other}"], **rows))
+    check_one_role(images(patient_id=[f"a/{one}", f"b/{other}"], **rows | {"role": "test"}))

@@ -143,6 +143,14 @@ def test_sex_and_age_come_from_the_patients_of_mimic_iv(tmp_path, capsys):
     assert mimic_cxr(root).images["sex"].tolist() == ["F", "M"]  # beside the other tables
     with pytest.raises(DataError, match=r"nowhere\.csv: no such table; set `cohorts.<dataset>.patients`"):
         mimic_cxr(root, patients="nowhere.csv")
+    write_patients(root / "hosp" / "patients.csv.gz", anchor_year=[2080, 2150])  # 52 + 97 years is no age
+    cohort = mimic_cxr(root)
+    np.testing.assert_array_equal(cohort.images["age"], [np.nan, 91 + 1])
+    assert cohort.not_understood.set_index("column").loc["anchor_age", "example"] == "52 in 2080 at 21770203"
+    capsys.readouterr()
+    write_patients(root / "hosp" / "patients.csv.gz", subject_id=["10000001.0", "10000002.0"])
+    mimic_cxr(root)
+    assert "3 of 3 patients are not there; age and sex not known (2 of them are equal up to" in capsys.readouterr().err
     write_patients(root / "hosp" / "patients.csv.gz", subject_id=[10000001, 10000001])
     with pytest.raises(DataError, match=r"patients\.csv\.gz: subject_id '10000001' has more than one row"):
         mimic_cxr(root)

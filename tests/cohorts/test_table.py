@@ -10,6 +10,7 @@ from diffchest.cohorts.ingest import read_cohort
 from diffchest.cohorts.splits import assign_roles
 from diffchest.errors import DataError
 from diffchest.findings.disease_free import disease_free
+from diffchest.images.sources import SourceReader
 from diffchest.params.cohorts import TableCohort
 from tests.helpers.cohort_roots import PHOTO, steps
 
@@ -375,3 +376,54 @@ def test_mistakes_in_a_split_are_named(tmp_path, frame):
         own(tmp_path, frame, split="part", roles=ROLES, use="pretrain")
     with pytest.raises(ValueError, match="'pretrain', 'finetune', 'test' or 'leave_out'"):
         own(tmp_path, frame, split="part", roles={"train": "train"})
+
+
+def test_one_patient_has_one_spelling(tmp_path, frame):
+    with pytest.raises(DataError, match=r"index\.csv: column 'pid': 1 patients .*'007' \(1\), '7' \(1\)"):
+        own(tmp_path, frame.assign(pid=["7", "007", "8"]))
+    images = own(tmp_path, frame.assign(pid=["7", "007", "8"]), where={"site": ["south"]}, labels=["Edema"]).images
+    assert images["patient_id"].tolist() == ["own/8"]  # what is left out may be another hospital's
+
+
+def test_a_value_in_another_spelling_is_not_taken_for_another_value(tmp_path, frame):
+    frame["site"] = ["North", "north", "south"]
+    with pytest.raises(DataError, match=r"`where`: column 'site' holds 'North' in 1 row\(s\), .*differs from 'north'"):
+        own(tmp_path, frame, where={"site": ["north"]})
+    assert len(own(tmp_path, frame, where={"site": ["north", "North"]}).images) == 2
+    with pytest.raises(DataError, match=r"indicator 'ward': column 'site' holds 'North' in 1 row\(s\)"):
+        own(tmp_path, frame, indicators={"ward": {"site": ["north"]}})
+
+
+def test_words_for_nothing_are_blank_in_labels_and_indicators(tmp_path, frame):
+    frame["Edema"], frame["site"] = ["#N/A", "n/a", "1"], ["north", "-", "N/A"]
+    labels = own(tmp_path, frame, labels=["Edema"], indicators={"ward": {"site": ["north"]}}).labels
+    assert labels["Edema"].isna().tolist() == [True, True, False]
+    assert labels["ward"].isna().all()
+
+
+def test_a_path_that_comes_back_is_the_file(tmp_path, frame):
+    frame["file"] = ["images/../images/b.jpg", "x/../images/a.jpg", "https://ward.example/c.jpg"]
+    cohort = own(tmp_path, frame, images="present")
+    assert cohort.images["source"].tolist() == ["images/a.jpg", "images/b.jpg"]
+    assert "a web address: download the image below the root" in cohort.rejected["detail"].iloc[0]
+
+
+def test_a_name_that_looks_like_a_member_of_a_zip_is_rejected_alone(tmp_path, frame):
+    (tmp_path / "images" / "d::e.jpg").write_bytes(PHOTO)
+    cohort = own(tmp_path, frame.assign(file=["images/d::e.jpg", "images/a.jpg", "images/c.jpg"]))
+    assert cohort.rejected["image_id"].tolist() == ["own/images/d::e.jpg"]
+    assert "a name with `::` is not read: rename the file" in cohort.rejected["detail"].iloc[0]
+
+
+def test_names_of_members_in_unmarked_utf8_are_found(tmp_path, frame):
+    """As zip programs on Linux and macOS write them: UTF-8 without the flag that says so."""
+    with zipfile.ZipFile(tmp_path / "films.zip", "w") as archive:
+        for name in ("Xa.jpg", "Xb.jpg", "cX.jpg"):
+            archive.writestr(name, PHOTO)
+    packed = (tmp_path / "films.zip").read_bytes()
+    packed = packed.replace(b"Xa.jp", "\u00fca.j".encode()).replace(b"Xb.jp", b"\x81b.jp")
+    (tmp_path / "films.zip").write_bytes(packed)
+    cohort = own(tmp_path, frame.assign(file=["\u00fca.jg", "\u00fcb.jpg", "cX.jpg"]), zip="films.zip")
+    assert len(cohort.labels) == 3
+    reader = SourceReader(tmp_path)
+    assert {reader.read(source) for source in cohort.images["source"]} == {PHOTO}

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import tarfile
 import zipfile
 from datetime import date
 
@@ -205,3 +206,35 @@ def test_lines_are_cells_without_blanks(tmp_path):
     assert read_lines(put(tmp_path, "\ufeff a.png \r\nb,c.png\n")) == ["a.png", "b,c.png"]
     with pytest.raises(DataError, match=r"none\.txt: no such table"):
         read_lines(tmp_path / "none.txt")
+
+
+@pytest.mark.parametrize("title", ["Export of 12 March", "Export,,", "Export\n\nby ward;;"])
+def test_a_title_above_the_names_is_told_with_both_lines(tmp_path, title):
+    path = tmp_path / "t.csv"
+    path.write_text(f"{title}\nfile,patient,Edema\na.png,1,0\n")
+    line = title.count("\n") + 2
+    with pytest.raises(
+        DataError, match=rf"expected the names of columns in line 1, .*'file', 'patient' in line {line};"
+    ):
+        read_cells(path, ["file", "patient"])
+
+
+@pytest.mark.parametrize(("kind", "most"), [("float32", 2**24), ("float64", 2**53)])
+def test_fractions_too_large_to_be_exact_are_no_ids(tmp_path, kind, most):
+    path = tmp_path / "t.parquet"
+    pd.DataFrame({"patient": np.array([1, most - 1], kind)}).to_parquet(path)
+    assert read_cells(path, ["patient"])["patient"].tolist() == ["1", str(most - 1)]
+    pd.DataFrame({"patient": np.array([1, most + 1], kind)}).to_parquet(path)
+    with pytest.raises(DataError, match=r"column 'patient' holds numbers such as .* save the column as text"):
+        read_cells(path, ["patient"])
+
+
+def test_a_gzip_of_a_gzip_and_a_tar_are_named(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_bytes(gzip.compress(gzip.compress(b"a,b\n1,2\n")))
+    with pytest.raises(DataError, match="gzip of a gzip file, expected a table"):
+        read_cells(path)
+    with tarfile.open(path, "w:gz") as archive:
+        archive.addfile(tarfile.TarInfo("a.csv"))
+    with pytest.raises(DataError, match="gzip of a tar archive, expected a table"):
+        read_cells(path)

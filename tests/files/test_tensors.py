@@ -1,9 +1,11 @@
 """Checkpoints in the forms that are about: read, or refused by the form's name; what training put into names goes."""
 
+import pickle
 import zipfile
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from diffchest.errors import DataError
 from diffchest.files.tensors import read_plain, renamed, tensors_by_name
@@ -86,3 +88,34 @@ def test_a_part_of_a_network_may_be_called_module():
     assert tensors_by_name(names).keys() == names.keys()
     for other in ({}, [1], {"a": 1}, {1: torch.zeros(1)}, torch.zeros(1)):
         assert tensors_by_name(other) is None
+
+
+def test_a_file_is_what_it_holds_not_what_it_is_called(tmp_path):
+    save_file(TENSORS, tmp_path / "a.pt")
+    loaded = read_plain(tmp_path / "a.pt", expected="a checkpoint")
+    assert same({name: loaded.pop(name) for name in TENSORS})
+    assert not loaded
+    torch.save(TENSORS, tmp_path / "a.safetensors")
+    with pytest.raises(DataError, match=r"a checkpoint of `torch\.save`, not of safetensors; rename it to a\.pt"):
+        read_plain(tmp_path / "a.safetensors", expected="a checkpoint")
+
+
+@pytest.mark.parametrize("name", ["a.pt", "a.safetensors"])
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"\n<!DOCTYPE html><html>", "a web page"),
+        (b"version https://git-lfs.github.com/spec/v1\noid", "a pointer of Git LFS"),
+        (b'{"error": "not found"}', "JSON"),
+        (b"Access denied", "text"),
+        (b"\x1f\x8b\x08\x00", "compressed"),
+        (b"\x89HDF\r\n\x1a\n", "HDF5"),
+        (b"\xff\xfeh\x00i\x00", "no file of `torch.save`"),
+        (pickle.dumps({"a": 1}), "a pickle of Python that `torch.save` did not write"),
+    ],
+)
+def test_what_is_no_checkpoint_is_named(tmp_path, name, content, what):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=rf"{name}: {what}.*not a checkpoint") as caught:
+        read_plain(tmp_path / name, expected="best.pt")
+    assert str(caught.value).endswith("give best.pt")

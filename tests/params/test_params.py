@@ -34,6 +34,9 @@ def test_committed_params_are_valid():
     assert params.cohorts["padchest"].format == "padchest"
 
 
+WARD = {"format": "table", "root": "x", "table": "t.csv", "labels": ["Edema"]}
+
+
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
@@ -117,6 +120,19 @@ def test_committed_params_are_valid():
         ("runtime.launch", "", r"runtime\.launch"),
         ("runtime.device", "GPU 1", r"runtime\.device"),
         ("cohorts.padchest.root", "", r"cohorts\.padchest\.root"),
+        ("cohorts.ward", WARD | {"label": ["Edema"]}, r"\n  cohorts\.ward\.label: unknown key \(found \['Edema'\]\)"),
+        ("cohorts.ward", WARD | {"labels": "Edema"}, r"\n  cohorts\.ward\.labels: .*list, found 'Edema'"),
+        ("cohorts.ward", WARD | {"table": 1}, r"\n  cohorts\.ward\.table: .*found 1 \(write '1', in quotation marks\)"),
+        ("cohorts.ward", WARD | {"where": {"site": [1]}}, r"\n  cohorts\.ward\.where\.site\.0: .*write '1'"),
+        ("cohorts.ward", WARD | {"labels": []}, r"\n  cohorts\.ward: a cohort with `use: probe` needs"),
+        ("cohorts.ward", WARD | {"format": "csv"}, r"\n  cohorts\.ward\.format: expected 'padchest'.*, found 'csv'"),
+        ("cohorts.ward", {"root": "x"}, r"\n  cohorts\.ward\.format: missing"),
+        ("cohorts.ward", WARD | {"encoding": "base64"}, r"cohorts\.ward\.encoding: 'base64' is no text encoding"),
+        ("cohorts.ward", WARD | {"encoding": "ansi"}, r"cohorts\.ward\.encoding: 'ansi' is no text encoding"),
+        ("cohorts.ward", WARD | {"delimiter": '"'}, r"cohorts\.ward\.delimiter: '\"' cannot divide cells"),
+        ("cohorts.ward", WARD | {"separator": ""}, r"cohorts\.ward\.separator: "),
+        ("pretrain.learning_rate", "1e-3", r"found '1e-3' \(a text: write it without quotation marks"),
+        ("pretrain.compile", "yes", r"found 'yes' \(write true or false"),
         ("probe", None, r"\n  probe: expected keys and values below it, found nothing \(null\)"),
     ],
 )

@@ -131,3 +131,15 @@ def test_names_that_differ_by_case_alone_are_refused(ratings, tmp_path):
     ratings.to_csv(path, index=False)
     with pytest.raises(DataError, match=r"column 'confounder': 1 names are spelled in several ways"):
         read_ratings(path, IDS)
+
+
+def test_readers_spelled_twice_and_a_table_without_ratings_are_refused(ratings, tmp_path):
+    path = tmp_path / "ratings.csv"
+    first = ratings["reader"].unique()[0]
+    numbered = ratings["reader"].where(ratings["reader"] != first, "1").where(ratings["reader"] == first, "01")
+    ratings.assign(reader=numbered).to_csv(path, index=False)
+    with pytest.raises(DataError, match="column 'reader': 1 readers are spelled in several ways"):
+        read_ratings(path, IDS)
+    ratings.head(0).to_csv(path, index=False)
+    with pytest.raises(DataError, match="a header and no ratings"):
+        read_ratings(path, IDS)

@@ -78,8 +78,7 @@ def _count_steps(shapes: Shapes, paths: list[str], source: Path) -> int:
     absent = [f"{PREFIX}{path}.{number}" for path in paths for number in range(steps) if (path, number) not in found]
     if absent:
         raise DataError(
-            f"{source}: no tensors at all in {', '.join(absent)}; not a whole checkpoint of the authors' autoencoder "
-            "(prefixes that DataParallel or torch.compile put before the names are left out)"
+            f"{source}: no tensors at all in {', '.join(absent)}; not a whole checkpoint of the authors' autoencoder"
         )
     return steps
 

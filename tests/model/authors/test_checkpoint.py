@@ -29,7 +29,7 @@ def test_hostile_pickle_is_refused_and_not_executed(root, tmp_path):
     assert f"error: {path}: refused, since it holds objects of posix.system" in result.stderr
     assert "Traceback" not in result.stderr
     path.write_bytes(pickle.dumps(hostile, protocol=2))
-    with pytest.raises(DataError, match="not a whole checkpoint"):
+    with pytest.raises(DataError, match=r"a pickle of Python that `torch.save` did not write"):
         load_authors(path)
     assert not trace.exists()
     pickle.loads(path.read_bytes())  # it would have
@@ -85,7 +85,7 @@ def test_files_that_are_no_checkpoints_are_named(tmp_path, checkpoint):
         load_authors(tmp_path)
     damaged = tmp_path / "last.safetensors"
     damaged.write_bytes(whole[:1000])
-    with pytest.raises(DataError, match="not a whole safetensors file"):
+    with pytest.raises(DataError, match="is cut off; download it again"):
         load_authors(damaged)
     for content, found in (
         ([1], "a list"),
