@@ -98,7 +98,7 @@ def renamed(loaded: Any, tensors: dict[str, Tensor]) -> Iterator[None]:
         if all(name in tensors or name == COUNT for name in loaded):
             raise
         raise DataError(
-            f"{error}\n  (names without the prefix that training put before them in the file: `{WRAPPED}`, `{COMPILED}`)"
+            f"{error}\n  (without the prefix that training put before names in the file: `{WRAPPED}`, `{COMPILED}`)"
         ) from None
 
 
