@@ -85,6 +85,6 @@ def test_nothing_in_a_checkpoint_is_executed(tmp_path, checkpoint):
     with pytest.raises(DataError, match=r"refused, since it holds objects of posix\.system"):
         load_clip(checkpoint)
     checkpoint.write_bytes(pickle.dumps(Hostile(f"touch {trace}")))
-    with pytest.raises(DataError, match="a pickle of Python that `torch.save` did not write, .* not loaded"):
+    with pytest.raises(DataError, match=r"a pickle of Python that `torch.save` did not write, .* not loaded"):
         load_clip(checkpoint)
     assert not trace.exists()

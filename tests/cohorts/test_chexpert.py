@@ -19,6 +19,7 @@ from diffchest.cohorts.chexpert import (
     read_readers,
 )
 from diffchest.cohorts.ingest import read_cohort
+from diffchest.cohorts.intake import ABSENT
 from diffchest.errors import DataError
 from diffchest.params.cohorts import ChexpertCohort
 from diffchest.phantom.public_labels import CHEXPERT_TABLE
@@ -256,4 +257,5 @@ def test_counts_of_the_real_table(root, tmp_path, capsys):
     assert capsys.readouterr().err == ""
     assert steps(cohort)["listed in the training table"] == (223_414, 64_540)
     assert steps(cohort)["frontal"] == (191_027, 64_534)
-    assert cohort.rejected.empty
+    assert len(cohort.rejected) == len(cohort.images)  # none is there
+    assert cohort.rejected["reason"].unique().tolist() == [ABSENT]

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diffchest.cohorts.ingest import read_cohort
+from diffchest.cohorts.intake import ABSENT
 from diffchest.cohorts.nih import FINDINGS, _names, read_nih
 from diffchest.cohorts.splits import assign_roles
 from diffchest.errors import DataError
@@ -187,4 +188,5 @@ def test_counts_of_the_real_table(root, tmp_path, capsys):
     assert steps(cohort)["frontal (PA, AP)"] == (112_120, 30_805)
     assert cohort.images["age"].between(0, 120).all()
     assert set(cohort.images["sex"]) == {"M", "F"}
-    assert cohort.rejected.empty
+    assert len(cohort.rejected) == len(cohort.images)  # none is there
+    assert cohort.rejected["reason"].unique().tolist() == [ABSENT]

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diffchest.cohorts.ingest import read_cohort
+from diffchest.cohorts.intake import ABSENT
 from diffchest.cohorts.listed import listed_names
 from diffchest.cohorts.padchest import _labels, read_padchest
 from diffchest.errors import DataError
@@ -124,7 +125,9 @@ def test_any_cell_gives_names_or_an_error(cell):
 def test_counts_of_the_real_table(root, tmp_path, capsys):
     take_real_table(root, PADCHEST_TABLE, tmp_path / PADCHEST_TABLE)
     cohort = read_padchest("padchest", PadchestCohort(format="padchest", root=str(tmp_path), images="present"))
-    assert capsys.readouterr().err == ""
+    views, sexes = capsys.readouterr().err.splitlines()
+    assert "11 of 160,861 cells are not understood as view, such as 'EXCLUDE'" in views
+    assert "18 of 160,861 cells are not understood as sex, such as 'O'" in sexes
     flow = steps(cohort)
     assert flow["listed in the table"][0] == 160_861
     assert flow["frontal (PA, AP, AP_horizontal)"][0] == 110_633
@@ -132,7 +135,8 @@ def test_counts_of_the_real_table(root, tmp_path, capsys):
     assert flow["patients without a radiograph labelled by a physician"] == (68_298, 43_008)
     roles = cohort.images.groupby("role")["patient_id"].nunique()
     assert roles.to_dict() == {"pretrain": 43_008, "probe": 24_239}
-    assert cohort.rejected.empty
+    assert len(cohort.rejected) == len(cohort.images)  # none is there
+    assert cohort.rejected["reason"].unique().tolist() == [ABSENT]
 
 
 def test_label_names_of_the_real_table(root, tmp_path):
