@@ -12,6 +12,7 @@ import pandas as pd
 from scipy import stats
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from diffchest.audit.ranking import average_precisions
 from diffchest.contracts.twin_scores import TwinScores
 
 BOUND = 0.5  # SD of A's logit, from which on A truly responds to B
@@ -115,20 +116,23 @@ def _rival(
 ) -> dict[str, float]:
     """A rival's numbers, and how far `estimate` is ahead of it."""
     ranked = _lowest_last(score)
-    names, codes = np.unique(target, return_inverse=True)
-    rng, found = np.random.default_rng(0), []
-    for _ in range(REDRAWS if len(names) else 0):
-        weight = np.bincount(rng.integers(0, len(names), len(names)), minlength=len(names))[codes]
-        if (weight * rises).sum():
-            ahead = [average_precision_score(rises, s, sample_weight=weight) for s in (estimate, ranked)]
-            found.append(ahead[0] - ahead[1])
-    low, high = np.quantile(found, [0.025, 0.975]) if found else (np.nan, np.nan)
+    ahead = _redrawn_lead(target, rises, estimate, ranked) if len(target) else np.empty(0)
+    low, high = np.quantile(ahead, [0.025, 0.975]) if len(ahead) else (np.nan, np.nan)
     return {
         "average_precision": _precision(rises, ranked),
         "spearman": _spearman(truth, ranked),
         "ahead_low": float(low),
         "ahead_high": float(high),
     }
+
+
+def _redrawn_lead(target: np.ndarray, rises: np.ndarray, estimate: np.ndarray, rival: np.ndarray) -> np.ndarray:
+    """How far the average precision of `estimate` is ahead in each redraw of targets that has a true rise."""
+    names, codes = np.unique(target, return_inverse=True)
+    drawn = np.random.default_rng(0).integers(0, len(names), (REDRAWS, len(names)))
+    weights = np.array([np.bincount(row, minlength=len(names)) for row in drawn])[:, codes]
+    weights = weights[weights @ rises > 0]
+    return average_precisions(rises, estimate, weights) - average_precisions(rises, rival, weights)
 
 
 def _lowest_last(score: np.ndarray) -> np.ndarray:
