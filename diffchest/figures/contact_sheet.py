@@ -43,7 +43,7 @@ def draw(params: FigureParams) -> Figure:
         bottom, tall = 1 - (top + height - BOTTOM) / total, (height - DATASET - BOTTOM) / total
         left, wide = (MARK / WIDTH, COLUMNS * SQUARE / WIDTH)
         _draw_squares(figure.add_axes((left, bottom, wide, tall)), picture, lines)
-        place = (left + wide + 0.075, bottom + 0.36 * tall, 0.985 - left - wide - 0.075, 0.62 * tall)
+        place = (left + wide + 0.075, bottom + 0.42 * tall, 0.985 - left - wide - 0.075, 0.56 * tall)
         _draw_histogram(figure.add_axes(place), histograms[histograms["dataset"] == name])
         where = (left + wide + 0.03, bottom)
         figure.text(
