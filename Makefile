@@ -9,7 +9,7 @@ TOOLS := $(VENV)/.tools
 # requirements.lock holds the versions, pyproject.toml says what is needed
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock
 
-.PHONY: install tools labels repro test lint types clean repository
+.PHONY: install tools labels repro test pytest lint types clean repository
 
 install: $(INSTALLED)
 
@@ -27,9 +27,13 @@ repository:
 labels: $(INSTALLED)
 	PIP_RETRIES=1 $(BIN)/python -m diffchest.phantom.public_labels || test "$(REAL_TABLES)" != required
 
+# types are checked while the tests run: that takes one process a minute
+test: lint labels
+	$(MAKE) --no-print-directory --jobs 2 types pytest
+
 # one thread per worker: two processes that both use all cores spend their time waiting for each other; a file of tests
 # stays with one worker, so that the pipeline they share runs once, and the slow ones begin first
-test: lint types labels
+pytest: $(TOOLS)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(TOOLS)

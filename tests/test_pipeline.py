@@ -20,21 +20,24 @@ from tests.helpers.repository import ROOT, pipeline_stages
 from tests.helpers.tiny_clip import random_clip, save_clip
 from tests.helpers.waiting import wait_for
 
-AFTER_THE_SCORES = {"check_params", "evaluate", "compare", "subgroups", "calibration", "figures", "report"}
 AFTER_THE_HEAD = {
-    *(
-        "fit_head",
-        "fit_moves",
-        "draw_explanations",
-        "explain",
-        "reader_sheets",
-        "draw_interventions",
-        "score_classifier",
-        "draw_audit",
-        "confounders",
-        "reliance",
-    ),
-    *AFTER_THE_SCORES,
+    "check_params",
+    "fit_head",
+    "fit_moves",
+    "draw_explanations",
+    "explain",
+    "reader_sheets",
+    "draw_interventions",
+    "score_classifier",
+    "draw_audit",
+    "confounders",
+    "reliance",
+    "evaluate",
+    "compare",
+    "subgroups",
+    "calibration",
+    "figures",
+    "report",
 }
 
 pytestmark = pytest.mark.slow
@@ -44,6 +47,7 @@ def run(*command: str, cwd: Path) -> str:
     """Run a command as a user would, with the environment's Python first on the path; return what it printed."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     env = os.environ | {"PATH": path, "OMP_NUM_THREADS": "1", "GIT_CONFIG_GLOBAL": os.devnull}
+    env.pop("PYTHONDONTWRITEBYTECODE", None)  # or every stage compiles the package again
     result = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
     assert result.returncode == 0, f"{' '.join(command)}\n{result.stdout[-4000:]}\n{result.stderr[-4000:]}"
     return result.stdout
@@ -137,24 +141,23 @@ def test_other_models_are_compared_as_soon_as_their_files_are_named(reproduced):
         *("dvc", "exp", "run", "-S", "baselines.chexzero.checkpoints=[external/chexzero]"),
         *("-S", "+baselines.encoder.features=external/encoder.npz"),
         *("-S", "+baselines.theirs.scores=external/theirs.csv"),
-        *("-S", "~baselines.pca", "-S", "evaluation.permutation.resamples=200", "-S", "figures.names=[auc_forest]"),
+        *("-S", "~baselines.pca", "-S", "evaluation.permutation.resamples=200"),
+        *("evaluate", "compare"),
         cwd=clone,
     )
-    # the classifiers lie in the same folder as the models: they score again, and say the same
-    assert stages_run(output) == {"baseline", "score_classifier", "draw_audit", *AFTER_THE_SCORES}
+    assert stages_run(output) == {"check_params", "baseline", "evaluate", "compare"}
 
-    metrics = json.loads((clone / "reports" / "metrics.json").read_text())
-    assert set(metrics["evaluate"]) == {"diffchest", "chexzero", "encoder", "theirs"}
-    assert metrics["compare"]["reference"] == "chexzero"
-    assert set(metrics["compare"]["others"]) == {"encoder", "theirs"}
-    unscored = {name: found["unscored_images"] for name, found in metrics["evaluate"].items()}
+    evaluated, compared = (
+        json.loads((clone / "reports" / "metrics" / f"{name}.json").read_text()) for name in ("evaluate", "compare")
+    )
+    assert set(evaluated) == {"diffchest", "chexzero", "encoder", "theirs"}
+    assert compared["reference"] == "chexzero"
+    assert set(compared["others"]) == {"encoder", "theirs"}
+    unscored = {name: found["unscored_images"] for name, found in evaluated.items()}
     assert unscored == dict.fromkeys(unscored, 0) | {"theirs": len(scores) - len(some)}
-    compared = metrics["compare"]["others"]["theirs"]
-    assert compared["ties"] == compared["findings"] > 0
+    assert compared["others"]["theirs"]["ties"] == compared["others"]["theirs"]["findings"] > 0
     committed = json.loads(run("git", "show", "HEAD:reports/metrics.json", cwd=clone))
-    assert (
-        metrics["evaluate"]["encoder"]["auc"] == committed["evaluate"]["diffchest"]["auc"]
-    )  # on all patients, as there
+    assert evaluated["encoder"]["auc"] == committed["evaluate"]["diffchest"]["auc"]  # on all patients, as there
 
     comparison = pd.read_csv(clone / "reports" / "tables" / "comparison.csv")
     assert comparison["reference"].unique().tolist() == ["chexzero", "encoder", "theirs"]
@@ -164,7 +167,6 @@ def test_other_models_are_compared_as_soon_as_their_files_are_named(reproduced):
     }
     prompts = pd.read_csv(clone / "reports" / "tables" / "baseline_chexzero.csv").set_index("finding")
     assert prompts.loc["normal"].tolist() == ["no normal", "normal", False]
-    assert "no normal" in (clone / "reports" / "index.html").read_text()
 
 
 def test_pretraining_killed_under_dvc_carries_on(reproduced):

@@ -76,7 +76,7 @@ def test_torchs_own_wrappers():
 
 def test_an_error_says_that_its_names_lack_a_prefix():
     wrapped = {f"module.{name}": tensor for name, tensor in TENSORS.items()}
-    for loaded, told in ((wrapped, "missing c\n  (names without the prefix"), (TENSORS, "missing c")):
+    for loaded, told in ((wrapped, "missing c\n  (without the prefix"), (TENSORS, "missing c")):
         with pytest.raises(DataError) as caught, renamed(loaded, TENSORS):
             raise DataError("missing c")
         assert str(caught.value).startswith(told)
