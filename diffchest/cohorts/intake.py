@@ -16,7 +16,6 @@ from diffchest.progress import notice
 
 ABSENT = "image is not in the root"
 TWICE = "file of another row too; the first row counts"
-VIEW_UNKNOWN = ("", "unk", "unknown", "nan", "none", "null", "na", "n/a", "-", "?")
 CELL_SHOWN = 200  # characters
 NEAR_TRIED = 1000  # images of a partial download that are looked for in other spellings
 
@@ -90,7 +89,7 @@ class Intake:
 
     def frontal(self, listed: pd.DataFrame, views: pd.Series, frontal: Collection[str], *, kept: str) -> pd.DataFrame:
         """The rows whose view is one of `frontal`; those of which nobody knows the view are counted apart."""
-        unknown = views.str.strip().str.lower().isin(VIEW_UNKNOWN)
+        unknown = no_id(ids(views))
         if unknown.any():
             self.flow.exclude("view not known", listed[unknown])
         known = listed[~unknown]

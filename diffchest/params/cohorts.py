@@ -36,7 +36,7 @@ class MimicCxrCohort(CohortBase):
 
     format: Literal["mimic_cxr"]
     use: Literal["pretrain", "probe", "official"] = "pretrain"
-    validation: Literal["leave_out", "finetune", "test"] = "test"
+    validation: Literal["leave_out", "finetune", "test"] = "leave_out"
     patients: str | None = None
 
 
