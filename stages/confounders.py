@@ -19,11 +19,11 @@ from diffchest.contracts.moves import Moves
 from diffchest.contracts.responses import Responses
 from diffchest.contracts.twin_scores import TwinScores
 from diffchest.files.tables import write_metrics, write_table
-from diffchest.findings.cooccurrence import PAIR, count_pairs, planted_pairs
-from diffchest.findings.disease_free import normal_finding
+from diffchest.findings.cooccurrence import PAIR, contradicted, count_pairs, planted_pairs
+from diffchest.findings.disease_free import disease_free_table, normal_finding
 from diffchest.findings.vocabulary import KIND
 from diffchest.params.audit import AuditRuleParams
-from diffchest.params.base import OURS, Key
+from diffchest.params.base import OURS, Key, PositiveInt
 from diffchest.params.classifiers import ClassifiersParams
 from diffchest.params.counterfactuals import Kinds
 from diffchest.params.evaluation import EvaluatedDataset, EvaluatedFindings
@@ -36,6 +36,9 @@ class Params(EvaluatedDataset, EvaluatedFindings):
     classifiers: ClassifiersParams
     kinds: Annotated[Kinds, Key("explain.kinds")]
     rule: Annotated[AuditRuleParams, Key("confounders")]
+    explained: Annotated[PositiveInt, Key("explain.radiographs")]
+    intervened: Annotated[PositiveInt, Key("interventions.radiographs")]
+    moved: Annotated[PositiveInt, Key("confounders.images")]
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ def main() -> None:
     shared = Shared(params, dataset, head, Moves.load(paths.MOVES), interventions)
     findings = evaluated_findings(dataset.labels("test"), head, positives_above=params.positives_above)
     write_table(paths.table("label_cooccurrence"), count_pairs(dataset.labels("pretrain", "finetune")[findings]))
+    write_table(paths.table("disease_free"), _disease_free(dataset, params))
     paths.OTHER_AUDITS.mkdir(parents=True, exist_ok=True)
     metrics: dict[str, Any] = {}
     for name in params.classifiers.sections:
@@ -84,10 +88,11 @@ def audited(name: str, shared: Shared) -> tuple[pd.DataFrame, dict[str, Any]]:
     reacts = reactions(classified, interventions, shared.moves, named, rows, kinds=params.kinds, rule=params.rule)
     table = audit(responses, classified, params.rule).merge(reacts, on=PAIR, how="left", validate="one_to_one")
     table["responds"] = table["responds"].fillna("")
-    table["flagged"] = flagged(table, params.kinds)
 
     training, bounds = dataset.labels("pretrain", "finetune")[classified.outputs], params.rule.planted.model_dump()
     table = with_witness(table, count_pairs(training), kinds=KIND, **bounds)
+    table["flagged"] = flagged(table, params.kinds)
+    table["contradicted_by_labels"] = table["flagged"] & contradicted(table)
     drawn = classified.outputs if params.on_phantoms else []
     table = with_truth(with_planted(table, planted_pairs(training, drawn, **bounds)), truth, classified.spread)
     own = count_pairs(labels[classified.outputs])
@@ -98,9 +103,20 @@ def audited(name: str, shared: Shared) -> tuple[pd.DataFrame, dict[str, Any]]:
         "rises": int((table["responds"] == "rises").sum()),
         "falls": int((table["responds"] == "falls").sum()),
         "flagged": int(table["flagged"].sum()),
+        "contradicted_by_labels": int(table["contradicted_by_labels"].sum()),
         "latents_r2": float(np.mean(classified.r2)) if classified.outputs else np.nan,
         "cace": cace_metrics(table, rivals(table, own, classified, labels)) | {"icace": icace_errors(*effects)},
     }
+
+
+def _disease_free(dataset: Dataset, params: Params) -> pd.DataFrame:
+    """How many disease-free test radiographs there are, and how many each part of the pipeline asks for."""
+    asked = {
+        "explain.radiographs": params.explained,
+        "half of interventions.radiographs": (params.intervened + 1) // 2,
+        "confounders.images": params.moved,
+    }
+    return disease_free_table(dataset.labels("test", uncertain="ones"), dataset.rows("test")["patient_id"], asked)
 
 
 if __name__ == "__main__":

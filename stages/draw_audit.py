@@ -57,7 +57,9 @@ def main() -> None:
     z = Latents.load(paths.LATENTS).select(classified.finetune_id)
     direction, fitted = own_direction(classified, z, head, moves)
     cautious = dataset.labels("test", uncertain="ones")  # who may have a disease is not disease-free
-    image_ids = choose_disease_free(dataset.rows("test"), cautious, number=settings.images, seed=settings.seed)
+    image_ids = choose_disease_free(
+        dataset.rows("test"), cautious, number=settings.images, seed=settings.seed, asked_by="confounders.images"
+    )
     with launched() as processes:
         parts = Parts(paths.RUNS / "draw_audit" / name, processes)
         responses = respond(

@@ -35,7 +35,8 @@ def choose_mixed(
 
     test: their rows of a manifest; healthy, certain: their labels, where who may have a finding has it, and has it not.
     """
-    first = choose_disease_free(test, healthy, number=(number + 1) // 2, seed=seed)
+    half = (number + 1) // 2
+    first = choose_disease_free(test, healthy, number=half, seed=seed, asked_by="half of interventions.radiographs")
     patient = test.set_index("image_id")["patient_id"]
     taken, chosen = set(patient[first]), list(first)
     waiting = {

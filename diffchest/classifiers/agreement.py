@@ -12,8 +12,11 @@ from diffchest.classifiers.preprocess import Picture, as_uint8
 from diffchest.contracts.classifier import Classifier
 from diffchest.errors import DataError
 from diffchest.images.squares import to_square
-from diffchest.stats.auc import roc_auc
+from diffchest.stats.auc import group_codes, roc_auc
+from diffchest.stats.placements import placements
+from diffchest.stats.score_interval import score_interval
 
+CONFIDENCE = 0.95  # of the interval of an AUC
 OTHER_BATCH = 5  # pictures at a time, backwards, when the same are scored again
 PENALTIES = np.logspace(-1, 4, 6)  # of the ridge, of which the best is taken within each fold
 
@@ -24,6 +27,17 @@ def aucs(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
     for column in np.flatnonzero(np.isfinite(scores).all(axis=0)):
         found[column] = roc_auc(labels[:, column], scores[:, column])
     return found
+
+
+def auc_lower_limits(labels: np.ndarray, scores: np.ndarray, patients: Sequence[str] | np.ndarray) -> np.ndarray:
+    """Lower limit [K] of the 95 % score interval of each AUC, clustered by patient; NaN as in `aucs`."""
+    codes, _ = group_codes(patients, len(labels))
+    finite = np.isfinite(scores).all(axis=0)
+    found = [
+        placements(labels[:, column], scores[:, column], codes) if finite[column] else None
+        for column in range(labels.shape[1])
+    ]
+    return score_interval(found, CONFIDENCE)[0]
 
 
 def at_size_and_back(pictures: np.ndarray, size: int) -> np.ndarray:

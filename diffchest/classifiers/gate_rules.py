@@ -109,6 +109,14 @@ def _auc_originals(trial: Trial) -> Iterator[Row]:
     yield from trial.rows("auc_originals", trial.auc, trial.bounds.auc_originals, passed, remedy, hard=False)
 
 
+def _above_chance(trial: Trial) -> Iterator[Row]:
+    """The whole interval of the AUC above 0.5: a head that may be blind shows nothing by what moves its score."""
+    low = agreement.auc_lower_limits(trial.labels, trial.logits, trial.evidence.patients)
+    remedy = "its AUC may be chance (this is the lower limit of its 95 % interval): label more radiographs"
+    for number in np.flatnonzero(trial.judged):  # the others failed `auc_originals`
+        yield Row(trial.known[number], "auc_above_chance", float(low[number]), 0.5, bool(low[number] > 0.5), False, remedy)
+
+
 def _auc_kept(trial: Trial) -> Iterator[Row]:
     """What is left of the AUC at the generator's size, and in reconstructions."""
     pictures, size = trial.evidence.pictures, trial.evidence.size
@@ -146,5 +154,5 @@ WITHOUT_LABELS: list[Callable[[Trial], Iterator[Row]]] = [
 ]
 GATES: list[Callable[[Trial], Iterator[Row]]] = [
     *(_finite, _constant, _equal, _other_batch, _other_run),
-    *(_polarity, _order, _mean_auc, _auc_originals, _auc_kept, _latents),
+    *(_polarity, _order, _mean_auc, _auc_originals, _above_chance, _auc_kept, _latents),
 ]

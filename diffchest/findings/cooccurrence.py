@@ -43,6 +43,11 @@ def go_together(counts: pd.DataFrame, *, lift: float, cooccurrence: float) -> pd
     return (counts["lift"] >= lift) & (counts["p_b_given_a"] >= cooccurrence)
 
 
+def contradicted(counts: pd.DataFrame) -> pd.Series:
+    """Which pairs, rows with lift, are labelled together less often than by chance; a lift that is not known says nothing."""
+    return counts["lift"] < 1
+
+
 def planted_pairs(labels: pd.DataFrame, drawn: Collection[str], *, lift: float, cooccurrence: float) -> pd.DataFrame:
     """Pairs of drawn findings that occur together often enough for a classifier to learn one for the other.
 

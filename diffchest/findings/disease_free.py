@@ -1,9 +1,12 @@
 """Choosing test radiographs to explain: disease-free ones or those with a finding, one per patient, by seed."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
 from diffchest.errors import DataError
+from diffchest.progress import notice
 
 NORMAL = ("normal", "no finding")
 
@@ -26,10 +29,57 @@ def disease_free(labels: pd.DataFrame) -> np.ndarray:
     return ((labels[normal] == 1) & ~others).to_numpy()
 
 
-def choose_disease_free(manifest: pd.DataFrame, labels: pd.DataFrame, *, number: int, seed: int) -> list[str]:
+def removed_alone(labels: pd.DataFrame) -> pd.Series:
+    """Of how many radiographs each finding alone is why they are not disease-free; those that are of none left out.
+
+    labels: as in `disease_free`. Where there is a label for "nothing abnormal" these radiographs have it all the same,
+    so what takes them away is mostly no finding at all, such as an indicator. Most first.
+    """
+    normal = normal_finding(list(labels.columns))
+    others = labels.drop(columns=normal or []) == 1
+    alone = others.sum(axis=1) == 1
+    if normal is not None:
+        alone &= labels[normal] == 1
+    counts = others[alone].sum()
+    return counts[counts > 0].sort_values(ascending=False, kind="stable").astype(int)
+
+
+def tell_few(labels: pd.DataFrame, found: int, number: int, *, asked_by: str) -> None:
+    """Say where fewer disease-free radiographs were found than asked for, and which findings took most of the others."""
+    if found >= number:
+        return
+    removed = removed_alone(labels).head(3)
+    why = ", ".join(f"{finding} {count}" for finding, count in removed.items())
+    notice(
+        f"{asked_by} is {number}, but only {found} patients have a disease-free radiograph among {len(labels)}"
+        + (f"; one finding or indicator alone is why so many others have none: {why}" if why else "")
+    )
+
+
+def disease_free_table(labels: pd.DataFrame, patients: pd.Series, asked: Mapping[str, int]) -> pd.DataFrame:
+    """How many radiographs and patients there are, are disease-free, and are asked for; what alone takes others away.
+
+    labels: of the candidates; patients: theirs, in the same order; asked: the number of patients by parameter. Columns
+    what, radiographs, patients; a parameter asks for one radiograph of each patient.
+    """
+    healthy = disease_free(labels)
+    rows = [
+        ("candidates", len(labels), patients.nunique()),
+        ("disease-free", int(healthy.sum()), patients[healthy].nunique()),
+        *((f"asked for by {key}", number, number) for key, number in asked.items()),
+    ]
+    counts = removed_alone(labels)
+    rows += [(f"not disease-free by {finding} alone", count, np.nan) for finding, count in counts.items()]
+    return pd.DataFrame(rows, columns=["what", "radiographs", "patients"]).astype({"patients": "Int64"})
+
+
+def choose_disease_free(
+    manifest: pd.DataFrame, labels: pd.DataFrame, *, number: int, seed: int, asked_by: str = ""
+) -> list[str]:
     """Draw disease-free radiographs of `number` different patients.
 
-    manifest: the candidate rows; labels: their labels, indexed by `image_id`, in the same order.
+    manifest: the candidate rows; labels: their labels, indexed by `image_id`, in the same order; asked_by: the
+    parameter that a notice names where there are fewer (without one, nothing is told).
     Returns sorted image ids, fewer than `number` when there are not as many patients; nested for growing `number`.
     Raises `DataError` when no radiograph is disease-free.
     """
@@ -39,7 +89,10 @@ def choose_disease_free(manifest: pd.DataFrame, labels: pd.DataFrame, *, number:
             f"none of the {len(manifest)} test radiographs is disease-free (label `normal` or `No Finding` alone, or "
             "no finding at all); check the labels of evaluation.dataset (`explain` also takes explain.image_ids)"
         )
-    return choose_one_per_patient(healthy, number=number, seed=seed)
+    chosen = choose_one_per_patient(healthy, number=number, seed=seed)
+    if asked_by:
+        tell_few(labels, len(chosen), number, asked_by=asked_by)
+    return chosen
 
 
 def choose_with_finding(

@@ -104,10 +104,11 @@ def answer(
     towards = _towards(labelled.rows, labelled, settings) if enough else []
     goes_with = _goes_with(classifier, scored, films, towards, z, generator, settings, parts) if enough else None
     explain = settings.explain
-    pairs = pairs_of(
-        scored, drawn, generator.moves, goes_with, held, labelled, kinds=explain.kinds, rule=settings.audit
-    )
     unchecked = [name for name in outputs if name in set(gates.loc[untold, "output"])]
+    blind = outputs if labelled.labels is None else unchecked  # without labels nobody knows whether any output sees
+    pairs = pairs_of(
+        scored, drawn, generator.moves, goes_with, held, labelled, blind, kinds=explain.kinds, rule=settings.audit
+    )
     return Answers(gates, outputs, unchecked, pairs, held, drawn, scored, len(towards))
 
 
@@ -186,7 +187,7 @@ def _towards(rows: pd.DataFrame, labelled: Labelled, settings: Settings) -> list
     """Names of the radiographs that are moved: disease-free ones, where labels tell."""
     number, seed, labels = settings.audit.images, settings.audit.seed, labelled.all
     if disease_free(labels).any():
-        return choose_disease_free(rows, labels, number=number, seed=seed)
+        return choose_disease_free(rows, labels, number=number, seed=seed, asked_by="confounders.images")
     return choose_one_per_patient(rows, number=number, seed=seed)
 
 
