@@ -15,6 +15,7 @@ from scipy.special import expit
 from diffchest.errors import DataError
 from diffchest.files.whole import whole
 from diffchest.findings.disease_free import normal_finding
+from diffchest.findings.judged import judged
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +23,8 @@ class Head:
     """`findings` [F], `weight` [F, d] and `bias` [F] for z standardised with `mean` and `sd` [d], all float32.
 
     `model_sha256` names the autoencoder whose latents the head was fitted on. Weights are NaN for a finding that
-    lacked a class.
+    lacked a class. `seen` (`findings.judged.counted`) says how many radiographs each finding was fitted on; None where
+    nobody knows, as of a head that somebody else fitted.
     """
 
     findings: list[str]
@@ -31,6 +33,7 @@ class Head:
     mean: np.ndarray
     sd: np.ndarray
     model_sha256: str
+    seen: pd.DataFrame | None = None
 
     def logits(self, z: np.ndarray) -> np.ndarray:
         """Log-odds [N, F] of unnormalised latents z [N, d]."""
@@ -81,7 +84,9 @@ class Head:
     def save(self, path: Path) -> None:
         """Write a safetensors file, whole or not at all."""
         tensors = {name: getattr(self, name).astype(np.float32) for name in ("weight", "bias", "mean", "sd")}
-        metadata = {"head": json.dumps({"findings": self.findings, "model_sha256": self.model_sha256})}
+        seen = None if self.seen is None else self.seen.loc[self.findings].to_dict("list")
+        facts = {"findings": self.findings, "model_sha256": self.model_sha256, "seen": seen}
+        metadata = {"head": json.dumps(facts)}
         with whole(path) as partial:
             partial.write_bytes(save(tensors, metadata))
 
@@ -96,25 +101,16 @@ class Head:
             raise DataError(f"{path}: no such head; run `dvc repro fit_head`") from None
         except (SafetensorError, KeyError) as error:
             raise DataError(f"{path}: not a head ({error}); delete it and run `dvc repro fit_head`") from None
-        return cls(findings=facts["findings"], model_sha256=facts["model_sha256"], **tensors)
+        findings, seen = facts["findings"], facts.get("seen")
+        table = None if seen is None else pd.DataFrame(seen, index=findings)
+        return cls(findings=findings, model_sha256=facts["model_sha256"], seen=table, **tensors)
 
 
 def evaluated_findings(labels: pd.DataFrame, head: Head, *, positives_above: int) -> list[str]:
-    """Findings with more than `positives_above` positive rows in `labels` that the head was fitted for.
+    """The judged findings of the test `labels` that the head was fitted for; maybe none, which is told.
 
-    The label for "nothing abnormal" is left out: whatever appears removes it. Raises `DataError` when none is left.
+    The label for "nothing abnormal" is left out: whatever appears removes it.
     """
-    fitted = set(head.fitted)
-    positives = (labels == 1).sum()
-    normal = normal_finding(list(labels.columns))
-    findings = [
-        str(finding)
-        for finding in labels.columns
-        if positives[finding] > positives_above and finding in fitted and finding != normal
-    ]
-    if not findings:
-        raise DataError(
-            f"no finding has more than {positives_above} positives among the {len(labels)} test radiographs and a "
-            "fitted head; lower evaluation.positives_above"
-        )
-    return findings
+    fitted, normal = set(head.fitted), normal_finding(list(labels.columns))
+    findings = judged(labels, head.seen, positives_above=positives_above)
+    return [finding for finding in findings if finding in fitted and finding != normal]
