@@ -23,9 +23,9 @@ def draw(params: FigureParams) -> Figure:
     """Draw one panel per finding, and a last one with AUC against the number of training images."""
     reason = "data_efficiency.dataset is null, or no head could be fitted"
     auc = read_rows(paths.table("data_efficiency"), stage="data_efficiency", empty=reason)
-    roc = read_rows(paths.PLOTS / "data_efficiency_roc.csv", stage="data_efficiency", empty=reason)
     if auc["auc"].isna().all():
         raise NothingToDrawError(f"no finding is judged: {_reason(auc)}")
+    roc = read_rows(paths.PLOTS / "data_efficiency_roc.csv", stage="data_efficiency", empty=reason)
     readers = pd.read_csv(paths.table("data_efficiency_readers"))
     findings = list(dict.fromkeys(auc["finding"]))
     rows = math.ceil((len(findings) + 1) / COLUMNS)

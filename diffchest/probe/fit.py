@@ -46,8 +46,8 @@ def fit_head(
         weight, bias = fit_logistic(x, y, l2=penalty)
         penalty[np.isnan(bias)] = np.nan
     tensors = (array.astype(np.float32) for array in (weight, bias, mean, sd))
-    seen = counted(pd.DataFrame(y, columns=list(findings)))
-    return Head(list(findings), *tensors, model_sha256=model_sha256, seen=seen), penalty
+    seen = counted(pd.DataFrame(y, columns=list(findings))).to_numpy()
+    return Head(list(findings), *tensors, model_sha256=model_sha256, fitted_on=seen), penalty
 
 
 def _penalty(x: Floats, y: Floats, patient_ids: ArrayLike, params: HeadFitParams) -> Floats:
