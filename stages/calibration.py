@@ -5,6 +5,7 @@ from typing import Annotated
 import pandas as pd
 
 from diffchest import paths
+from diffchest.contracts.head import Head
 from diffchest.contracts.scores import read_scores
 from diffchest.evaluation.calibration import calibration_metrics, calibration_tables
 from diffchest.evaluation.test_set import read_test_set
@@ -24,7 +25,7 @@ class Params(EvaluatedFindings, ScoredModels):
 def main() -> None:
     """Write the calibration of every finding and model, the reliability curves and the means."""
     params = Params.load()
-    rows, test, _ = read_test_set(params)
+    rows, test = read_test_set(params, Head.load(paths.HEAD).seen)
     tables, curves, metrics = [], [], {}
     for model in params.models:
         scores = read_scores(paths.scores(model), rows["image_id"].tolist(), min_scored=params.least_scored(model))

@@ -2,6 +2,8 @@
 
 from typing import Annotated
 
+from pydantic import Field
+
 from diffchest import paths
 from diffchest.contracts.benchmark_readers import read_benchmark_readers
 from diffchest.contracts.dataset import Dataset
@@ -21,6 +23,7 @@ class Params(StageParams):
     data_efficiency: DataEfficiencyParams
     head: Annotated[HeadFitParams, Key("probe")]
     bootstrap: Annotated[BootstrapParams, Key("evaluation.bootstrap")]
+    positives_above: Annotated[int, Key("evaluation.positives_above"), Field(ge=0)]
 
 
 def main() -> None:
@@ -33,7 +36,7 @@ def main() -> None:
     write_table(paths.PLOTS / "data_efficiency_roc.csv", thin(found.curves))
     write_table(paths.table("data_efficiency_readers"), found.readers)
     write_metrics(paths.stage_metrics("data_efficiency"), metrics)
-    text = ", ".join(f"{fraction}: macro AUC {entry['macro_auc']:.3f}" for fraction, entry in metrics.items())
+    text = ", ".join(f"{fraction}: mean AUC {entry['macro_auc']:.3f}" for fraction, entry in metrics.items())
     summary("data_efficiency", text or "off (data_efficiency.dataset is null)")
 
 
@@ -47,6 +50,7 @@ def _study(name: str, params: Params) -> Study:
         settings=params.data_efficiency,
         head=params.head,
         bootstrap=params.bootstrap,
+        positives_above=params.positives_above,
     )
 
 

@@ -20,7 +20,7 @@ from diffchest.model.autoencoder import load_autoencoder
 from diffchest.params.counterfactuals import ExplainParams
 from diffchest.params.evaluation import EvaluatedDataset, EvaluatedFindings
 from diffchest.params.runtime import RuntimeParams
-from diffchest.progress import run, summary
+from diffchest.progress import notice, run, summary
 
 
 class Params(EvaluatedDataset, EvaluatedFindings):
@@ -40,6 +40,12 @@ def main() -> None:
     check_same_model(model, head, moves)
     targets = head.choose_fitted(settings.targets, key="explain.targets")
     findings = evaluated_findings(dataset.labels("test"), head, positives_above=params.positives_above)
+    few = [target for target in targets if target not in findings]
+    if few:
+        notice(
+            f"explain.targets: {', '.join(few)}: too few radiographs to judge how well the head sees them "
+            "(reports/tables/auc.csv says how many); they are explained all the same"
+        )
     visible = visible_findings(findings, on_phantoms=params.on_phantoms)
     # on phantoms there is a twin of every drawn finding to judge by, and pictures cost little
     measured_targets = list(dict.fromkeys([*targets, *visible])) if params.on_phantoms else targets

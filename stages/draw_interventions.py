@@ -38,7 +38,7 @@ def main() -> None:
         dataset, settings, positives_above=params.positives_above, on_phantoms=params.on_phantoms
     )
     findings = moves.with_alone([finding for finding in there.columns if finding in set(moves.findings)])
-    present = there[findings].to_numpy()
+    present = there[findings].to_numpy(bool)
     with launched() as processes:
         parts = Parts(paths.RUNS / "draw_interventions", processes)
         drawn = intervene(

@@ -9,6 +9,7 @@ from diffchest.audit.choosing import choose_audited
 from diffchest.contracts.dataset import Dataset
 from diffchest.files.tables import write_table
 from diffchest.findings.disease_free import choose_disease_free, choose_with_finding
+from diffchest.findings.judged import counted, reasons
 from diffchest.findings.vocabulary import DRAWN
 from diffchest.params.base import Key
 from diffchest.params.evaluation import EvaluatedDataset, EvaluatedFindings
@@ -80,10 +81,8 @@ def choose(params: Params) -> dict[str, list[tuple[str, bool]]]:
 
 def compared(labels: pd.DataFrame, params: Params) -> list[str]:
     """The drawn findings that enter a table, and those that counterfactuals are drawn towards."""
-    positives = (labels == 1).sum()
-    return [
-        finding for finding in DRAWN if positives.get(finding, 0) > params.positives_above or finding in params.targets
-    ]
+    few = reasons(counted(labels), None, positives_above=params.positives_above)
+    return [finding for finding in DRAWN if few.get(finding) == "" or finding in params.targets]
 
 
 if __name__ == "__main__":

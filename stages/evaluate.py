@@ -5,6 +5,7 @@ from typing import Annotated
 import pandas as pd
 
 from diffchest import paths
+from diffchest.contracts.head import Head
 from diffchest.contracts.scores import read_scores
 from diffchest.evaluation.auc import auc_table
 from diffchest.evaluation.test_set import read_test_set
@@ -25,7 +26,7 @@ class Params(EvaluatedDataset, EvaluatedFindings, ScoredModels):
 def main() -> None:
     """Write the AUC table and the summary of every model."""
     params = Params.load()
-    rows, test, left_out = read_test_set(params)
+    rows, test = read_test_set(params, Head.load(paths.HEAD).seen)
     drawn = DRAWN if params.on_phantoms else ()
 
     tables, metrics = [], {}
@@ -35,12 +36,12 @@ def main() -> None:
         tables.append(table)
     write_table(paths.table("auc"), pd.concat(tables))
     write_metrics(paths.stage_metrics("evaluate"), metrics)
-    macro = ", ".join(f"{model} {found['macro_auc']:.3f}" for model, found in metrics.items())
-    summary(
-        "evaluate",
-        f"{len(rows):,} images, {test.labels.shape[1]} findings ({left_out} with at most "
-        f"{params.positives_above} positives left out), macro AUC: {macro}",
-    )
+    means = [
+        f"{model} {found['macro_auc']:.3f} over {found['macro_auc_findings']} findings "
+        f"({found['macro_auc_left_out']} left out)"
+        for model, found in metrics.items()
+    ]
+    summary("evaluate", f"{len(rows):,} images, mean AUC: {', '.join(means)}")
 
 
 if __name__ == "__main__":

@@ -39,6 +39,7 @@ def main() -> None:
         cohort.labels,
         blank_is_negative=cohort.blank_is_negative,
         uncertain=params.cohort.uncertain,
+        indicators=cohort.indicators,
     )
     write_benchmark_readers(paths.benchmark_readers(dataset), cohort.readers)
     write_table(paths.flow(dataset), cohort.flow)

@@ -8,6 +8,7 @@ from diffchest import paths
 from diffchest.audit.published_pairs import label_witness
 from diffchest.audit.reliance import pairs_to_test, reliance_metrics, reliance_table
 from diffchest.contracts.dataset import Dataset
+from diffchest.contracts.head import Head
 from diffchest.contracts.scores import read_scores
 from diffchest.evaluation.test_set import read_test_set
 from diffchest.files.tables import write_metrics, write_table
@@ -30,7 +31,7 @@ class Params(EvaluatedFindings):
 def main() -> None:
     """Write the AUCs of every pair, their summary, and the published pairs beside the labels."""
     params = Params.load()
-    rows, test, _ = read_test_set(params)
+    rows, test = read_test_set(params, Head.load(paths.HEAD).seen)
     pairs = pairs_to_test(
         pd.read_csv(paths.table("confounders")),
         pd.read_csv(paths.table("label_cooccurrence")),

@@ -5,6 +5,7 @@ from typing import Annotated
 import pandas as pd
 
 from diffchest import paths
+from diffchest.contracts.head import Head
 from diffchest.contracts.scores import read_scores
 from diffchest.evaluation.subgroups import subgroup_metrics, subgroup_tables
 from diffchest.evaluation.test_set import read_test_set
@@ -25,7 +26,7 @@ class Params(EvaluatedFindings, ScoredModels):
 def main() -> None:
     """Write the measures of every group, the gaps and the summary of every model."""
     params = Params.load()
-    rows, test, _ = read_test_set(params)
+    rows, test = read_test_set(params, Head.load(paths.HEAD).seen)
     tables, gaps, metrics = [], [], {}
     for model in params.models:
         scores = read_scores(paths.scores(model), rows["image_id"].tolist(), min_scored=params.least_scored(model))

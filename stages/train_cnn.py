@@ -10,6 +10,7 @@ from diffchest.contracts.image_store import ImageStore
 from diffchest.errors import DataError
 from diffchest.evaluation.test_set import read_test_set
 from diffchest.files.tables import write_metrics
+from diffchest.findings.judged import counted
 from diffchest.findings.vocabulary import DRAWN
 from diffchest.params.evaluation import EvaluatedDataset, EvaluatedFindings
 from diffchest.params.runtime import RuntimeParams
@@ -53,15 +54,17 @@ def main() -> None:
     finetune = dataset.needed("finetune", instead=SPLIT_COHORT)
     finetune = finetune[subsample_patients(finetune["patient_id"], settings.fraction, settings.seed)]
     image_ids = finetune["image_id"].tolist()
-    labels = learnt(dataset.labels_of(image_ids), settings)
+    known_labels = dataset.labels_of(image_ids)
+    labels = learnt(known_labels, settings)
     findings, known, pictures = list(labels.columns), labels.to_numpy(), store.read(image_ids)
     trained = train_cnn(pictures, known, findings, settings=settings, device=device)
     write_onnx(paths.SMALL_CNN, trained, key=training_key(pictures, known, findings, settings))
 
-    rows, test, _ = read_test_set(params)
+    rows, test = read_test_set(params, counted(known_labels))
     test_ids = rows["image_id"].tolist()
     logits = pd.DataFrame(trained.logits(store.read(test_ids)), index=pd.Index(test_ids), columns=findings)
-    found = auc_metrics(auc_by_finding(test.labels, logits), drawn=DRAWN if params.on_phantoms else ())
+    auc = auc_by_finding(test.labels, logits)
+    found = auc_metrics(auc, test.kinds(list(auc.index)), drawn=DRAWN if params.on_phantoms else ())
     weights = sum(np.prod(weight.shape) for weight in trained.network.parameters())
     size = {"parameters": int(weights), "images": len(finetune), "patients": finetune["patient_id"].nunique()}
     write_metrics(paths.stage_metrics("train_cnn"), {"learnt": len(findings), **size, **found})

@@ -148,7 +148,7 @@ def pairs(setting: Setting) -> None:
     table, counts = pd.read_csv(paths.table("confounders")), pd.read_csv(paths.table("label_cooccurrence"))
     table["rank"] = table.groupby("target")["probability_rise"].rank(ascending=False).astype(int)
     rows = table[table["confounder"] == AP].sort_values("lift", ascending=False)
-    test_rows, test, _ = read_test_set(EvaluatedFindings.load())
+    test_rows, test = read_test_set(EvaluatedFindings.load(), setting.head.seen)
     scores = read_scores(paths.scores("diffchest"), test_rows["image_id"].tolist())
     asked = counts[counts["confounder"] == AP].assign(kind="", source="audit")
     options = {"positives_above": 4, "bootstrap": setting.params.evaluation.bootstrap, "alpha": 0.05}

@@ -48,8 +48,8 @@ def with_truth(table: pd.DataFrame, scores: TwinScores, spread: np.ndarray) -> p
         mean = np.where(number, np.nansum(changes, axis=0) / number, np.nan)
         square = np.nansum((changes - mean) ** 2, axis=0) / (number - 1)
         half = stats.t.ppf(0.975, np.maximum(number - 1, 1)) * np.sqrt(square / number)
-    rows = pd.Series(range(len(scores.findings)), index=scores.findings)[table["confounder"]].to_numpy()
-    columns = scores.columns(table["target"].tolist())
+    rows = pd.Series(range(len(scores.findings)), index=scores.findings)[table["confounder"]].to_numpy(np.int64)
+    columns = np.array(scores.columns(table["target"].tolist()), dtype=np.int64)
     value, width = mean[rows, columns], half[rows, columns]
     return table.assign(cace=value, cace_low=value - width, cace_high=value + width)
 

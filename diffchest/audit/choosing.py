@@ -5,6 +5,7 @@ import pandas as pd
 
 from diffchest.contracts.dataset import Dataset
 from diffchest.findings.disease_free import choose_disease_free, choose_with_finding, normal_finding
+from diffchest.findings.judged import counted, reasons
 from diffchest.findings.vocabulary import visible_findings
 from diffchest.params.interventions import InterventionsParams
 
@@ -15,11 +16,12 @@ def choose_audited(
     """Ids of test radiographs of different patients, and which of the findings each has: bool, a row each.
 
     Half are disease-free, half have findings, each finding in turn: what one does to a score may depend on what else is
-    there. The findings are those with more than `positives_above` positives that a picture can show. Raises `DataError`
-    as `choose_disease_free`.
+    there. The findings are those with enough test radiographs (`findings.judged`) that a picture can show. Raises
+    `DataError` as `choose_disease_free`.
     """
     healthy, certain, labels = (dataset.labels("test", uncertain=uncertain) for uncertain in ("ones", "zeros", None))
-    frequent = [str(name) for name in sorted(labels.columns) if (labels[name] == 1).sum() > positives_above]
+    few = reasons(counted(labels), None, positives_above=positives_above)
+    frequent = sorted(str(name) for name in few.index[few == ""])
     findings = visible_findings(
         [name for name in frequent if name != normal_finding(frequent)], on_phantoms=on_phantoms
     )

@@ -91,8 +91,9 @@ def label_responses(
         )
         nothing = np.full((len(findings), len(outputs)), np.nan)
         return _pairs(outputs, findings, _with_interval(nothing, nothing, model_error, 1))
-    response = np.stack([held.added(finding) for finding in findings])  # [F, K]
-    error = np.stack([held.standard_error(finding, groups) for finding in findings])
+    shape = len(findings), len(outputs)  # maybe no finding
+    response = np.reshape([held.added(finding) for finding in findings], shape)
+    error = np.reshape([held.standard_error(finding, groups) for finding in findings], shape)
     return _pairs(outputs, findings, _with_interval(response, error, model_error, held.freedom))
 
 

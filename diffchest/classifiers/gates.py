@@ -18,9 +18,11 @@ COLUMNS = ["classifier", "output", "gate", "value", "bound", "passed", "hard", "
 def gate_table(classifier: Classifier, name: str, evidence: Evidence, bounds: Bounds | None = None) -> pd.DataFrame:
     """Every gate of one classifier, as `COLUMNS`; `remedy` is empty where it passed.
 
-    Without labels in the evidence only the gates that need none are tried. Outputs that are no finding of
-    `evidence.findings` go through no gate. Raises `DataError` where none is.
+    Without labels in the evidence only the gates that need none are tried, without findings none at all. Outputs that
+    are no finding of `evidence.findings` go through no gate. Raises `DataError` where none is.
     """
+    if not evidence.findings:
+        return pd.DataFrame(columns=COLUMNS).astype({"passed": bool, "hard": bool})
     trial = Trial(classifier, name, evidence, bounds or Bounds())
     rows = [row for gate in (GATES if evidence.labels is not None else WITHOUT_LABELS) for row in gate(trial)]
     table = pd.DataFrame([vars(row) for row in rows])

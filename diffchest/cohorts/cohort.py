@@ -1,6 +1,6 @@
 """What reading a cohort gives."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -15,7 +15,8 @@ class Cohort:
     1, 0, -1 (uncertain), NaN (blank). `blank_is_negative`: whether blank means 0 (report-mined labels) or not
     assessed. `flow`: step, images, patients. `rejected`: `REJECTED_COLUMNS`. `not_understood`: how many cells of ages,
     sexes and views were blank or not understood, see `files.not_understood`. `readers`: labels of the test set's
-    radiologists by name, index study id, to compare with.
+    radiologists by name, index study id, to compare with. `indicators`: labels made of view, machine or site,
+    which are no findings.
 
     Columns are those of `diffchest.contracts.manifest`.
     """
@@ -27,3 +28,4 @@ class Cohort:
     not_understood: pd.DataFrame
     blank_is_negative: bool = False
     readers: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    indicators: Collection[str] = ()

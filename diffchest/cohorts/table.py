@@ -1,6 +1,7 @@
 """Your own radiographs: any CSV or Parquet table with an image path, a patient id and labels."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -76,7 +77,8 @@ def read_table_cohort(dataset: str, cohort: TableCohort) -> Cohort:
         intake.flow.exclude(LEAVES, left)
     labels = _with_indicators(_labels(rows.loc[images.index], cohort, str(path)), rows, cohort, str(path))
     check_spellings({str(name): int(number) for name, number in (labels == 1).sum().items()}, where=str(path))
-    return intake.finish(images, labels, present=present, policy=cohort.images)
+    read = intake.finish(images, labels, present=present, policy=cohort.images)
+    return replace(read, indicators=list(cohort.indicators))
 
 
 def _split(intake: Intake, listed: pd.DataFrame, rows: pd.DataFrame, cohort: TableCohort, where: str) -> pd.DataFrame:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from diffchest import paths
-from diffchest.contracts.labels import Uncertain, load_labels
+from diffchest.contracts.labels import Uncertain, load_indicators, load_labels
 from diffchest.contracts.manifest import read_manifest
 from diffchest.errors import DataError
 from diffchest.params.base import Role
@@ -57,6 +57,11 @@ class Dataset:
     def labels(self, *roles: Role, uncertain: Uncertain | None = None) -> pd.DataFrame:
         """The labels of `rows`, in their order, see `load_labels`."""
         return self.labels_of(self.image_ids(*roles), uncertain=uncertain)
+
+    @property
+    def indicators(self) -> frozenset[str]:
+        """The labels that are no findings, see `load_indicators`."""
+        return load_indicators(paths.labels(self.name))
 
     def labels_of(self, image_ids: Sequence[str], *, uncertain: Uncertain | None = None) -> pd.DataFrame:
         """The labels of `image_ids`, in that order, see `load_labels`."""

@@ -15,6 +15,7 @@ from scipy.special import expit
 from diffchest.errors import DataError
 from diffchest.files.whole import whole
 from diffchest.findings.disease_free import normal_finding
+from diffchest.findings.judged import judged
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +23,8 @@ class Head:
     """`findings` [F], `weight` [F, d] and `bias` [F] for z standardised with `mean` and `sd` [d], all float32.
 
     `model_sha256` names the autoencoder whose latents the head was fitted on. Weights are NaN for a finding that
-    lacked a class.
+    lacked a class. `fitted_on` [F, 2]: radiographs and positives that each finding was fitted on; None where nobody
+    knows, as of a head that somebody else fitted.
     """
 
     findings: list[str]
@@ -31,6 +33,7 @@ class Head:
     mean: np.ndarray
     sd: np.ndarray
     model_sha256: str
+    fitted_on: np.ndarray | None = None
 
     def logits(self, z: np.ndarray) -> np.ndarray:
         """Log-odds [N, F] of unnormalised latents z [N, d]."""
@@ -44,6 +47,11 @@ class Head:
     def fitted(self) -> list[str]:
         """The findings that it could be fitted for."""
         return [name for name, row in zip(self.findings, self.weight, strict=True) if np.isfinite(row).all()]
+
+    @property
+    def seen(self) -> pd.DataFrame | None:
+        """`fitted_on` as `findings.judged.counted`."""
+        return None if self.fitted_on is None else pd.DataFrame(self.fitted_on, self.findings, ["n", "positives"])
 
     def rows(self, findings: Sequence[str]) -> np.ndarray:
         """Where `findings` are among its own, int64 [n]; `DataError` for one that it does not know or never fitted."""
@@ -81,7 +89,9 @@ class Head:
     def save(self, path: Path) -> None:
         """Write a safetensors file, whole or not at all."""
         tensors = {name: getattr(self, name).astype(np.float32) for name in ("weight", "bias", "mean", "sd")}
-        metadata = {"head": json.dumps({"findings": self.findings, "model_sha256": self.model_sha256})}
+        counts = None if self.fitted_on is None else self.fitted_on.tolist()
+        facts = {"findings": self.findings, "model_sha256": self.model_sha256, "fitted_on": counts}
+        metadata = {"head": json.dumps(facts)}
         with whole(path) as partial:
             partial.write_bytes(save(tensors, metadata))
 
@@ -91,30 +101,21 @@ class Head:
         try:
             with safe_open(path, "numpy") as file:
                 facts = json.loads((file.metadata() or {})["head"])
+                known = facts["fitted_on"]
                 tensors = {name: file.get_tensor(name) for name in ("weight", "bias", "mean", "sd")}
         except FileNotFoundError:
             raise DataError(f"{path}: no such head; run `dvc repro fit_head`") from None
         except (SafetensorError, KeyError) as error:
             raise DataError(f"{path}: not a head ({error}); delete it and run `dvc repro fit_head`") from None
-        return cls(findings=facts["findings"], model_sha256=facts["model_sha256"], **tensors)
+        counts = None if known is None else np.array(known, dtype=np.int64)
+        return cls(findings=facts["findings"], model_sha256=facts["model_sha256"], fitted_on=counts, **tensors)
 
 
 def evaluated_findings(labels: pd.DataFrame, head: Head, *, positives_above: int) -> list[str]:
-    """Findings with more than `positives_above` positive rows in `labels` that the head was fitted for.
+    """The judged findings of the test `labels` that the head was fitted for; maybe none, which is told.
 
-    The label for "nothing abnormal" is left out: whatever appears removes it. Raises `DataError` when none is left.
+    The label for "nothing abnormal" is left out: whatever appears removes it.
     """
-    fitted = set(head.fitted)
-    positives = (labels == 1).sum()
-    normal = normal_finding(list(labels.columns))
-    findings = [
-        str(finding)
-        for finding in labels.columns
-        if positives[finding] > positives_above and finding in fitted and finding != normal
-    ]
-    if not findings:
-        raise DataError(
-            f"no finding has more than {positives_above} positives among the {len(labels)} test radiographs and a "
-            "fitted head; lower evaluation.positives_above"
-        )
-    return findings
+    fitted, normal = set(head.fitted), normal_finding(list(labels.columns))
+    findings = judged(labels, head.seen, positives_above=positives_above)
+    return [finding for finding in findings if finding in fitted and finding != normal]

@@ -1,7 +1,8 @@
 """Label tables: written by `ingest` with the dataset's own codes, read with the user's policy for uncertain ones."""
 
+import json
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -16,6 +17,7 @@ UNCERTAIN = -1.0
 COUNTS_AS: dict[str, float] = {"zeros": 0.0, "ones": 1.0, "ignore": math.nan}  # what an uncertain label may count as
 BLANK = b"diffchest.blank_is_negative"
 POLICY = b"diffchest.uncertain"
+INDICATORS = b"diffchest.indicators"
 CODES = {
     **dict.fromkeys(("1", "1.0", "true", "yes"), 1.0),
     **dict.fromkeys(("0", "0.0", "-0.0", "false", "no"), 0.0),
@@ -39,10 +41,21 @@ def parse_codes(column: pd.Series, *, where: str) -> pd.Series:
     return column.map(codes).astype("float32")
 
 
-def write_labels(path: Path, labels: pd.DataFrame, *, blank_is_negative: bool, uncertain: Uncertain) -> None:
-    """Write `labels` (index image_id) with the dataset's own codes, and what a blank and a -1 mean to their readers."""
+def write_labels(
+    path: Path,
+    labels: pd.DataFrame,
+    *,
+    blank_is_negative: bool,
+    uncertain: Uncertain,
+    indicators: Collection[str] = (),
+) -> None:
+    """Write `labels` (index image_id) with the dataset's own codes, and what their readers must know.
+
+    That is what a blank and a -1 mean, and which labels are no findings but `indicators` of view, machine or site.
+    """
     table = pa.Table.from_pandas(labels.rename_axis("image_id").reset_index(), preserve_index=False)
     meaning = {BLANK: str(blank_is_negative).lower().encode(), POLICY: uncertain.encode()}
+    meaning[INDICATORS] = json.dumps(list(indicators)).encode()
     metadata = {**(table.schema.metadata or {}), **meaning}
     with whole(path) as partial:
         pq.write_table(table.replace_schema_metadata(metadata), partial)
@@ -56,9 +69,7 @@ def load_labels(path: Path, image_ids: Sequence[str], *, uncertain: Uncertain | 
     reports (CheXpert, MIMIC-CXR: not mentioned), as not assessed elsewhere. Raises `DataError` for an image without a
     row.
     """
-    if not path.is_file():
-        raise DataError(f"{path}: no such label table; run `dvc repro` (or `python stages/ingest.py <dataset>`)")
-    table = pq.read_table(path)
+    table = pq.read_table(_written(path))
     labels = table.to_pandas().set_index("image_id")
     missing = pd.Index(image_ids).difference(labels.index)
     if len(missing):
@@ -71,6 +82,20 @@ def load_labels(path: Path, image_ids: Sequence[str], *, uncertain: Uncertain | 
         labels = labels.fillna(0.0)
     code = COUNTS_AS[uncertain or meaning[POLICY].decode()]
     return labels.mask(labels == UNCERTAIN, code).astype("float32")
+
+
+def load_indicators(path: Path) -> frozenset[str]:
+    """The labels of a table that are no findings: made of view, machine or site (`cohorts.<dataset>.indicators`)."""
+    meaning = pq.read_schema(_written(path)).metadata or {}
+    if INDICATORS not in meaning:
+        raise DataError(f"{path}: does not say which labels are indicators; run `dvc repro ingest` again")
+    return frozenset(json.loads(meaning[INDICATORS]))
+
+
+def _written(path: Path) -> Path:
+    if not path.is_file():
+        raise DataError(f"{path}: no such label table; run `dvc repro` (or `python stages/ingest.py <dataset>`)")
+    return path
 
 
 def _code(cell: str) -> float | None:

@@ -147,4 +147,4 @@ class Explainer:
     def _logits(self, z: np.ndarray) -> np.ndarray:
         """Logits [..., F] of the fitted findings, of unnormalised latents [..., d]."""
         logits = self.head.logits(z.reshape(-1, z.shape[-1]))
-        return logits[:, self.head.rows(self.head.fitted)].reshape(*z.shape[:-1], -1)
+        return logits[:, self.head.rows(self.head.fitted)].reshape(*z.shape[:-1], len(self.head.fitted))

@@ -6,10 +6,15 @@ import numpy as np
 import pandas as pd
 
 from diffchest.evaluation.test_set import TestSet
-from diffchest.findings.averaged import averaged
+from diffchest.findings.averaged import FINDING, INDICATOR, NORMAL, averaged
 from diffchest.params.evaluation import BootstrapParams
 from diffchest.progress import notice
 from diffchest.stats.bootstrap import BootstrapResult, percentile_interval
+
+AUC_COLUMNS = [
+    *("model", "finding", "kind", "n", "positives", "finetune_n", "finetune_positives"),
+    *("auc", "low", "high", "undefined_redraws", "drawn", "reason"),
+]
 
 
 def tell_unmatched(evaluated: Collection[str], scores: Mapping[str, pd.DataFrame]) -> None:
@@ -26,43 +31,45 @@ def tell_unmatched(evaluated: Collection[str], scores: Mapping[str, pd.DataFrame
 def auc_table(
     test: TestSet, scores: pd.DataFrame, *, model: str, drawn: Collection[str], params: BootstrapParams
 ) -> tuple[pd.DataFrame, dict]:
-    """One row per finding, best first, and the model's summary metrics.
+    """One row per label, and the model's summary metrics. `AUC_COLUMNS`; findings first, best first.
 
-    Columns: model, finding, n, positives, auc, low, high, undefined_redraws, drawn. On the images that are scored; the
-    metrics say how many are not (`unscored_images`).
+    A label that is not judged is listed with its counts and the reason, without an AUC: a point alone looks certain.
+    On the images that are scored; the metrics say how many are not (`unscored_images`). All means and counts of the
+    metrics are over findings: indicators and "nothing abnormal" are rows of the table alone.
     """
     images = len(test.labels)
     test = test.scored_by(scores)
-    findings = test.shared(scores)
-    result = test.bootstrap(scores.loc[test.labels.index, findings], params)
-    labels = test.labels[findings]
-    table = pd.DataFrame(
-        {
-            "model": model,
-            "finding": findings,
-            "n": labels.notna().sum().to_numpy(),
-            "positives": (labels == 1).sum().to_numpy(),
-            "auc": result.auc,
-            "low": result.low,
-            "high": result.high,
-            "undefined_redraws": result.undefined,
-            "drawn": [name in drawn for name in findings],
-        }
+    names = test.shared(scores)
+    result = test.bootstrap(scores.loc[test.labels.index, names], params)
+    measured = {"auc": result.auc, "low": result.low, "high": result.high, "undefined_redraws": result.undefined}
+    table = test.listed(scores, model).merge(
+        pd.DataFrame({"finding": names, **measured}).astype({"undefined_redraws": "Int64"}), "left", on="finding"
     )
-    is_drawn = table["drawn"].to_numpy()
-    diseased = averaged(findings)
-    metrics = _macro("macro_auc", result, diseased, params.confidence)
-    if is_drawn.any():
-        metrics |= _macro("drawn_macro_auc", result, is_drawn, params.confidence)
-        metrics |= _macro("not_drawn_macro_auc", result, ~is_drawn & diseased, params.confidence)
+    table = table.assign(model=model, drawn=table["finding"].isin(list(drawn)))
+    averages = averaged(test.kinds(names))
+    missing = int((table["kind"] == FINDING).sum()) - int(averages.sum())
+    metrics = _macro("macro_auc", result, averages, params.confidence) | {"macro_auc_left_out": missing}
+    is_drawn = np.isin(names, list(drawn))
+    if len(drawn):
+        metrics |= _macro("drawn_macro_auc", result, averages & is_drawn, params.confidence)
+        metrics |= _macro("not_drawn_macro_auc", result, averages & ~is_drawn, params.confidence)
     metrics |= {
-        "findings": len(table),
         "unscored_images": images - len(test.labels),
-        "at_least_0.9": int((result.auc >= 0.9).sum()),
-        "at_least_0.7": int((result.auc >= 0.7).sum()),
-        "auc": dict(zip(findings, result.auc, strict=True)),
+        "at_least_0.9": int((result.auc[averages] >= 0.9).sum()),
+        "at_least_0.7": int((result.auc[averages] >= 0.7).sum()),
+        "auc": dict(zip(names, result.auc, strict=True)),
     }
-    return table.sort_values(["auc", "finding"], ascending=[False, True]), metrics
+    return in_order(table)[AUC_COLUMNS], metrics
+
+
+def in_order(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `auc_table`: judged findings, best first, indicators, "nothing abnormal"; then those not judged."""
+    rank = table["kind"].map({kind: place for place, kind in enumerate((FINDING, INDICATOR, NORMAL))})
+    by = {"unjudged": table["auc"].isna(), "rank": rank}
+    order = table.assign(**by).sort_values(
+        ["unjudged", "rank", "auc", "positives", "finding"], ascending=[True, True, False, False, True]
+    )
+    return order.drop(columns=list(by))
 
 
 def _macro(name: str, result: BootstrapResult, chosen: np.ndarray, confidence: float) -> dict[str, float]:

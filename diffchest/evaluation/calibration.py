@@ -11,7 +11,7 @@ from diffchest.params.evaluation import BootstrapParams
 
 BINS = 10
 CALIBRATION_COLUMNS = [
-    *("model", "finding", "n", "positives", "brier", "brier_low", "brier_high", "brier_of_prevalence", "skill"),
+    *("model", "finding", "kind", "n", "positives", "brier", "brier_low", "brier_high", "brier_of_prevalence", "skill"),
     *("observed_to_expected", "low", "high", "slope", "intercept", "calibration_error"),
 ]
 RELIABILITY_COLUMNS = ["model", "finding", "bin", "n", "predicted", "observed", "low", "high"]
@@ -51,6 +51,7 @@ def calibration_tables(
         {
             "model": model,
             "finding": findings,
+            "kind": test.kinds(findings),
             "n": n,
             "positives": positives.astype(int),
             "brier": brier.value,
@@ -107,11 +108,10 @@ def _recalibration(y: np.ndarray, p: np.ndarray) -> tuple[float, float]:
 
 
 def calibration_metrics(table: pd.DataFrame) -> dict[str, float]:
-    """Means over `averaged_findings` (findings/averaged.py) of all `findings`."""
+    """Means over findings (findings/averaged.py), and how many these are."""
     columns = ("brier", "skill", "observed_to_expected", "calibration_error")
-    means = {name: mean_over_findings(table["finding"].tolist(), table[name]) for name in columns}
+    means = {name: mean_over_findings(table["kind"], table[name]) for name in columns}
     return {
-        "findings": len(table),
-        "averaged_findings": means["brier"][1],
+        "findings": means["brier"][1],
         **{name: mean for name, (mean, _) in means.items()},
     }

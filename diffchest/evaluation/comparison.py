@@ -6,13 +6,19 @@ import numpy as np
 import pandas as pd
 
 from diffchest.evaluation.test_set import TestSet
-from diffchest.findings.averaged import mean_over_findings
+from diffchest.findings.averaged import averaged, mean_over_findings
 from diffchest.params.evaluation import BootstrapParams, PermutationParams
 from diffchest.stats.auc import as_columns
 from diffchest.stats.bootstrap import percentile_interval
 from diffchest.stats.delong import delong_test
 from diffchest.stats.multiplicity import adjust
 from diffchest.stats.permutation import permutation_test
+
+COMPARISON_COLUMNS = [
+    *("finding", "kind", "n", "positives", "auc", "low", "high", "reference_auc", "reference_low", "reference_high"),
+    *("difference", "difference_low", "difference_high", "undefined_redraws"),
+    *("p_value", "p_holm", "p_bh", "p_delong"),
+]
 
 
 def comparison_table(
@@ -30,6 +36,8 @@ def comparison_table(
     """
     test = test.scored_by(scores, reference)
     findings = test.shared(scores, reference)
+    if not findings:
+        return pd.DataFrame(columns=COMPARISON_COLUMNS)
     scores, reference = (frame.loc[test.labels.index, findings] for frame in (scores, reference))
     ours, theirs = (test.bootstrap(frame, bootstrap) for frame in (scores, reference))
     low, high = percentile_interval(ours.samples - theirs.samples, bootstrap.confidence)
@@ -46,6 +54,7 @@ def comparison_table(
     table = pd.DataFrame(
         {
             "finding": findings,
+            "kind": test.kinds(findings),
             "n": (~np.isnan(y)).sum(axis=0),
             "positives": (y == 1).sum(axis=0),
             "auc": ours.auc,
@@ -64,26 +73,30 @@ def comparison_table(
             "p_delong": delong_test(y, a, b, groups=bootstrap.groups(test.patients)).p_value,
         }
     )
-    return table.sort_values(["auc", "finding"], ascending=[False, True])
+    return table.sort_values(["auc", "finding"], ascending=[False, True])[COMPARISON_COLUMNS]
 
 
 def comparison_metrics(table: pd.DataFrame, *, reference: str, alpha: float = 0.05) -> Mapping[str, object]:
     """Wins, ties and losses (AUCs to three decimals, as printed), mean AUCs and significant differences.
 
-    Means are over `averaged_findings` (findings/averaged.py), all else over all `findings`.
+    wins_holm and losses_holm: how many of the wins and losses remain after Holm's correction, which is over all rows of
+    the table. All is over the `findings` (findings/averaged.py) that both models score and that are judged; the means
+    are called `shared`, since those of `evaluate` are over all that one model scores.
     """
-    findings = table["finding"].tolist()
-    difference = (table["auc"].round(3) - table["reference_auc"].round(3)).round(3)
+    kinds, rows = table["kind"], table[averaged(table["kind"])]
+    difference = (rows["auc"].round(3) - rows["reference_auc"].round(3)).round(3)
+    significant = rows["p_holm"] < alpha
     return {
         "reference": reference,
-        "findings": len(table),
+        "findings": len(rows),
         "wins": int((difference > 0).sum()),
         "ties": int((difference == 0).sum()),
         "losses": int((difference < 0).sum()),
-        "averaged_findings": mean_over_findings(findings, table["auc"])[1],
-        "mean_auc": mean_over_findings(findings, table["auc"])[0],
-        "reference_mean_auc": mean_over_findings(findings, table["reference_auc"])[0],
-        "mean_difference": mean_over_findings(findings, table["difference"])[0],
-        "significant_holm": int((table["p_holm"] < alpha).sum()),
-        "significant_bh": int((table["p_bh"] < alpha).sum()),
+        "wins_holm": int((significant & (difference > 0)).sum()),
+        "losses_holm": int((significant & (difference < 0)).sum()),
+        "shared_macro_auc": mean_over_findings(kinds, table["auc"])[0],
+        "reference_shared_macro_auc": mean_over_findings(kinds, table["reference_auc"])[0],
+        "mean_difference": mean_over_findings(kinds, table["difference"])[0],
+        "significant_holm": int(significant.sum()),
+        "significant_bh": int((rows["p_bh"] < alpha).sum()),
     }

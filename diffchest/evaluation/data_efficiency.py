@@ -12,7 +12,8 @@ from diffchest.contracts.head import Head
 from diffchest.contracts.latents import Latents
 from diffchest.errors import DataError
 from diffchest.evaluation.roc import mean_curve, roc_points, side_of_curve
-from diffchest.findings.averaged import mean_over_findings
+from diffchest.findings.averaged import averaged, kinds, mean_over_findings
+from diffchest.findings.judged import counted, reasons
 from diffchest.params.base import Role
 from diffchest.params.evaluation import BootstrapParams, DataEfficiencyParams
 from diffchest.params.probe import HeadFitParams
@@ -22,7 +23,10 @@ from diffchest.stats.bootstrap import bootstrap_auc, percentile_interval
 from diffchest.stats.placements import Placements, placements
 from diffchest.stats.score_interval import TrainingVariance, score_interval
 
-AUC_COLUMNS = ["finding", "fraction", "draws", "patients", "images", "auc", "low", "high", "training_sd"]
+AUC_COLUMNS = [
+    *("finding", "kind", "fraction", "draws", "patients", "images", "test_n", "test_positives"),
+    *("auc", "low", "high", "training_sd", "reason"),
+]
 COUNT_COLUMNS = ["readers_above", "readers_below"]
 CURVE_COLUMNS = ["finding", "fraction", "fpr", "tpr"]
 READER_COLUMNS = ["finding", "reader", "fpr", "tpr"]
@@ -36,13 +40,14 @@ LEAVE_OUT = (
 class Sample:
     """Radiographs of one role.
 
-    `z` [N, d], `labels` (one column per finding: 1, 0, NaN), `patient_id` [N], `study_id` [N].
+    `z` [N, d], `labels` (one column per finding: 1, 0, NaN), `patient_id` [N], `study_id` [N]; `kinds` of the labels.
     """
 
     z: np.ndarray
     labels: pd.DataFrame
     patient_id: np.ndarray
     study_id: np.ndarray
+    kinds: Sequence[str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +75,8 @@ def read_sample(dataset: Dataset, role: Role, latents: Latents, findings: Sequen
             f"{', '.join(labels.columns)}"
         )
     z = latents.select(rows["image_id"].tolist())
-    return Sample(z, labels[list(findings)], rows["patient_id"].to_numpy(), rows["study_id"].to_numpy())
+    patients, studies = rows["patient_id"].to_numpy(), rows["study_id"].to_numpy()
+    return Sample(z, labels[list(findings)], patients, studies, kinds(findings, dataset.indicators))
 
 
 def study(
@@ -81,9 +87,11 @@ def study(
     settings: DataEfficiencyParams,
     head: HeadFitParams,
     bootstrap: BootstrapParams,
+    positives_above: int,
 ) -> Study:
     """Measure heads on fractions of the training patients, and where each reader stands beside them."""
-    auc, curves = measure(train, test, settings=settings, probe=head, bootstrap=bootstrap)
+    options = {"settings": settings, "probe": head, "bootstrap": bootstrap, "positives_above": positives_above}
+    auc, curves = measure(train, test, **options)
     points = operating_points(readers, test.study_id.tolist(), test.labels)
     return Study(count_readers(auc, curves, points), curves, points)
 
@@ -95,24 +103,31 @@ def measure(
     settings: DataEfficiencyParams,
     probe: HeadFitParams,
     bootstrap: BootstrapParams,
+    positives_above: int,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Fit heads on fractions of the training patients and measure them on the test set.
 
     A fraction below 1 is drawn `settings.redraws` times; within a draw, the patients of a smaller fraction are among
     those of a larger one. Both samples have the same label columns. Returns, for each fraction every finding, the mean
     AUC over the draws with its interval (`AUC_COLUMNS`; images: of the first draw) and the mean ROC curve
-    (`CURVE_COLUMNS`). A finding without both classes, in the test set or in a draw, has a NaN AUC and no curve.
+    (`CURVE_COLUMNS`). A finding with too few test radiographs to be judged (`findings.judged`: here few training ones
+    are what is asked about), or without both classes in a draw, has a `reason`, a NaN AUC and no curve.
     """
-    findings = list(train.labels.columns)
+    findings, number = list(train.labels.columns), counted(test.labels)
+    few = reasons(number, None, positives_above=positives_above)
     tables, curves = [], []
     for fraction in settings.fractions:
         draws = settings.redraws if fraction < 1 else 1
         kept = [subsample_patients(train.patient_id, fraction, settings.seed + draw) for draw in range(draws)]
         scores = np.stack([_fitted(train, rows, probe).probabilities(test.z) for rows in kept])
-        truth = np.where(np.isfinite(scores).all(axis=(0, 1)), test.labels.to_numpy(dtype=np.float64), np.nan)
+        fitted = np.isfinite(scores).all(axis=(0, 1))
+        reason = few.mask((few == "").to_numpy() & ~fitted, "one class alone in a draw of the training patients")
+        truth = np.where(reason == "", test.labels.to_numpy(dtype=np.float64), np.nan)
         measured = mean_auc(truth, np.nan_to_num(scores), test.patient_id, bootstrap)
-        size = {"patients": len(np.unique(train.patient_id[kept[0]])), "images": int(kept[0].sum())}
-        tables.append(pd.DataFrame({"finding": findings, "fraction": fraction, "draws": draws, **size, **measured}))
+        of_test = {"test_n": number["n"].to_numpy(), "test_positives": number["positives"].to_numpy()}
+        size = of_test | {"patients": len(np.unique(train.patient_id[kept[0]])), "images": int(kept[0].sum())}
+        about = {"finding": findings, "kind": test.kinds, "fraction": fraction, "draws": draws}
+        tables.append(pd.DataFrame({**about, **size, **measured, "reason": reason.to_numpy()}))
         for finding, column, of_finding in zip(findings, truth.T, np.moveaxis(scores, 2, 0), strict=True):
             curve = mean_curve([roc_points(column, score) for score in of_finding])
             curves.append(curve.assign(finding=finding, fraction=fraction))
@@ -222,8 +237,9 @@ def efficiency_metrics(auc: pd.DataFrame) -> dict[str, Any]:
             for row in rows.to_dict("records")
         }
         size = {name: rows[name].iloc[0] for name in ("draws", "patients", "images")}
-        macro, number = mean_over_findings(rows["finding"].tolist(), rows["auc"])
-        mean = {"averaged_findings": number, "macro_auc": macro}
+        macro, number = mean_over_findings(rows["kind"], rows["auc"])
+        left_out = int(averaged(rows["kind"]).sum()) - number
+        mean = {"macro_auc": macro, "macro_auc_findings": number, "macro_auc_left_out": left_out}
         metrics[f"{fraction:g}"] = {**size, **mean, "findings": findings}
     return metrics
 

@@ -80,14 +80,14 @@ def evaluate_files(labels: Path, scores: list[Path], out: Path, params: Evaluati
 
     for name, frame in frames.items():
         rows, metrics = auc_table(test, frame, model=name, drawn=(), params=params.bootstrap)
-        keep("auc", rows.drop(columns="drawn"))
+        keep("auc", rows.drop(columns=["drawn", "finetune_n", "finetune_positives"]))
         table, gaps = subgroup_tables(test, frame, about, model=name, params=groups, bootstrap=params.bootstrap)
         keep("subgroups", table)
         keep("subgroup_gaps", gaps)
         table, curves = calibration_tables(test, frame, model=name, params=params.bootstrap)
         keep("calibration", table)
         keep("reliability", curves)
-        summary(name, f"{metrics['findings']} findings, macro AUC {metrics['macro_auc']:.3f}")
+        summary(name, f"mean AUC {metrics['macro_auc']:.3f} over {metrics['macro_auc_findings']} findings")
     if len(names) > 1:
         rows = comparison_table(
             test, frames[names[0]], frames[names[1]], bootstrap=params.bootstrap, permutation=params.permutation
@@ -96,8 +96,8 @@ def evaluate_files(labels: Path, scores: list[Path], out: Path, params: Evaluati
         found = comparison_metrics(rows, reference=names[1])
         summary(
             f"{names[0]} against {names[1]}",
-            f"{found['wins']} wins, {found['ties']} ties, {found['losses']} losses, {found['significant_holm']} of "
-            f"{found['findings']} differ (Holm)",
+            f"{found['wins']} wins, {found['ties']} ties, {found['losses']} losses; after Holm {found['wins_holm']} "
+            f"wins and {found['losses_holm']} losses remain",
         )
     for name, tables in results.items():
         write_table(out / f"{name}.csv", pd.concat(tables))

@@ -5,7 +5,7 @@ A classifier that ranks well overall may fail a group: underdiagnosis of women, 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import pairwise
 from typing import Any
@@ -23,7 +23,7 @@ from diffchest.stats.bootstrap import percentile_interval
 
 MEASURES = ("auc", "missed")
 GROUP_COLUMNS = [
-    *("model", "attribute", "group", "finding", "n", "positives", "auc", "low", "high", "undefined_redraws"),
+    *("model", "attribute", "group", "finding", "kind", "n", "positives", "auc", "low", "high", "undefined_redraws"),
     *("missed", "missed_low", "missed_high"),
 ]
 GAP_COLUMNS = [
@@ -93,7 +93,7 @@ def subgroup_tables(
     `auc` with its bootstrap interval; `missed`: the share of positives below the score that calls as many radiographs
     positive as there are in the whole test set (that score is held fixed), with Wilson's interval for as many
     independent positives as they are worth. A finding is left out of a group with at most `params.positives_above`
-    positives or negatives; the label for "nothing abnormal" has no `missed`.
+    positives or negatives; indicators and "nothing abnormal" have no `missed`.
 
     A gap is the highest less the lowest group. Its interval is that of the difference of those two groups; its p-value
     takes account of their being chosen, see `range_p_value`. Adjusted over the findings and attributes of a measure.
@@ -101,9 +101,11 @@ def subgroup_tables(
     whole, test = test, test.scored_by(scores)
     manifest = manifest[whole.labels.index.isin(test.labels.index)]
     findings = test.shared(scores)
-    test, scores = TestSet(test.labels[findings], test.patients), scores.loc[test.labels.index, findings]
+    if not findings:
+        return pd.DataFrame(columns=GROUP_COLUMNS), pd.DataFrame(columns=GAP_COLUMNS)
+    test, scores = replace(test, labels=test.labels[findings]), scores.loc[test.labels.index, findings]
     missed = _missed(test.labels.to_numpy(dtype=np.float64), scores.to_numpy(dtype=np.float64))
-    missed[:, ~averaged(findings)] = np.nan
+    missed[:, ~averaged(test.kinds(findings))] = np.nan
     pooled = _pooled(test, scores, missed, bootstrap)
     tables, gaps = [], []
     for attribute in params.attributes:
@@ -180,7 +182,7 @@ def _measure_group(
     positives, negatives = (own == 1).sum(axis=0), (own == 0).sum(axis=0)
     enough = np.minimum(positives, negatives) > params.positives_above
     own[:, ~enough] = np.nan
-    result = TestSet(pd.DataFrame(own, columns=test.labels.columns), test.patients).bootstrap(scores, bootstrap)
+    result = replace(test, labels=pd.DataFrame(own, columns=test.labels.columns)).bootstrap(scores, bootstrap)
     with np.errstate(invalid="ignore", divide="ignore"):
         worth = np.stack([positives, negatives]) / pooled.auc_effect
         variance, third = (pooled.placement_moments / np.stack([worth, worth**2])).sum(axis=1)
@@ -192,6 +194,7 @@ def _measure_group(
         chance = Measured(rate, low, high, error, (1 - 2 * p) / (worth * error))
     columns = {
         "finding": test.labels.columns,
+        "kind": test.kinds(list(test.labels.columns)),
         "n": positives + negatives,
         "positives": positives,
         "auc": auc.value,
@@ -264,7 +267,7 @@ def _normal(groups: int, seed: int) -> np.ndarray:
 def subgroup_metrics(table: pd.DataFrame, gaps: pd.DataFrame, *, alpha: float = 0.05) -> dict:
     """By attribute, the mean AUC of each group over findings that all groups have, and significant gaps by measure."""
     metrics: dict = {}
-    for attribute, rows in table[averaged(table["finding"].tolist())].groupby("attribute", sort=False):
+    for attribute, rows in table[averaged(table["kind"])].groupby("attribute", sort=False):
         wide = rows.pivot(index="finding", columns="group", values="auc").dropna()
         means = {group: float(wide[group].mean()) for group in dict.fromkeys(rows["group"])}
         metrics[str(attribute)] = {"findings": len(wide), "macro_auc": means}

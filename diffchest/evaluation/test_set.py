@@ -1,12 +1,15 @@
 """The test set that the pipeline evaluates on, from its manifest and labels."""
 
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from diffchest.contracts.dataset import Dataset
 from diffchest.errors import DataError
+from diffchest.findings.averaged import kinds
+from diffchest.findings.judged import counted, judged, reasons
 from diffchest.params.evaluation import BootstrapParams, EvaluatedFindings
 from diffchest.stats.bootstrap import BootstrapResult, bootstrap_auc
 from diffchest.stats.ratio import RatioResult, bootstrap_ratio
@@ -14,10 +17,11 @@ from diffchest.stats.ratio import RatioResult, bootstrap_ratio
 
 @dataclass(frozen=True, eq=False)
 class TestSet:
-    """Labels [N, findings] (1, 0, NaN) of the findings to evaluate, and the patient of each row.
+    """Labels [N, findings] (1, 0, NaN) of the judged findings (`findings.judged`), and the patient of each row.
 
     Rows of scores belong to rows of labels by index (the image ids). A model may have scored fewer images: `scored_by`.
-    `positives_above` is that of `choose`.
+    `unjudged` are the labels of the other findings, which are only listed; `positives_above` and `seen` are those of
+    `choose`; `indicators` are labels that are no findings.
     """
 
     __test__ = False  # no pytest class
@@ -25,27 +29,60 @@ class TestSet:
     labels: pd.DataFrame
     patients: np.ndarray
     positives_above: int = 0
+    seen: pd.DataFrame | None = None
+    unjudged: pd.DataFrame = field(default_factory=pd.DataFrame)
+    indicators: frozenset[str] = frozenset()
 
     @classmethod
-    def choose(cls, labels: pd.DataFrame, patients: np.ndarray, *, positives_above: int) -> "TestSet":
-        """Keep the findings with more than `positives_above` positives and at least one negative.
+    def choose(
+        cls,
+        labels: pd.DataFrame,
+        patients: np.ndarray,
+        *,
+        positives_above: int,
+        seen: pd.DataFrame | None = None,
+        indicators: Collection[str] = (),
+    ) -> "TestSet":
+        """Judge the findings with enough radiographs in `labels` and among those `seen` (see `findings.judged`).
 
-        Raises `DataError` when there is none.
+        None at all is told, and no error: counts and reasons are a result. Raises `DataError` for a single patient.
         """
         if (number := len(set(patients))) < 2:
             raise DataError(f"the {len(labels)} test radiographs are of {number} patient(s); at least 2 are needed")
-        enough = ((labels == 1).sum() > positives_above) & (labels == 0).any()
-        if not enough.any():
-            raise DataError(
-                f"none of the {labels.shape[1]} findings has more than {positives_above} positives and a negative "
-                f"among the {len(labels)} test radiographs; lower evaluation.positives_above"
-            )
-        return cls(labels.loc[:, enough], np.asarray(patients), positives_above)
+        kept = judged(labels, seen, positives_above=positives_above)
+        return cls(
+            labels[kept],
+            np.asarray(patients),
+            positives_above,
+            seen,
+            labels.drop(columns=kept),
+            frozenset(indicators),
+        )
+
+    def kinds(self, findings: Sequence[str]) -> list[str]:
+        """What kind of label each of `findings` is, see `findings.averaged`."""
+        return kinds(findings, self.indicators)
+
+    def listed(self, scores: pd.DataFrame, model: str) -> pd.DataFrame:
+        """All labels, judged or not: finding, kind, n, positives, finetune_n, finetune_positives, and `reason`.
+
+        The reason says why `model`, which gave `scores`, is not judged there; "" where it is. Counts are of these
+        images; those of fine-tuning are missing where nobody knows them.
+        """
+        counts = counted(self.labels.join(self.unjudged))
+        seen = None if self.seen is None else self.seen.reindex(counts.index, fill_value=0)
+        known = counts.mask(counts >= 0) if seen is None else seen
+        why = reasons(counts, seen, positives_above=self.positives_above)
+        why[[name in self.labels for name in counts.index]] = ""  # as it was judged, on all of its images
+        why = why.mask((why == "") & ~counts.index.isin(scores.columns), f"no scores of {model}")
+        table = counts.join(known.astype("Int64").add_prefix("finetune_")).assign(reason=why)
+        table.insert(0, "kind", self.kinds([str(name) for name in counts.index]))
+        return table.rename_axis("finding").reset_index()
 
     def scored_by(self, *scores: pd.DataFrame) -> "TestSet":
-        """The part of this test set that all of these models score, with the findings that `choose` keeps there.
+        """The part of this test set that all of these models score, with the findings that `choose` judges there.
 
-        Raises `DataError` when that is no image at all, or leaves no finding to evaluate.
+        Raises `DataError` when that is no image at all.
         """
         known = np.logical_and.reduce([self.labels.index.isin(frame.index) for frame in scores])
         if known.all():
@@ -54,7 +91,13 @@ class TestSet:
             raise DataError(
                 f"none of the {len(self.labels)} test radiographs is scored by all models that are compared"
             )
-        return TestSet.choose(self.labels[known], self.patients[known], positives_above=self.positives_above)
+        return TestSet.choose(
+            self.labels.join(self.unjudged)[known],
+            self.patients[known],
+            positives_above=self.positives_above,
+            seen=self.seen,
+            indicators=self.indicators,
+        )
 
     def bootstrap(self, scores: pd.DataFrame, params: BootstrapParams) -> BootstrapResult:
         """AUC and interval of every finding that is also in `scores`; the same redraws for every model."""
@@ -74,19 +117,27 @@ class TestSet:
         )
 
     def shared(self, *scores: pd.DataFrame) -> list[str]:
-        """Evaluated findings that all models score, in label order; `DataError` when there is none."""
-        names = [name for name in self.labels.columns if all(name in frame for frame in scores)]
+        """Judged findings that all models score, in label order.
+
+        Raises `DataError` where the models score no label at all together: their names must be those of the labels.
+        """
+        names = [str(name) for name in self.labels.join(self.unjudged) if all(name in frame for frame in scores)]
         if not names:
             raise DataError(
-                f"none of the {self.labels.shape[1]} evaluated findings has scores of every model; the labels are "
-                f"called {list(self.labels.columns[:3])}, the scores {[list(frame.columns[:3]) for frame in scores]}"
+                f"none of the {self.labels.shape[1] + self.unjudged.shape[1]} labels has scores of every model; they "
+                f"are called {[*self.labels, *self.unjudged][:3]}, the scores "
+                f"{[list(frame.columns[:3]) for frame in scores]}"
             )
-        return names
+        return [name for name in names if name in self.labels]
 
 
-def read_test_set(params: EvaluatedFindings) -> tuple[pd.DataFrame, TestSet, int]:
-    """Manifest rows of the test radiographs, their labels, and how many findings have too few positives to evaluate."""
+def read_test_set(params: EvaluatedFindings, seen: pd.DataFrame | None) -> tuple[pd.DataFrame, TestSet]:
+    """Manifest rows of the test radiographs, and their labels.
+
+    seen: how many radiographs the judged model was fitted on, see `findings.judged`.
+    """
     dataset = Dataset.read(params.dataset)
     rows, labels = dataset.rows("test"), dataset.labels("test")
-    test = TestSet.choose(labels, rows["patient_id"].to_numpy(), positives_above=params.positives_above)
-    return rows, test, labels.shape[1] - test.labels.shape[1]
+    patients, more = rows["patient_id"].to_numpy(), params.positives_above
+    test = TestSet.choose(labels, patients, positives_above=more, seen=seen, indicators=dataset.indicators)
+    return rows, test

@@ -10,7 +10,7 @@ from diffchest import paths
 from diffchest.figures.frame import new_figure
 from diffchest.figures.inputs import read_rows
 from diffchest.figures.settings import FigureParams
-from diffchest.figures.style import BLUE, GREY, LIGHT, ORANGE, wrapped
+from diffchest.figures.style import BLUE, GREY, LIGHT, ORANGE, NothingToDrawError, wrapped
 from diffchest.findings.averaged import averaged
 from diffchest.params.base import OURS
 
@@ -20,14 +20,14 @@ TICKS = [0, 0.05, 0.2, 0.5, 1]
 
 def draw(params: FigureParams) -> Figure:
     """Draw `reliability.csv` for the findings with most positives, DiffChest and the reference model."""
-    empty = "no model gives probabilities"
+    empty = "no finding is judged (the reasons are in auc.csv), or no model gives probabilities"
     table = read_rows(paths.table("calibration"), stage="calibration", empty=empty)
     curves = read_rows(paths.PLOTS / "reliability.csv", stage="calibration", empty=empty)
     reference = params.reference
-    ranked = (
-        table[averaged(table["finding"].tolist())].drop_duplicates("finding").nlargest(PANELS, "positives", keep="all")
-    )
+    ranked = table[averaged(table["kind"])].drop_duplicates("finding").nlargest(PANELS, "positives", keep="all")
     findings = ranked["finding"].tolist()[:PANELS]
+    if not findings:
+        raise NothingToDrawError("only indicators and the label for nothing abnormal are judged, and no finding")
     rows = int(np.ceil(len(findings) / COLUMNS))
     figure = new_figure("Calibration of the most frequent findings", params, height=16 + 48 * rows)
     grid = figure.subplots(rows, min(COLUMNS, len(findings)), squeeze=False).ravel()

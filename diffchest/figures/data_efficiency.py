@@ -12,7 +12,7 @@ from diffchest import paths
 from diffchest.figures.frame import new_figure
 from diffchest.figures.inputs import read_rows
 from diffchest.figures.settings import FigureParams
-from diffchest.figures.style import CYCLE, GREY, INK
+from diffchest.figures.style import CYCLE, GREY, INK, NothingToDrawError, wrapped
 
 COLUMNS = 3
 MARKERS = "^sDvP*"
@@ -23,6 +23,8 @@ def draw(params: FigureParams) -> Figure:
     """Draw one panel per finding, and a last one with AUC against the number of training images."""
     reason = "data_efficiency.dataset is null, or no head could be fitted"
     auc = read_rows(paths.table("data_efficiency"), stage="data_efficiency", empty=reason)
+    if auc["auc"].isna().all():
+        raise NothingToDrawError(f"no finding is judged: {_reason(auc)}")
     roc = read_rows(paths.PLOTS / "data_efficiency_roc.csv", stage="data_efficiency", empty=reason)
     readers = pd.read_csv(paths.table("data_efficiency_readers"))
     findings = list(dict.fromkeys(auc["finding"]))
@@ -40,8 +42,11 @@ def draw(params: FigureParams) -> Figure:
             for fraction, draws, *numbers in measured[LABELLED].itertuples(index=False)
         }
         draw_roc(axes, curves, readers[readers["finding"] == finding], title=finding)
+        if measured.empty:
+            reason = wrapped(_reason(auc[auc["finding"] == finding]), 30)
+            axes.text(0.5, 0.3, reason, fontsize=6, color=GREY, ha="center", va="center")
     name_readers(figure, readers, what="simulated reader" if drawn else "radiologist")
-    _draw_growth(grid[len(findings)], auc)
+    _draw_growth(grid[len(findings)], auc.dropna(subset="auc"))
     for axes in grid[len(findings) + 1 :]:
         axes.set_axis_off()
     return figure
@@ -82,6 +87,11 @@ def curve_label(name: str, auc: float, above: float, below: float) -> str:
 def _share(fraction: float, draws: int) -> str:
     """Of the training patients, and how often they were drawn."""
     return f"{100 * fraction:.3g}%" + (f" (mean of {draws})" if draws > 1 else "")
+
+
+def _reason(rows: pd.DataFrame) -> str:
+    """Why findings of these rows have no AUC, each reason once."""
+    return "; ".join(rows["reason"].dropna().unique())
 
 
 def _draw_growth(axes: Axes, auc: pd.DataFrame) -> None:

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from diffchest.contracts.head import Head
 from diffchest.errors import DataError
+from diffchest.findings.judged import counted
 from diffchest.params.probe import HeadFitParams
 from diffchest.probe.authors_recipe import train_head
 from diffchest.probe.logistic import choose_l2, fit_logistic
@@ -45,7 +46,8 @@ def fit_head(
         weight, bias = fit_logistic(x, y, l2=penalty)
         penalty[np.isnan(bias)] = np.nan
     tensors = (array.astype(np.float32) for array in (weight, bias, mean, sd))
-    return Head(list(findings), *tensors, model_sha256=model_sha256), penalty
+    seen = counted(pd.DataFrame(y, columns=list(findings))).to_numpy()
+    return Head(list(findings), *tensors, model_sha256=model_sha256, fitted_on=seen), penalty
 
 
 def _penalty(x: Floats, y: Floats, patient_ids: ArrayLike, params: HeadFitParams) -> Floats:

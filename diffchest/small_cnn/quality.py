@@ -1,6 +1,6 @@
 """How well it tells each finding, on radiographs of other patients."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,13 +20,12 @@ def auc_by_finding(labels: pd.DataFrame, logits: pd.DataFrame) -> pd.Series:
     return pd.Series(values, index=shared, dtype=float)
 
 
-def auc_metrics(auc: pd.Series, *, drawn: Collection[str]) -> dict[str, Any]:
-    """Means over findings, without the label for "nothing abnormal"; over the `drawn` ones and the others apart."""
-    findings = auc.index.tolist()
-    mean, number = mean_over_findings(findings, auc)
-    metrics: dict[str, Any] = {"findings": len(auc), "averaged_findings": number, "macro_auc": mean}
+def auc_metrics(auc: pd.Series, kinds: Sequence[str], *, drawn: Collection[str]) -> dict[str, Any]:
+    """Means over the labels whose kind (`findings.averaged`) is finding; over the `drawn` ones and the others apart."""
+    mean, number = mean_over_findings(kinds, auc)
+    metrics: dict[str, Any] = {"findings": len(auc), "macro_auc": mean, "macro_auc_findings": number}
     shown = auc.index.isin(list(drawn))
-    if (shown & averaged(findings)).any():
-        for name, rows in (("drawn", auc[shown]), ("not_drawn", auc[~shown])):
-            metrics[f"{name}_macro_auc"] = mean_over_findings(rows.index.tolist(), rows)[0]
+    if (shown & averaged(kinds)).any():
+        for name, chosen in (("drawn", shown), ("not_drawn", ~shown)):
+            metrics[f"{name}_macro_auc"] = mean_over_findings(kinds, auc.where(chosen))[0]
     return metrics | {"auc": auc.to_dict()}

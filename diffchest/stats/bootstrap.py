@@ -57,7 +57,7 @@ def bootstrap_auc(
     codes, number = group_codes(groups, len(labels))
     counts = redraw_counts(number, resamples=resamples, seed=seed)
     columns = [_redrawn_aucs(labels[:, f], values[:, f], codes, counts) for f in range(labels.shape[1])]
-    samples = np.stack(columns, axis=1)
+    samples = np.column_stack([np.empty((resamples, 0)), *columns])
     if interval == "score":
         found = [placements(labels[:, f], values[:, f], codes) for f in range(labels.shape[1])]
         low, high = score_interval(found, confidence)

@@ -142,3 +142,13 @@ def test_the_move_of_a_finding_is_the_mean_of_its_ways():
     share = np.array([[0.75, 0.25], [1.0, 0.0], [1.0, 0.0]])
     moves = toy_moves(toy_head(3), alone=alone, share=share)
     assert mean_moves(moves, ["finding 0", "finding 2"]) == pytest.approx(np.array([[1.5] * 6, [0.0] * 6]))
+
+
+def test_without_findings_there_are_no_pairs():
+    rng = np.random.default_rng(0)
+    labels = pd.DataFrame((rng.random((60, 2)) < 0.4) * 1.0, columns=["a", "b"])
+    rows = pd.DataFrame({"view": "PA", "sex": "F", "age": 60.0, "patient_id": range(60)})
+    asked = {"kinds": {}, "model_error": ModelErrorParams(absolute=0.1, relative=0.1)}
+    table = label_responses(["a"], rng.normal(size=(60, 1)), [], labels, rows, **asked)
+    assert table.empty
+    assert "response_p" in table

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from diffchest.classifiers.gates import COLUMNS, check_gates, gate_table
+from diffchest.classifiers.gates import COLUMNS, check_gates, gate_table, passed_gates
 from diffchest.classifiers.outputs import Outputs
 from diffchest.classifiers.scored import Scored
 from diffchest.classifiers.trial import ALL, Bounds, Evidence
@@ -268,3 +268,9 @@ def test_without_labels_those_gates_are_left_that_need_none():
     with_labels = table()
     same = with_labels[with_labels["gate"].isin(found["gate"])].reset_index(drop=True)
     assert found.equals(same)
+
+
+def test_without_a_judged_finding_no_gate_is_tried_and_no_output_passes():
+    found = table(evidence=replace(EVIDENCE, findings=[], labels=np.empty((NUMBER, 0))))
+    assert found.empty
+    assert passed_gates(found) == []

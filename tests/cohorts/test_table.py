@@ -77,7 +77,9 @@ def test_an_indicator_is_one_more_label(tmp_path, frame):
     """1 where the column holds a value, 0 where another, NaN where blank or where no finding of the row is assessed."""
     frame["view"] = [" AP", "PA", ""]
     section = {"indicators": {"bedside": {"view": ["AP", "portable"]}}}
-    labels = own(tmp_path, frame, **section).labels
+    cohort = own(tmp_path, frame, **section)
+    labels = cohort.labels
+    assert list(cohort.indicators) == ["bedside"]
     assert list(labels.columns) == ["Edema", "Effusion", "bedside"]
     np.testing.assert_array_equal(labels["bedside"], np.float32([0, 1, np.nan]))
     labels = own(tmp_path, frame, labels=[], findings="report", separator=";", **section).labels

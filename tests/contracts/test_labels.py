@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diffchest.contracts.labels import BLANKS, CODES, load_labels, parse_codes, write_labels
+from diffchest.contracts.labels import BLANKS, CODES, load_indicators, load_labels, parse_codes, write_labels
 from diffchest.errors import DataError
 
 
@@ -23,6 +23,18 @@ def test_label_policies(tmp_path, policy, uncertain, blank_is_negative, blank):
         assert load_labels(path, ["x/2"], uncertain=asked).loc["x/2", "A"] == code
     with pytest.raises(DataError, match="'x/3'"):
         load_labels(path, ["x/3"])
+
+
+def test_the_file_says_which_labels_are_indicators(tmp_path):
+    labels = pd.DataFrame({"A": [1.0], "AP view": [0.0]}, index=["x/1"], dtype="float32")
+    path = tmp_path / "labels.parquet"
+    write_labels(path, labels, blank_is_negative=False, uncertain="zeros", indicators=["AP view"])
+    assert load_indicators(path) == {"AP view"}
+    write_labels(path, labels, blank_is_negative=False, uncertain="zeros")
+    assert load_indicators(path) == set()
+    labels.rename_axis("image_id").reset_index().to_parquet(path)
+    with pytest.raises(DataError, match="does not say which labels are indicators; run `dvc repro ingest` again"):
+        load_indicators(path)
 
 
 def test_a_label_file_without_a_policy_is_refused(tmp_path):

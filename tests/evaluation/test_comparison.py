@@ -23,7 +23,11 @@ def test_comparison_finds_the_difference_that_is_there(test_set, models):
     assert (table["p_bh"] >= table["p_value"]).all()
     metrics = comparison_metrics(table.reset_index(), reference="pca")
     assert metrics["wins"] + metrics["ties"] + metrics["losses"] == metrics["findings"] == 3
-    assert metrics["significant_holm"] >= 1
+    better = table["difference"] > 0.001
+    assert metrics["wins_holm"] == ((table["p_holm"] < 0.05) & better).sum() >= 1
+    assert metrics["losses_holm"] == ((table["p_holm"] < 0.05) & ~better).sum()
+    turned = comparison_metrics(comparison_table(test_set, *reversed(models), **TESTS), reference="ours")
+    assert (turned["wins_holm"], turned["losses_holm"]) == (metrics["losses_holm"], metrics["wins_holm"])
 
 
 def test_a_model_against_itself_ties_everywhere(test_set, models):
@@ -36,7 +40,7 @@ def test_a_model_against_itself_ties_everywhere(test_set, models):
 def test_a_finding_only_one_model_scores_is_not_compared(test_set, models):
     table = comparison_table(test_set, models[0].drop(columns="weak"), models[1], **TESTS)
     assert sorted(table["finding"]) == ["strong", "third"]
-    with pytest.raises(DataError, match="none of the 3 evaluated findings has scores of every model"):
+    with pytest.raises(DataError, match="none of the 4 labels has scores of every model"):
         comparison_table(test_set, models[0][["extra"]], models[1], **TESTS)
 
 
@@ -48,11 +52,12 @@ def test_nothing_abnormal_is_no_finding_to_average(test_set, models):
     table = comparison_table(renamed, ours, theirs, **TESTS)
     metrics = comparison_metrics(table, reference="pca")
     _, of_ours = auc_table(renamed, ours, model="ours", drawn=(), params=BOOTSTRAP)
-    assert metrics["mean_auc"] == pytest.approx(of_ours["macro_auc"])
-    assert (metrics["findings"], metrics["averaged_findings"], of_ours["macro_auc_findings"]) == (3, 2, 2)
+    assert metrics["shared_macro_auc"] == pytest.approx(of_ours["macro_auc"])
+    assert (metrics["findings"], of_ours["macro_auc_findings"]) == (2, 2)
+    assert metrics["wins"] + metrics["ties"] + metrics["losses"] == 2
     rows = table.set_index("finding").loc[["strong", "third"]]
     assert metrics["mean_difference"] == pytest.approx(rows["difference"].mean())
-    assert metrics["reference_mean_auc"] == pytest.approx(rows["reference_auc"].mean())
+    assert metrics["reference_shared_macro_auc"] == pytest.approx(rows["reference_auc"].mean())
 
 
 def test_delong_takes_a_patients_images_together(test_set, models):

@@ -38,6 +38,7 @@ FINDINGS = ["Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Pleural Ef
 FRACTIONS = [1.0, 0.3]
 PROBE = ProbeParams(fraction=1.0, recipe="optimum", l2=1.0, l2_grid=[1.0], folds=2, seed=0)
 BOOTSTRAP = BootstrapParams(unit="patient", resamples=50, confidence=0.95, interval="score", seed=0)
+KINDS = ["finding"] * 3
 
 
 def settings(redraws: int, fractions: list[float] = FRACTIONS) -> DataEfficiencyParams:
@@ -50,13 +51,19 @@ def sample(n: int, seed: int) -> Sample:
     z = rng.normal(size=(n, 5)).astype(np.float32)
     labels = (z[:, :2] + rng.normal(size=(n, 2)) > 0.5).astype(np.float32)
     columns = {"edema": labels[:, 0], "effusion": labels[:, 1], "never": np.zeros(n, dtype=np.float32)}
-    return Sample(z, pd.DataFrame(columns), np.array([f"p{row // 2}" for row in range(n)]), np.arange(n).astype(str))
+    return Sample(
+        z, pd.DataFrame(columns), np.array([f"p{row // 2}" for row in range(n)]), np.arange(n).astype(str), KINDS
+    )
 
 
 @pytest.fixture(scope="module")
 def measured() -> tuple[Sample, Sample, pd.DataFrame, pd.DataFrame]:
     train, test = sample(400, 0), sample(300, 1)
-    return train, test, *measure(train, test, settings=settings(1), probe=PROBE, bootstrap=BOOTSTRAP)
+    return (
+        train,
+        test,
+        *measure(train, test, settings=settings(1), probe=PROBE, bootstrap=BOOTSTRAP, positives_above=30),
+    )
 
 
 @pytest.mark.parametrize("fraction", FRACTIONS)
@@ -82,15 +89,21 @@ def test_a_finding_without_positives_has_no_auc_and_no_curve(measured):
     assert list(curves.columns) == CURVE_COLUMNS
     assert table.loc[table["finding"] == "never", ["auc", "low", "high"]].isna().all(axis=None)
     assert "never" not in set(curves["finding"])
+    never = table[table["finding"] == "never"]
+    assert set(never["reason"]) == {"0 test positives, more than 30 are needed"}
+    assert set(zip(never["test_n"], never["test_positives"], strict=True)) == {(300, 0)}
 
 
 def test_rows_that_were_not_assessed_are_left_out(measured):
     train, test, _, _ = measured
     labels = test.labels.copy()
     labels.loc[:99, "edema"] = np.nan
-    blank = Sample(test.z, labels, test.patient_id, test.study_id)
-    cut = Sample(test.z[100:], test.labels[100:], test.patient_id[100:], test.study_id[100:])
-    results = [measure(train, part, settings=settings(1), probe=PROBE, bootstrap=BOOTSTRAP)[0] for part in (blank, cut)]
+    blank = Sample(test.z, labels, test.patient_id, test.study_id, KINDS)
+    cut = Sample(test.z[100:], test.labels[100:], test.patient_id[100:], test.study_id[100:], KINDS)
+    results = [
+        measure(train, part, settings=settings(1), probe=PROBE, bootstrap=BOOTSTRAP, positives_above=30)[0]
+        for part in (blank, cut)
+    ]
     assert results[0]["auc"].iloc[0] == pytest.approx(results[1]["auc"].iloc[0])
 
 
@@ -134,20 +147,26 @@ def test_readers_on_each_side_are_counted(measured):
         "readers_below": 1,
     }
     assert list(metrics["1"]["findings"]["effusion"]) == ["auc"]
+    assert (metrics["0.3"]["macro_auc_findings"], metrics["0.3"]["macro_auc_left_out"]) == (2, 1)
     assert metrics["0.3"]["macro_auc"] == pytest.approx(table.loc[table["fraction"] == 0.3, "auc"].mean())
 
 
 def test_several_draws_are_averaged(measured):
     train, test, once, _ = measured
-    table, curves = measure(train, test, settings=settings(3), probe=PROBE, bootstrap=BOOTSTRAP)
+    table, curves = measure(train, test, settings=settings(3), probe=PROBE, bootstrap=BOOTSTRAP, positives_above=30)
     rows = table.set_index(["fraction", "finding"])
     assert rows["draws"].loc[1.0].eq(1).all()
     assert rows["draws"].loc[0.3].eq(3).all()
     pd.testing.assert_frame_equal(table[table["fraction"] == 1], once[once["fraction"] == 1])
     alone = [
-        measure(train, test, settings=settings(1).model_copy(update={"seed": seed}), probe=PROBE, bootstrap=BOOTSTRAP)[
-            0
-        ]
+        measure(
+            train,
+            test,
+            settings=settings(1).model_copy(update={"seed": seed}),
+            probe=PROBE,
+            bootstrap=BOOTSTRAP,
+            positives_above=30,
+        )[0]
         .set_index(["fraction", "finding"])["auc"]
         .loc[(0.3, "edema")]
         for seed in (7, 8, 9)

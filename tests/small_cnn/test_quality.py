@@ -35,11 +35,14 @@ def test_a_finding_that_is_not_scored_is_left_out_and_one_without_a_class_is_nan
     assert np.isnan(found["goiter"])
 
 
+KINDS = ["finding", "normal", "finding"]
+
+
 def test_the_label_for_nothing_is_no_finding_to_average():
     auc = pd.Series({"goiter": 0.9, "normal": 0.1, "kyphosis": 0.5})
-    metrics = auc_metrics(auc, drawn=["goiter"])
+    metrics = auc_metrics(auc, KINDS, drawn=["goiter"])
     assert metrics["macro_auc"] == pytest.approx(0.7)
     assert (metrics["drawn_macro_auc"], metrics["not_drawn_macro_auc"]) == (0.9, 0.5)
     assert metrics["auc"] == auc.to_dict()
-    assert metrics["findings"] == 3
-    assert "drawn_macro_auc" not in auc_metrics(auc, drawn=())
+    assert (metrics["findings"], metrics["macro_auc_findings"]) == (3, 2)
+    assert "drawn_macro_auc" not in auc_metrics(auc, KINDS, drawn=())
