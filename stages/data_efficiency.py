@@ -2,8 +2,6 @@
 
 from typing import Annotated
 
-from pydantic import Field
-
 from diffchest import paths
 from diffchest.contracts.benchmark_readers import read_benchmark_readers
 from diffchest.contracts.dataset import Dataset
@@ -23,7 +21,6 @@ class Params(StageParams):
     data_efficiency: DataEfficiencyParams
     head: Annotated[HeadFitParams, Key("probe")]
     bootstrap: Annotated[BootstrapParams, Key("evaluation.bootstrap")]
-    positives_above: Annotated[int, Key("evaluation.positives_above"), Field(ge=0)]
 
 
 def main() -> None:
@@ -50,7 +47,6 @@ def _study(name: str, params: Params) -> Study:
         settings=params.data_efficiency,
         head=params.head,
         bootstrap=params.bootstrap,
-        positives_above=params.positives_above,
     )
 
 

@@ -87,11 +87,9 @@ def study(
     settings: DataEfficiencyParams,
     head: HeadFitParams,
     bootstrap: BootstrapParams,
-    positives_above: int,
 ) -> Study:
     """Measure heads on fractions of the training patients, and where each reader stands beside them."""
-    options = {"settings": settings, "probe": head, "bootstrap": bootstrap, "positives_above": positives_above}
-    auc, curves = measure(train, test, **options)
+    auc, curves = measure(train, test, settings=settings, probe=head, bootstrap=bootstrap)
     points = operating_points(readers, test.study_id.tolist(), test.labels)
     return Study(count_readers(auc, curves, points), curves, points)
 
@@ -103,7 +101,6 @@ def measure(
     settings: DataEfficiencyParams,
     probe: HeadFitParams,
     bootstrap: BootstrapParams,
-    positives_above: int,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Fit heads on fractions of the training patients and measure them on the test set.
 
@@ -114,7 +111,7 @@ def measure(
     are what is asked about), or without both classes in a draw, has a `reason`, a NaN AUC and no curve.
     """
     findings, number = list(train.labels.columns), counted(test.labels)
-    few = reasons(number, None, positives_above=positives_above)
+    few = reasons(number, None, positives_above=settings.positives_above)
     tables, curves = [], []
     for fraction in settings.fractions:
         draws = settings.redraws if fraction < 1 else 1

@@ -91,6 +91,7 @@ class DataEfficiencyParams(Section):
     fractions: Annotated[list[PositiveFraction], Field(min_length=1)]
     redraws: PositiveInt
     findings: Annotated[Names, Field(min_length=1)]
+    positives_above: Annotated[int, Field(ge=0)]
     seed: Seed
 
     @field_validator("fractions")

@@ -42,7 +42,9 @@ KINDS = ["finding"] * 3
 
 
 def settings(redraws: int, fractions: list[float] = FRACTIONS) -> DataEfficiencyParams:
-    return DataEfficiencyParams(dataset="chexpert", fractions=fractions, redraws=redraws, findings=FINDINGS, seed=7)
+    return DataEfficiencyParams(
+        dataset="chexpert", fractions=fractions, redraws=redraws, findings=FINDINGS, positives_above=30, seed=7
+    )
 
 
 def sample(n: int, seed: int) -> Sample:
@@ -62,7 +64,7 @@ def measured() -> tuple[Sample, Sample, pd.DataFrame, pd.DataFrame]:
     return (
         train,
         test,
-        *measure(train, test, settings=settings(1), probe=PROBE, bootstrap=BOOTSTRAP, positives_above=30),
+        *measure(train, test, settings=settings(1), probe=PROBE, bootstrap=BOOTSTRAP),
     )
 
 
@@ -101,7 +103,7 @@ def test_rows_that_were_not_assessed_are_left_out(measured):
     blank = Sample(test.z, labels, test.patient_id, test.study_id, KINDS)
     cut = Sample(test.z[100:], test.labels[100:], test.patient_id[100:], test.study_id[100:], KINDS)
     results = [
-        measure(train, part, settings=settings(1), probe=PROBE, bootstrap=BOOTSTRAP, positives_above=30)[0]
+        measure(train, part, settings=settings(1), probe=PROBE, bootstrap=BOOTSTRAP)[0]
         for part in (blank, cut)
     ]
     assert results[0]["auc"].iloc[0] == pytest.approx(results[1]["auc"].iloc[0])
@@ -153,7 +155,7 @@ def test_readers_on_each_side_are_counted(measured):
 
 def test_several_draws_are_averaged(measured):
     train, test, once, _ = measured
-    table, curves = measure(train, test, settings=settings(3), probe=PROBE, bootstrap=BOOTSTRAP, positives_above=30)
+    table, curves = measure(train, test, settings=settings(3), probe=PROBE, bootstrap=BOOTSTRAP)
     rows = table.set_index(["fraction", "finding"])
     assert rows["draws"].loc[1.0].eq(1).all()
     assert rows["draws"].loc[0.3].eq(3).all()
@@ -165,7 +167,6 @@ def test_several_draws_are_averaged(measured):
             settings=settings(1).model_copy(update={"seed": seed}),
             probe=PROBE,
             bootstrap=BOOTSTRAP,
-            positives_above=30,
         )[0]
         .set_index(["fraction", "finding"])["auc"]
         .loc[(0.3, "edema")]
