@@ -9,8 +9,8 @@ import pandas as pd
 from diffchest import paths
 from diffchest.audit.cace import cace_metrics, icace_errors, twin_changes, with_truth
 from diffchest.audit.pairs import audit
-from diffchest.audit.quality import rivals, with_planted, with_witness
-from diffchest.audit.reactions import flagged, picture_changes, reactions
+from diffchest.audit.quality import rivals, with_contradicted, with_planted, with_witness
+from diffchest.audit.reactions import flagged, picture_changes, reactions, with_aucs
 from diffchest.contracts.classified import Classified
 from diffchest.contracts.dataset import Dataset
 from diffchest.contracts.head import Head, evaluated_findings
@@ -19,7 +19,7 @@ from diffchest.contracts.moves import Moves
 from diffchest.contracts.responses import Responses
 from diffchest.contracts.twin_scores import TwinScores
 from diffchest.files.tables import write_metrics, write_table
-from diffchest.findings.cooccurrence import PAIR, contradicted, count_pairs, planted_pairs
+from diffchest.findings.cooccurrence import PAIR, count_pairs, planted_pairs
 from diffchest.findings.disease_free import disease_free_table, normal_finding
 from diffchest.findings.vocabulary import KIND
 from diffchest.params.audit import AuditRuleParams
@@ -90,9 +90,10 @@ def audited(name: str, shared: Shared) -> tuple[pd.DataFrame, dict[str, Any]]:
     table["responds"] = table["responds"].fillna("")
 
     training, bounds = dataset.labels("pretrain", "finetune")[classified.outputs], params.rule.planted.model_dump()
-    table = with_witness(table, count_pairs(training), kinds=KIND, **bounds)
+    counts = count_pairs(training)
+    table = with_aucs(with_witness(table, counts, kinds=KIND, **bounds), classified)
     table["flagged"] = flagged(table, params.kinds)
-    table["contradicted_by_labels"] = table["flagged"] & contradicted(table)
+    table = with_contradicted(table, counts)
     drawn = classified.outputs if params.on_phantoms else []
     table = with_truth(with_planted(table, planted_pairs(training, drawn, **bounds)), truth, classified.spread)
     own = count_pairs(labels[classified.outputs])

@@ -66,7 +66,6 @@ def main() -> None:
     z = latents.select(ids)
     own = isinstance(classifier, OwnClassifier)  # its z of these radiographs are known, and need no encoder
     logits = head.logits(z)[:, head.rows(classifier.outputs)] if own else classifier.logits(store.read(ids))
-    carried = table[table["gate"] == "latents_r2"].set_index("output")["value"]
     interventions = Interventions.load(paths.INTERVENTIONS)
     scored = classify(
         classifier,
@@ -75,7 +74,7 @@ def main() -> None:
         finetune_id=ids,
         logits_finetune=logits.astype(np.float32),
         z=z,
-        r2={str(output): float(value) for output, value in carried.items()},
+        gates=table,
         head=head,
     )
     scored.save(paths.classified(name))

@@ -107,6 +107,8 @@ class Setting:
             weight=head.weight[rows].astype(np.float64),
             bias=head.bias[rows],
             r2=none,
+            auc=none,
+            auc_low=none,
             classifier_sha256=[],
         )
 

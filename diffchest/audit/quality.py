@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from diffchest.contracts.classified import Classified
-from diffchest.findings.cooccurrence import PAIR, go_together
+from diffchest.findings.cooccurrence import PAIR, contradicted, go_together
 
 
 def with_witness(
@@ -20,6 +20,12 @@ def with_witness(
     joined = table.merge(counts[[*PAIR, "p_b_given_a", "lift"]], on=PAIR, how="left", validate="one_to_one")
     joined.insert(2, "kind", joined["confounder"].map(kinds).fillna(""))
     return joined.assign(agrees_with_labels=go_together(joined, lift=lift, cooccurrence=cooccurrence))
+
+
+def with_contradicted(table: pd.DataFrame, counts: pd.DataFrame) -> pd.DataFrame:
+    """Add `contradicted_by_labels`: flagged, though `count_pairs` has the two together less often than by chance."""
+    joined = table[[*PAIR, "flagged"]].merge(counts, on=PAIR, how="left", validate="one_to_one")
+    return table.assign(contradicted_by_labels=joined["flagged"].to_numpy(dtype=bool) & contradicted(joined))
 
 
 def with_planted(table: pd.DataFrame, planted: pd.DataFrame) -> pd.DataFrame:

@@ -36,6 +36,8 @@ from diffchest.params.audit import AuditRuleParams, ModelErrorParams
 from diffchest.progress import notice
 from diffchest.stats import adjust
 
+CHANCE = 0.5  # AUC of an output that sees nothing
+
 
 def reactions(
     classified: Classified,
@@ -119,11 +121,28 @@ def responding(table: pd.DataFrame, rule: AuditRuleParams) -> np.ndarray:
     return np.where(~sure, "", np.where(table["response"] > 0, "rises", "falls"))
 
 
+def with_aucs(table: pd.DataFrame, classified: Classified) -> pd.DataFrame:
+    """Add target_auc, target_auc_low, confounder_auc, confounder_auc_low: see `Classified`; NaN where no output."""
+    columns = {}
+    for name in ("auc", "auc_low"):
+        values = pd.Series(getattr(classified, name), index=classified.outputs, dtype=np.float64)
+        columns |= {f"{role}_{name}": table[role].map(values).astype(np.float64) for role in PAIR}
+    return table.assign(**columns)
+
+
 def flagged(table: pd.DataFrame, kinds: Mapping[str, Sequence[str]]) -> np.ndarray:
-    """Which B are confounders of A: B appears with A, and A's score rises with B alone; kinds of each other never."""
+    """Which B are confounders of A: B appears with A, and A's score rises with B alone; kinds of each other never.
+
+    Both outputs have to find their findings better than chance (`..._auc_low` above `CHANCE`): what moves a score that
+    may be blind says nothing, nor does what a blind score says of a picture.
+    """
+    sees = (table[[f"{role}_auc_low" for role in PAIR]] > CHANCE).all(axis=1).to_numpy()
     kin = [related(one, other, kinds) for one, other in table[PAIR].itertuples(index=False)]
     return (
-        table["appears"].to_numpy(dtype=bool) & (table["responds"] == "rises").to_numpy() & ~np.array(kin, dtype=bool)
+        table["appears"].to_numpy(dtype=bool)
+        & (table["responds"] == "rises").to_numpy()
+        & sees
+        & ~np.array(kin, dtype=bool)
     )
 
 

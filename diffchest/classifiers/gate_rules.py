@@ -114,7 +114,9 @@ def _above_chance(trial: Trial) -> Iterator[Row]:
     low = agreement.auc_lower_limits(trial.labels, trial.logits, trial.evidence.patients)
     remedy = "its AUC may be chance (this is the lower limit of its 95 % interval): label more radiographs"
     for number in np.flatnonzero(trial.judged):  # the others failed `auc_originals`
-        yield Row(trial.known[number], "auc_above_chance", float(low[number]), 0.5, bool(low[number] > 0.5), False, remedy)
+        yield Row(
+            trial.known[number], "auc_above_chance", float(low[number]), 0.5, bool(low[number] > 0.5), False, remedy
+        )
 
 
 def _auc_kept(trial: Trial) -> Iterator[Row]:

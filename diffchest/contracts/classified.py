@@ -17,11 +17,13 @@ class Classified(ArrayFile):
       `contracts.interventions`
     * weight [K, d], bias [K]: the ridge regression of its logits on z, standardised as the head does, among the
       fine-tuning radiographs; r2 [K]: of that, patients held out
+    * auc, auc_low [K]: AUC in test radiographs and the lower limit of its 95 % interval, as the gates found them; NaN
+      where labels could not tell
     * classifier_sha256, one: whose scores
     """
 
     STAGE = "score_classifier"
-    VERSION = 3
+    VERSION = 4
 
     outputs: list[str]
     threshold: np.ndarray
@@ -33,6 +35,8 @@ class Classified(ArrayFile):
     weight: np.ndarray
     bias: np.ndarray
     r2: np.ndarray
+    auc: np.ndarray
+    auc_low: np.ndarray
     classifier_sha256: list[str]
 
     @property

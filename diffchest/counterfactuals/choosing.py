@@ -69,7 +69,9 @@ def choose_radiographs(
         return [(list(targets), list(settings.image_ids))]
     number, seed = settings.radiographs, settings.seed
     if settings.towards == "presence":
-        return [(list(targets), choose_disease_free(test, labels, number=number, seed=seed, asked_by="explain.radiographs"))]
+        return [
+            (list(targets), choose_disease_free(test, labels, number=number, seed=seed, asked_by="explain.radiographs"))
+        ]
     chosen = {target: choose_with_finding(test, labels, target, number=number, seed=seed) for target in targets}
     if not any(chosen.values()):
         raise DataError(

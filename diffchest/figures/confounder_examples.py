@@ -81,6 +81,8 @@ def _kind_colour(pair) -> str:
 def _describe(axes, pair) -> None:
     axes.set_axis_off()
     witness = "" if pd.isna(pair.p_b_given_a) else f"; labelled with it in {pair.p_b_given_a:.0%}"
+    if pair.contradicted_by_labels:
+        witness += ", less than others"
     lines = [
         (1.01, "towards", 6, GREY, "normal"),
         (0.88, wrapped(pair.target, 24, lines=2), 7, "black", "bold"),

@@ -15,7 +15,7 @@ from diffchest import paths
 from diffchest.figures.frame import new_figure
 from diffchest.figures.inputs import read_rows
 from diffchest.figures.settings import FigureParams
-from diffchest.figures.style import DIVERGING, FLAGGED, INK, LIGHT, wrapped
+from diffchest.figures.style import CONTRADICTED, DIVERGING, FLAGGED, INK, LIGHT, wrapped
 
 APPEARS: Any = {"s": 5, "color": INK, "edgecolors": "white", "linewidths": 0.5}
 LARGEST = 42  # rows and columns: 4 mm each at print size
@@ -45,11 +45,12 @@ def draw(params: FigureParams) -> Figure:
     handles: list[Artist] = [
         axes.scatter([], [], label="appears", **APPEARS),
         axes.scatter([], [], label="appears, and alone raises the target's score (flagged)", **FLAGGED),
+        axes.scatter([], [], label="... though labelled together less often than by chance", **CONTRADICTED),
         Patch(color=LIGHT, label="the target itself"),
     ]
     if params.on_phantoms:
         handles.append(Patch(facecolor="none", edgecolor=INK, label="planted in the labels"))
-    figure.legend(handles=handles, loc="outside lower left", ncols=4)
+    figure.legend(handles=handles, loc="outside lower left", ncols=3)
     return figure
 
 
@@ -81,7 +82,9 @@ def _mark(axes: Axes, matrix: pd.DataFrame, pairs: pd.DataFrame) -> None:
     x, y = shown["confounder"].map(column_of), shown["target"].map(row_of)
     appears, flagged, planted = (shown[mark].astype(bool) for mark in ("appears", "flagged", "planted"))
     axes.scatter(x[appears & ~flagged], y[appears & ~flagged], **APPEARS)
-    axes.scatter(x[flagged], y[flagged], **FLAGGED)
+    against = shown["contradicted_by_labels"].astype(bool)
+    axes.scatter(x[flagged & ~against], y[flagged & ~against], **FLAGGED)
+    axes.scatter(x[flagged & against], y[flagged & against], **CONTRADICTED)
     frames = [
         Rectangle((left - 0.46, top - 0.46), 0.92, 0.92) for left, top in zip(x[planted], y[planted], strict=True)
     ]

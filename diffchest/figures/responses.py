@@ -16,12 +16,14 @@ from diffchest.figures.inputs import read_audits, read_metrics
 from diffchest.figures.settings import FigureParams
 from diffchest.figures.style import (
     BLUE,
+    CONTRADICTED,
     DIVERGING,
     FLAGGED,
     GREY,
     INK,
     LIGHT,
     MILLIMETRES_PER_INCH,
+    ORANGE,
     RED,
     SKY,
     WIDTH,
@@ -112,7 +114,9 @@ def draw_matrix(axes: Axes, matrix: pd.DataFrame, pairs: pd.DataFrame, *, limit:
         axes.text(place - 0.4, -0.8, KINDS[kind], fontsize=5.5, color=GREY)
     row_of, column_of = ({name: at for at, name in enumerate(names)} for names in (matrix.index, matrix.columns))
     shown = pairs[pairs["flagged"].astype(bool) & pairs["target"].isin(row_of) & pairs["confounder"].isin(column_of)]
-    axes.scatter(shown["confounder"].map(column_of), shown["target"].map(row_of), **FLAGGED)
+    for against, mark in ((False, FLAGGED), (True, CONTRADICTED)):
+        rows = shown[shown["contradicted_by_labels"].astype(bool) == against]
+        axes.scatter(rows["confounder"].map(column_of), rows["target"].map(row_of), **mark)
 
 
 def draw_truth(axes: Axes, pairs: pd.DataFrame, found: Mapping[str, Any]) -> None:
@@ -191,7 +195,16 @@ def _legend(figure: Figure, limit: float, *, left: float, top: float, beside: bo
             markeredgecolor=INK,
             label="flagged: A rises with B alone,\nand B appears with A",
             **dots,
-        )
+        ),
+        Line2D(
+            [],
+            [],
+            color=ORANGE,
+            marker="D",
+            markeredgecolor=INK,
+            label="... though labelled together\nless often than by chance",
+            **dots,
+        ),
     ]
     if not beside:
         handles += [

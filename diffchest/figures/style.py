@@ -27,6 +27,7 @@ FLAGGED: Any = {
     "edgecolors": INK,
     "linewidths": 0.5,
 }  # the mark of a flagged pair
+CONTRADICTED: Any = FLAGGED | {"color": ORANGE}  # ... that the labels have together less often than by chance
 RC: Any = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],

@@ -45,14 +45,12 @@ def removed_alone(labels: pd.DataFrame) -> pd.Series:
 
 
 def tell_few(labels: pd.DataFrame, found: int, number: int, *, asked_by: str) -> None:
-    """Say where fewer disease-free radiographs were found than asked for, and which findings took most of the others."""
+    """Say where fewer disease-free radiographs were found than asked for, and what took most of the others."""
     if found >= number:
         return
-    removed = removed_alone(labels).head(3)
-    why = ", ".join(f"{finding} {count}" for finding, count in removed.items())
     notice(
-        f"{asked_by} is {number}, but only {found} patients have a disease-free radiograph among {len(labels)}"
-        + (f"; one finding or indicator alone is why so many others have none: {why}" if why else "")
+        f"{asked_by} is {number}, but only {found} patient(s) have a disease-free radiograph among {len(labels)}"
+        + _taken_by(labels)
     )
 
 
@@ -88,6 +86,7 @@ def choose_disease_free(
         raise DataError(
             f"none of the {len(manifest)} test radiographs is disease-free (label `normal` or `No Finding` alone, or "
             "no finding at all); check the labels of evaluation.dataset (`explain` also takes explain.image_ids)"
+            + _taken_by(labels)
         )
     chosen = choose_one_per_patient(healthy, number=number, seed=seed)
     if asked_by:
@@ -109,3 +108,9 @@ def choose_one_per_patient(manifest: pd.DataFrame, *, number: int, seed: int) ->
     order = np.random.default_rng(seed).permutation(len(manifest))
     drawn = manifest.sort_values("image_id").iloc[order].drop_duplicates("patient_id")
     return sorted(drawn["image_id"].iloc[:number])
+
+
+def _taken_by(labels: pd.DataFrame, most: int = 3) -> str:
+    """What alone keeps most of the others from being disease-free; "" where no single finding does."""
+    why = ", ".join(f"{finding} {count}" for finding, count in removed_alone(labels).head(most).items())
+    return f"; one finding or indicator alone is why so many others are not: {why}" if why else ""

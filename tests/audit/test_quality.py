@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from diffchest.audit.quality import rivals, with_planted, with_witness
+from diffchest.audit.quality import rivals, with_contradicted, with_planted, with_witness
 from diffchest.findings.cooccurrence import count_pairs
 from tests.helpers.toy_drawings import toy_classified
 
@@ -29,6 +29,15 @@ def test_witness_and_planted_pairs_are_joined_by_name():
     assert joined["kind"].tolist() == ["treatment", "", "", "", "", ""]
     planted = with_planted(joined, counts)
     assert planted["planted"].tolist() == [True, False, False, False, True, False]
+
+
+def test_only_a_flagged_pair_can_be_contradicted_by_labels():
+    """a and b are never together in 12 radiographs with 6 of each: 1 of the 924 ways to deal them, p = 0.001."""
+    labels = pd.DataFrame({"a": [1, 0] * 6, "b": [0, 1] * 6, "c": [1, 1, 0, 0] * 3}).astype(float)
+    names = [("a", "b"), ("b", "a"), ("a", "c"), ("a", "unlabelled")]
+    table = pd.DataFrame(names, columns=["target", "confounder"]).assign(flagged=[True, False, True, True])
+    told = with_contradicted(table, count_pairs(labels))
+    assert told["contradicted_by_labels"].tolist() == [True, False, False, False]
 
 
 def test_rivals_are_what_their_names_say():

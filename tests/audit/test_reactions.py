@@ -5,11 +5,21 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from diffchest.audit.reactions import flagged, label_responses, mean_moves, picture_changes, reactions, responding
+from diffchest.audit.reactions import (
+    flagged,
+    label_responses,
+    mean_moves,
+    picture_changes,
+    reactions,
+    responding,
+    with_aucs,
+)
 from diffchest.params.audit import ModelErrorParams
 from tests.helpers.toy_autoencoder import DIMENSIONS, TOY_AUDIT, toy_head, toy_moves
 from tests.helpers.toy_drawings import TOY_FINDINGS as FINDINGS
 from tests.helpers.toy_drawings import toy_classified, toy_interventions
+
+SEEING = {"target_auc_low": 0.7, "confounder_auc_low": 0.6}
 
 
 def world(n=4000, seed=0):
@@ -93,11 +103,26 @@ def test_noise_is_flagged_no_more_often_than_its_rate():
 
 
 def test_a_confounder_appears_raises_the_score_and_is_no_kind_of_it():
-    pair = {"target": "goiter", "confounder": "ring", "appears": True, "responds": "rises"}
+    pair = {"target": "goiter", "confounder": "ring", "appears": True, "responds": "rises"} | SEEING
     device = pair | {"target": "pacemaker", "confounder": "dual chamber device"}
     rows = [pair, pair | {"responds": "falls"}, pair | {"appears": False}, pair | {"responds": ""}, device]
     assert flagged(pd.DataFrame(rows), {}).tolist() == [True, False, False, False, False]
     assert not flagged(pd.DataFrame(rows), {"ring": ["goiter"]}).any()
+
+
+def test_a_pair_of_a_head_that_may_be_blind_is_not_flagged():
+    """As of an AUC of 0.64 (0.32 to 0.90), whichever of the two it is, and where no labels told."""
+    pair = {"target": "goiter", "confounder": "ring", "appears": True, "responds": "rises"} | SEEING
+    rows = [pair] + [pair | {name: low} for name in SEEING for low in (0.32, 0.5, np.nan)]
+    assert flagged(pd.DataFrame(rows), {}).tolist() == [True] + [False] * 6
+
+
+def test_each_pair_has_the_aucs_of_both_outputs():
+    classified = toy_classified(["a", "b"], np.eye(2), auc=np.array([0.9, 0.64]), auc_low=np.array([0.8, 0.32]))
+    told = with_aucs(pd.DataFrame({"target": ["a", "b"], "confounder": ["b", "unscored"]}), classified)
+    assert told[["target_auc", "target_auc_low"]].to_numpy().tolist() == [[0.9, 0.8], [0.64, 0.32]]
+    assert told[["confounder_auc", "confounder_auc_low"]].iloc[0].tolist() == [0.64, 0.32]
+    assert told[["confounder_auc", "confounder_auc_low"]].iloc[1].isna().all()
 
 
 def test_falls_are_findings_too_and_small_or_unsure_ones_are_none():

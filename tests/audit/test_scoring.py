@@ -1,6 +1,7 @@
 """A classifier scores all that it is shown, by name and in place."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from diffchest.audit.scoring import classify
@@ -35,9 +36,12 @@ def test_every_score_is_where_its_picture_is():
     head, rng = toy_head(), np.random.default_rng(0)
     z = rng.standard_normal((50, DIMENSIONS))
     finetune = np.stack([z[:, 0], z[:, 1], z[:, 2]], axis=1).astype(np.float32)
+    rows = [("goiter", "latents_r2", 0.5), ("drain", "latents_r2", 0.9), ("dust", "latents_r2", 0.1)]
+    rows += [("goiter", "auc_originals", 0.8), ("(all)", "auc_originals", 0.7), ("goiter", "auc_above_chance", 0.6)]
+    gates = pd.DataFrame(rows, columns=["output", "gate", "value"])
     found = classify(
         Brightness(), ["goiter", "drain"], drawn, finetune_id=[f"f{row}" for row in range(50)],
-        logits_finetune=finetune, z=z * head.sd + head.mean, r2={"goiter": 0.5, "drain": 0.9, "dust": 0.1}, head=head,
+        logits_finetune=finetune, z=z * head.sd + head.mean, gates=gates, head=head,
     )  # fmt: skip
     assert found.outputs == ["goiter", "drain"]
     assert found.logits_base.tolist() == [[200.0, 2.0], [0.0, 0.0]]
@@ -48,6 +52,8 @@ def test_every_score_is_where_its_picture_is():
     assert truth.twin_id == ["cohort/1|drain|0", "cohort/0|drain|2"]
     assert truth.logits_twin.tolist() == [[700.0, 7.0]] * 2
     assert found.r2.tolist() == [0.5, 0.9]
+    assert (found.auc[0], found.auc_low[0]) == (0.8, 0.6)
+    assert np.isnan([found.auc[1], found.auc_low[1]]).all()  # no labels told
     assert found.threshold[0] == 2.0
     assert np.isnan(found.threshold[1])
     assert found.spread == pytest.approx([z[:, 2].std(), z[:, 0].std()], rel=1e-5)

@@ -19,8 +19,10 @@ def test_what_appears_and_what_is_flagged_have_marks_of_their_own(root, tmp_path
         [label.get_text() for label in labels] for labels in (axes.get_yticklabels(), axes.get_xticklabels())
     )
     shown = pairs[pairs["target"].isin(rows) & pairs["confounder"].isin(columns)]
-    expected = [shown[shown["appears"] & ~shown["flagged"]], shown[shown["flagged"]]]
-    for marks, kept in zip(axes.collections[:2], expected, strict=True):
+    against = shown["contradicted_by_labels"]
+    assert set(against[shown["flagged"]]) == {True, False}
+    expected = [shown[shown["appears"] & ~shown["flagged"]], shown[shown["flagged"] & ~against], shown[against]]
+    for marks, kept in zip(axes.collections[:3], expected, strict=True):
         at = {(rows[int(y)], columns[int(x)]) for x, y in marks.get_offsets()}
         assert at == set(zip(kept["target"], kept["confounder"], strict=True))
         assert at

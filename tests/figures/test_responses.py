@@ -71,10 +71,12 @@ def test_flagged_pairs_that_are_in_the_matrix_have_a_mark_on_their_cell(params, 
     columns = [label.get_text() for label in matrices(figure)[-1].get_xticklabels()]
     for axes, pairs in zip(matrices(figure), audits.values(), strict=True):
         rows = [label.get_text() for label in axes.get_yticklabels()]
-        marked = {(rows[int(y)], columns[int(x)]) for x, y in axes.collections[0].get_offsets()}
         flagged = pairs[pairs["flagged"] & pairs["confounder"].isin(columns) & pairs["target"].isin(rows)]
-        assert marked == set(zip(flagged["target"], flagged["confounder"], strict=True))
-        assert marked
+        against = flagged["contradicted_by_labels"]
+        for marks, kept in zip(axes.collections[:2], (flagged[~against], flagged[against]), strict=True):
+            marked = {(rows[int(y)], columns[int(x)]) for x, y in marks.get_offsets()}
+            assert marked == set(zip(kept["target"], kept["confounder"], strict=True))
+        assert len(flagged)
 
 
 def test_treatments_come_first_and_of_each_kind_what_scores_respond_to_most():

@@ -3,8 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
-from diffchest.findings.cooccurrence import count_pairs, go_together, planted_pairs
+from diffchest.findings.cooccurrence import contradicted, count_pairs, go_together, planted_pairs
 from diffchest.findings.vocabulary import visible_findings
 
 
@@ -39,3 +40,19 @@ def test_phantoms_show_what_is_drawn_and_real_radiographs_everything():
     names = ["kyphosis", "pacemaker", "mass", "cardiomegaly"]
     assert visible_findings(names, on_phantoms=True) == ["pacemaker", "cardiomegaly"]
     assert visible_findings(names, on_phantoms=False) == names
+
+
+def test_labels_contradict_a_pair_that_they_have_together_less_often_than_by_chance():
+    few = pd.DataFrame({"a": [1, 1, 0, 0], "b": [0, 0, 1, 1], "c": [1, 0, 1, 0], "d": [0.0] * 4, "e": [np.nan] * 4})
+    many = pd.concat([few] * 3, ignore_index=True)
+    for labels, sure in ((few, False), (many, True)):
+        counts = count_pairs(labels).set_index(["target", "confounder"])
+        told = pd.Series(contradicted(counts), index=counts.index)
+        row = counts.loc[("a", "b")]
+        table = [[row["both"], row["positives_a"] - row["both"]], [0, 0]]
+        table[1] = [len(labels) // 2 - row["both"], len(labels) // 2 - table[0][1]]
+        assert (stats.fisher_exact(table, alternative="less").pvalue <= 0.05) == sure
+        assert told["a", "b"] == sure  # never together, and each in a half: of four that may be chance
+        assert not told["a", "c"]  # exactly by chance
+        assert not told["a", "d"]  # nobody has it: nothing is known
+        assert not told["a", "e"]  # nobody was assessed

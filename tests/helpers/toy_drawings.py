@@ -53,7 +53,8 @@ def toy_classified(outputs: list[str], finetune: np.ndarray, **own: Any) -> Clas
         "threshold": np.full(number, np.nan), "finetune_id": [f"cohort/{row}" for row in range(len(finetune))],
         "logits_base": np.empty((0, number)), "logits_picture": none,
         "logits_random": none, "weight": np.eye(number),
-        "bias": np.zeros(number), "r2": np.ones(number), "classifier_sha256": ["toy"],
+        "bias": np.zeros(number), "r2": np.ones(number), "auc": np.ones(number), "auc_low": np.full(number, 0.9),
+        "classifier_sha256": ["toy"],
     }  # fmt: skip
     return Classified(outputs=outputs, logits_finetune=finetune, **(fields | own))
 

@@ -89,7 +89,6 @@ def answer(
     untold = (gates["gate"] == "auc_originals") & gates["value"].isna() & ~gates["hard"]
     outputs = check_gates(gates[~untold])
     drawn = _put_in(films, labelled, put_in, generator, settings, parts)
-    r2 = gates[gates["gate"] == "latents_r2"].set_index("output")["value"].reindex(outputs)
     scores = classifier.logits(films.squares)
     scored = classify(
         classifier,
@@ -98,16 +97,15 @@ def answer(
         finetune_id=films.names,
         logits_finetune=scores,
         z=z,
-        r2={str(output): float(value) for output, value in r2.items()},
+        gates=gates,
         head=generator.head,
     )
     towards = _towards(labelled.rows, labelled, settings) if enough else []
     goes_with = _goes_with(classifier, scored, films, towards, z, generator, settings, parts) if enough else None
     explain = settings.explain
     unchecked = [name for name in outputs if name in set(gates.loc[untold, "output"])]
-    blind = outputs if labelled.labels is None else unchecked  # without labels nobody knows whether any output sees
     pairs = pairs_of(
-        scored, drawn, generator.moves, goes_with, held, labelled, blind, kinds=explain.kinds, rule=settings.audit
+        scored, drawn, generator.moves, goes_with, held, labelled, kinds=explain.kinds, rule=settings.audit
     )
     return Answers(gates, outputs, unchecked, pairs, held, drawn, scored, len(towards))
 

@@ -6,10 +6,10 @@ what goes with A, of `audit.pairs`; blank where a question could not be answered
 * judged_by: labels where `response` is known, which is the better answer; else pictures; blank where neither is
 * strength: the answer, SD: `response` or `picture`; strength_low, strength_high: its 95 % interval
 * responds: rises, falls or blank, by the same answer; see `reactions.responding` and `pictured`
-* flagged: B appears with A, the score of A rises with B alone, and the labels could show that both outputs find
-  their findings better than chance
+* flagged: see `reactions.flagged`; nothing where no labels could show that both outputs find their findings
 * p_b_given_a, lift, contradicted_by_labels, where labels are given: of the pair in them; a flagged pair that they have
-  together less often than by chance
+  together less often than by chance, beyond doubt
+* target_auc, confounder_auc and their `_low`: see `reactions.with_aucs`
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,11 +19,12 @@ import pandas as pd
 from scipy import stats
 
 from diffchest.audit.command.label_table import Labelled
-from diffchest.audit.reactions import flagged, judged, label_responses, picture_responses
+from diffchest.audit.quality import with_contradicted
+from diffchest.audit.reactions import flagged, judged, label_responses, picture_responses, with_aucs
 from diffchest.contracts.classified import Classified
 from diffchest.contracts.interventions import Interventions
 from diffchest.contracts.moves import Moves
-from diffchest.findings.cooccurrence import PAIR, contradicted, count_pairs
+from diffchest.findings.cooccurrence import PAIR, count_pairs
 from diffchest.params.audit import AuditRuleParams
 from diffchest.stats import adjust
 
@@ -35,7 +36,6 @@ def pairs_of(
     goes_with: pd.DataFrame | None,
     held: Sequence[str],
     labelled: Labelled,
-    blind: Sequence[str],
     *,
     kinds: Mapping[str, Sequence[str]],
     rule: AuditRuleParams,
@@ -43,8 +43,7 @@ def pairs_of(
     """The table of the module, strongest first.
 
     goes_with: of `audit.pairs`; held: findings of `labelled` whose response the labels tell. labelled: of the
-    radiographs of `classified.finetune_id`, in their order; all its findings are held in the regression. blind: outputs
-    that labels could not show to be better than chance.
+    radiographs of `classified.finetune_id`, in their order; all its findings are held in the regression.
     """
     table = picture_responses(classified, drawn, moves)
     table["responds_in_pictures"] = pictured(table, len(drawn.image_id), rule)
@@ -66,12 +65,11 @@ def pairs_of(
         table = table.merge(goes_with, on=PAIR, how="outer", validate="one_to_one")
     else:
         table = table.assign(appears=False)
-    table = _with_answer(table, kinds)
-    table["flagged"] &= ~table[PAIR].isin(list(blind)).any(axis=1)  # both heads have to see
+    table = _with_answer(with_aucs(table, classified), kinds)
     if labelled.labels is not None:
-        counts = count_pairs(labelled.named)[[*PAIR, "p_b_given_a", "lift"]]
-        table = table.merge(counts, on=PAIR, how="left", validate="one_to_one")
-        table["contradicted_by_labels"] = table["flagged"] & contradicted(table)
+        counts = count_pairs(labelled.named)
+        table = with_contradicted(table, counts)
+        table = table.merge(counts[[*PAIR, "p_b_given_a", "lift"]], on=PAIR, how="left", validate="one_to_one")
     return table
 
 

@@ -64,6 +64,9 @@ def _pairs(params: Params, rng: np.random.Generator) -> pd.DataFrame:
     table["responds"] = np.where(response > 0.5, "rises", np.where(response < -0.5, "falls", ""))
     table["flagged"] = table["appears"] & (table["responds"] == "rises")
     table = table.assign(moved_z=response, picture=0.8 * response, picture_random=0.2, p_b_given_a=0.42, lift=3.2)
+    table.loc[table.index[table["flagged"]][:1], "lift"] = 0.5  # one that the labels contradict
+    table["contradicted_by_labels"] = table["flagged"] & (table["lift"] < 1)
+    table = table.assign(target_auc=0.9, target_auc_low=0.8, confounder_auc=0.85, confounder_auc_low=0.75)
     table = table.assign(picture_low=0.7 * response, picture_high=0.9 * response)
     table = table.assign(**dict.fromkeys(PICTURES, 0.8 * response))
     truth = response + rng.normal(0, 0.1, number) if on_phantoms else np.full(number, np.nan)
