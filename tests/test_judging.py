@@ -2,12 +2,13 @@
 
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
 from diffchest import paths
-from diffchest.contracts.explained import MACRO, Failures
+from diffchest.contracts.explained import MACRO, Failures, Reconstructions
 from tests.helpers.drawn_run import ROOT, TARGETS, change_params, judge, kept, write_drawn_run
 
 NAMES = ("counterfactuals", "counterfactual_quality", "reconstruction")
@@ -54,6 +55,9 @@ def test_judging_again_with_other_redraws_decodes_nothing(drawn):
         assert metrics["twins"][f"{name}_low"] <= metrics["twins"][name] <= metrics["twins"][f"{name}_high"]
     assert metrics["axioms"]["composition_10"] == 0
     assert metrics["reconstruction"]["mae"] == pytest.approx(first["reconstruction"]["mae"].mean(), rel=1e-4)
+    pictures = Reconstructions.load(paths.RECONSTRUCTIONS)
+    error = np.abs(pictures.redrawn.astype(float) - pictures.original).mean() / 255
+    assert metrics["reconstruction"]["mae_new_x_T"] == pytest.approx(error, rel=1e-4)
     assert Failures.load(paths.FAILURES).targets == TARGETS
 
 

@@ -115,14 +115,20 @@ class Sweep(ArrayFile):
 
 @dataclass(frozen=True, eq=False)
 class Reconstructions(ArrayFile):
-    """N radiographs and what decoding their own latents gives: uint8 [N, H, W] of each."""
+    """N radiographs and what decoding their own z gives: from their own x_T, and from one that was drawn.
+
+    original, reconstruction, redrawn uint8 [N, H, W]; x_T float16 [N, H, W] (the first channel). What `redrawn` and the
+    original share z carries; what only the reconstruction has was in x_T.
+    """
 
     STAGE = "draw_explanations"
-    VERSION = 1
+    VERSION = 2
 
     image_id: list[str]
     original: np.ndarray
     reconstruction: np.ndarray
+    redrawn: np.ndarray
+    x_T: np.ndarray  # noqa: N815 - the field's own symbol
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ from diffchest.contracts.moves import Moves
 from diffchest.counterfactuals import differences, edited, moves, pictures
 from diffchest.counterfactuals.edited import draw_edits
 from diffchest.counterfactuals.moves import edit_latents
-from diffchest.counterfactuals.pictures import batch_size, encode_latents
+from diffchest.counterfactuals.pictures import batch_size, decode, encode_latents, new_noise
 from diffchest.model.autoencoder import DiffusionAutoencoder
 from diffchest.params.counterfactuals import ExplainParams, PictureParams, Towards
 
@@ -91,9 +91,27 @@ class Explainer:
         )
 
     def reconstruct(self, image_ids: Sequence[str], pixels: np.ndarray) -> Reconstructions | None:
-        """Encode and decode radiographs, uint8 [N, H, W], with their own latents."""
-        drawn = self._draw(pixels, encode_latents(self.model, pixels)[:, None], [], reconstruct=True)
-        return None if drawn is None else Reconstructions(list(image_ids), pixels, drawn["pictures"][:, 0])
+        """Encode and decode radiographs, uint8 [N, H, W], with their own z: from their own x_T, and from a new one."""
+        z = encode_latents(self.model, pixels)[:, None]
+        drawn = self._draw(pixels, z, [], reconstruct=True)
+        settings = self.settings
+
+        def part(chosen: slice) -> Arrays:
+            noise = new_noise(self.model, pixels.shape[-1], range(len(pixels))[chosen], seed=settings.seed)
+            redrawn = decode(self.model, noise, z[chosen], solver=settings.solver, steps=settings.decode_steps)
+            return {"redrawn": redrawn[:, 0]}
+
+        redrawn = self.parts.gather(
+            part,
+            len(pixels),
+            size=batch_size(pixels.shape[-1]),
+            content=[self.model.sha256, z, settings.model_dump(), *CODE],
+            desc="draw from a new x_T",
+        )
+        if drawn is None or redrawn is None:
+            return None
+        reconstruction = drawn["pictures"][:, 0]
+        return Reconstructions(list(image_ids), pixels, reconstruction, redrawn["redrawn"], drawn["x_T"])
 
     def there_and_back(self, explained: Explained) -> Axioms:
         """Move the counterfactuals back, and the originals by nothing, `NULL_EDITS` times (Monteiro et al. 2023).

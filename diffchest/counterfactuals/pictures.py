@@ -1,6 +1,7 @@
 """Pictures of moved latents: radiographs encoded to x_T, decoded with other z, and encoded again."""
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,15 @@ def encode_noise(
             x_end.append(x_T.cpu().numpy())
             bar.update(len(images))
     return np.concatenate(x_end)
+
+
+def new_noise(model: DiffusionAutoencoder, side: int, numbers: Sequence[int], *, seed: int) -> np.ndarray:
+    """Noise maps to start from in place of a radiograph's own x_T, of the radiographs with these numbers.
+
+    Returns float32 [N, C, side, side]; each follows from `seed` and the number alone.
+    """
+    shape = (model.channels, side, side)
+    return np.stack([np.random.default_rng([seed, number]).standard_normal(shape, np.float32) for number in numbers])
 
 
 @torch.inference_mode()

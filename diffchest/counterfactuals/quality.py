@@ -27,7 +27,8 @@ REACHED = 0.9  # of the change of the logit that was asked for: the picture coun
 SATURATED = 0.03  # of the pixels newly black or white: the step left what the decoder can draw
 MEASURES = ("validity", "flipped", "reached", "own_change", "off_target", "l1", "ssim", "clipped_fraction")
 JUDGE = "head"  # of these rows of counterfactual_quality.csv
-RECONSTRUCTION = ("mae", "psnr", "ssim")
+NEW_X_T = "_new_x_T"  # of the same z, drawn from another x_T
+RECONSTRUCTION = ("mae", "psnr", "ssim", f"mae{NEW_X_T}", f"ssim{NEW_X_T}")
 RATIOS = {"reached": ("shown", "asked")}  # measures that are sums over radiographs, one over the other
 
 
@@ -132,9 +133,12 @@ def _success(explained: Explained) -> dict[str, np.ndarray]:
 def reconstruction_table(reconstructions: Reconstructions) -> pd.DataFrame:
     """One row per radiograph: image_id, and how much its reconstruction differs, see `similarity`.
 
-    An exact one has no `psnr`, so the mean is over the others; `reconstruction_metrics` counts them.
+    An exact one has no `psnr`, so the mean is over the others; `reconstruction_metrics` counts them. `mae_new_x_T` and
+    `ssim_new_x_T` are of the picture that the same z gives from another x_T: what z alone holds of the radiograph.
     """
     table = similarity(reconstructions.original, reconstructions.reconstruction)
+    redrawn = similarity(reconstructions.original, reconstructions.redrawn)
+    table = table.join(redrawn[["mae", "ssim"]].add_suffix(NEW_X_T))
     table.insert(0, "image_id", reconstructions.image_id)
     return table
 
@@ -228,9 +232,9 @@ def tell_saturated(quality: pd.DataFrame) -> None:
 
 
 def reconstruction_metrics(table: pd.DataFrame, patients: pd.Series, bootstrap: BootstrapParams) -> dict[str, float]:
-    """The means of a `reconstruction_table` with intervals, and how many of its reconstructions are `exact`."""
+    """The means of a `reconstruction_table` with intervals, of how many, and how many of these are `exact`."""
     quality = quality_table(table.assign(target=""), patients, RECONSTRUCTION, bootstrap)
-    return quality_metrics(quality) | {"exact": int((table["mae"] == 0).sum())}
+    return quality_metrics(quality) | {"images": len(table), "exact": int((table["mae"] == 0).sum())}
 
 
 def quality_metrics(quality: pd.DataFrame) -> dict[str, float]:

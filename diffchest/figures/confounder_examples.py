@@ -17,6 +17,7 @@ from diffchest.figures.style import (
     difference_limit,
     footnote,
     show_difference,
+    show_identified,
     show_picture,
     signed_difference,
     wrapped,
@@ -40,7 +41,7 @@ def draw(params: FigureParams) -> Figure:
     still, moved = responses.reconstruction[:patients], responses.counterfactual[:patients, rows]
     change = signed_difference(moved, still[:, None])
     limit = difference_limit(change)
-    figure = new_figure("What else appears", params, height=30 + len(rows) * (SIDE + 5))
+    figure = new_figure("What else appears", params, height=30 + len(rows) * (SIDE + 7))
     grid = figure.subplots(len(rows), 1 + 3 * patients, squeeze=False, width_ratios=[2.2, *[1.0] * (3 * patients)])
     for row, pair in enumerate(best.itertuples(index=False)):
         _describe(grid[row, 0], pair)
@@ -50,7 +51,7 @@ def draw(params: FigureParams) -> Figure:
                 scores(responses.before[patient, at], responses.after[patient, rows[row], at])
                 for at in responses.columns([str(pair.target), str(pair.confounder)])
             )
-            show_picture(cells[0], still[patient])
+            show_identified(cells[0], still[patient], responses.image_id[patient], side=SIDE)
             show_picture(cells[1], moved[patient, row], asked)
             show_difference(cells[2], change[patient, row], limit=limit, caption=risen)
             cells[2].xaxis.label.set_color(_kind_colour(pair))

@@ -33,8 +33,7 @@ def draw(params: FigureParams) -> Figure:
     store = ImageStore(paths.IMAGES)
     blocks = {str(name): mosaic(rows, store) for name, rows in sheet.groupby("dataset", sort=False)}
     heights = [DATASET + SQUARE * sum(lines.values()) + BOTTOM for _, lines in blocks.values()]
-    of = "" if params.on_phantoms else ", ".join(blocks)
-    figure = new_figure("What was decoded", params, height=TITLE + sum(heights), of=of)
+    figure = new_figure("What was decoded", params, height=TITLE + sum(heights), of=list(blocks))
     figure.set_layout_engine("none")
     top, total = TITLE, TITLE + sum(heights)
     for (name, (picture, lines)), height in zip(blocks.items(), heights, strict=True):

@@ -15,6 +15,7 @@ from diffchest.figures.style import (
     footnote,
     show_code,
     show_difference,
+    show_identified,
     show_picture,
     signed_difference,
     wrapped,
@@ -37,7 +38,7 @@ def draw(params: FigureParams) -> Figure:
     letters = int(side / 1.3)  # that fit below a picture
     figure = new_figure(title, params, height=28 + rows * (2 * side + 14))
     grid = figure.subplots(2 * rows, columns, squeeze=False)
-    show_picture(grid[0, 0], explained.original[0], "original")
+    show_identified(grid[0, 0], explained.original[0], explained.image_id[0], side=side, caption="original")
     show_picture(grid[0, 1], explained.reconstruction[0], "reconstruction")
     error = signed_difference(explained.reconstruction[0], explained.original[0])
     show_difference(grid[1, 1], error, limit=limit, caption="less original")

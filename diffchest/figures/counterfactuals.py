@@ -10,6 +10,7 @@ from diffchest.figures.explained import (
     first_of,
     moved_from,
     read_explained,
+    rest_of,
     score,
     start_name,
 )
@@ -21,6 +22,7 @@ from diffchest.figures.style import (
     difference_limit,
     footnote,
     show_difference,
+    show_identified,
     show_nothing,
     show_picture,
     signed_difference,
@@ -52,11 +54,11 @@ def draw(params: FigureParams) -> Figure:
     limit = difference_limit(change)
     columns = 1 + 2 * targets
     side = min((WIDTH - LABELS) / columns, 40.0)
-    figure = new_figure("Counterfactuals", params, height=32 + each * patients * (side + 3))
+    figure = new_figure("Counterfactuals", params, height=32 + patients * (each * (side + 3) + 4))
     grid = figure.subplots(each * patients, columns, squeeze=False)
     for row in range(patients):
         cells = grid[each * row]
-        show_picture(cells[0], before[row])
+        show_identified(cells[0], before[row], explained.image_id[row], side=side)
         for target in range(targets):
             show_picture(cells[1 + 2 * target], explained.counterfactual[row, target], score(explained, row, target))
             show_difference(cells[2 + 2 * target], change[row, target], limit=limit)
@@ -81,7 +83,7 @@ def draw(params: FigureParams) -> Figure:
         grid[0, 1 + 2 * target].set_title(name, fontsize=6.5, weight="bold")
         grid[0, 2 + 2 * target].set_title("difference", fontsize=6.5)
     difference_bar(figure, grid, limit, location="bottom", shrink=0.4, aspect=40, pad=0.02)
-    cut = first_of(targets, len(explained.targets), "findings")
+    cut = rest_of(targets, explained.targets)
     cut += first_of(patients, len(explained.image_id), "radiographs")
     told = f"; {describe_twin(params.move)}" if each == 2 else ""
     footnote(figure, f"{describe(params, explained.step)}{told}{cut}")

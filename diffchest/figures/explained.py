@@ -1,15 +1,18 @@
 """What the explanation figures share: counterfactuals and their true twins, and the words of their captions."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from diffchest import paths
+from diffchest.contracts.dataset import Dataset
 from diffchest.contracts.explained import Explained, Failures
 from diffchest.contracts.twins import Twins
 from diffchest.figures.settings import FigureParams
 from diffchest.figures.style import NothingToDrawError
+from diffchest.findings.disease_free import normal_finding
 from diffchest.params.counterfactuals import MoveParams, PictureKindParams
 
 STEP_UNITS = {
@@ -86,9 +89,10 @@ def alike(twin: Twin) -> str:
 
 
 def describe(params: FigureParams, step: np.ndarray) -> str:
-    """How counterfactuals were made and what their numbers are, for a caption; step: all steps of the figure."""
+    """Of whom and how counterfactuals were made and what their numbers are, for a caption; step: all of the figure."""
     numbers = OF_THE_RADIOGRAPH if params.drawn.changes_the_original else RE_ENCODED
-    return f"{describe_move(params.move, step)}; {describe_picture(params.drawn)}; {numbers}"
+    made = f"{describe_move(params.move, step)}; {describe_picture(params.drawn)}; {numbers}"
+    return f"{describe_start(params)}; {made}"
 
 
 def describe_move(settings: MoveParams, step: np.ndarray) -> str:
@@ -122,5 +126,20 @@ def direction(settings: MoveParams) -> str:
 
 
 def first_of(shown: int, there: int, what: str) -> str:
-    """What a figure leaves out, for its caption; nothing where it shows all."""
+    """How many a figure leaves out, for its caption; nothing where it shows all."""
     return f"; the first {shown} of {there} {what}" if shown < there else ""
+
+
+def rest_of(shown: int, findings: Sequence[str]) -> str:
+    """Which findings a figure leaves out, by name, for its caption; nothing where it shows all."""
+    return f"; not shown here: {', '.join(findings[shown:])}" if shown < len(findings) else ""
+
+
+def describe_start(params: FigureParams) -> str:
+    """Who the radiographs that are moved are, for a caption: what their labels say, which is not who is healthy."""
+    if params.image_ids:
+        return "radiographs named in explain.image_ids"
+    if params.move.towards == "absence":
+        return "test radiographs labelled with the finding"
+    normal = normal_finding(list(Dataset.read(params.dataset).labels("test").columns))
+    return f"test radiographs labelled {normal} and nothing else" if normal else "test radiographs without a label"

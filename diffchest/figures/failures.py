@@ -12,8 +12,8 @@ from diffchest.figures.explained import (
     alike,
     describe,
     describe_twin,
-    first_of,
     moved_from,
+    rest_of,
     scores,
 )
 from diffchest.figures.frame import new_figure
@@ -25,6 +25,7 @@ from diffchest.figures.style import (
     difference_limit,
     footnote,
     show_difference,
+    show_identified,
     show_nothing,
     show_picture,
     signed_difference,
@@ -52,7 +53,7 @@ def draw(params: FigureParams) -> Figure:
     limit = difference_limit(change)
     side = min((WIDTH - LABELS) / columns, 40.0)
     figure = new_figure(
-        "Where the counterfactuals fail", params, height=(44 if len(names) == 3 else 50) + len(names) * side
+        "Where the counterfactuals fail", params, height=(49 if len(names) == 3 else 55) + len(names) * side
     )
     grid = figure.subplots(len(names), columns, squeeze=False)
     before, wanted, after = (
@@ -61,7 +62,8 @@ def draw(params: FigureParams) -> Figure:
     for column in range(columns):
         name = wrapped(failures.targets[column], int(side / 1.5), lines=4)
         grid[0, column].set_title(name, fontsize=6.5, weight="bold")
-        show_picture(grid[0, column], failures.original[column], f"worst of {failures.number[column]}")
+        worst = f"worst of {failures.number[column]}"
+        show_identified(grid[0, column], failures.original[column], failures.image_id[column], side=side, caption=worst)
         found = f"{scores(before[column], after[column])}\n(z: {wanted[column]:.2f})"
         show_picture(grid[1, column], failures.counterfactual[column], found)
         reached = f"{failures.reached[column]:.0%} of the\nchange asked for".replace("-", "−")
@@ -71,7 +73,7 @@ def draw(params: FigureParams) -> Figure:
     for axes, name in zip(grid[:, 0], names, strict=True):
         axes.set_ylabel(name, fontsize=7)
     difference_bar(figure, grid, limit, location="bottom", shrink=0.4, aspect=40, pad=0.02)
-    cut = first_of(columns, len(failures.targets), "findings")
+    cut = rest_of(columns, failures.targets)
     told = f"; {describe_twin(params.move)}" if any(twins) else ""
     footnote(figure, f"{describe(params, failures.step)} (z: of the moved z itself){told}{cut}")
     return figure

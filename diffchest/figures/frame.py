@@ -1,5 +1,6 @@
 """The frame of every figure: its size, its title, and whose radiographs it shows."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -7,21 +8,30 @@ from matplotlib.figure import Figure
 from diffchest.figures.settings import FigureParams
 from diffchest.figures.style import GREY, MILLIMETRES_PER_INCH, WIDTH, wrapped
 
-
-def subject(params: FigureParams) -> str:
-    """Whose radiographs the figures show, for titles."""
-    return "phantom radiographs" if params.on_phantoms else params.dataset
+TITLE_LETTERS = 76  # of a line of the title
 
 
-def new_figure(title: str, params: FigureParams, *, height: float, of: str = "") -> Figure:
+def subject(params: FigureParams, cohorts: Sequence[str] = ()) -> str:
+    """Whose radiographs a figure shows or counts, for its title: every cohort by name, and which of them are drawn.
+
+    cohorts: those, where it is not the evaluated one alone.
+    """
+    named = list(cohorts) or [params.dataset]
+    drawn = [name for name in named if name in params.phantoms]
+    if len(drawn) == len(named):
+        return f"phantom radiographs ({', '.join(named)})"
+    return ", ".join(f"{name} (phantoms)" if name in drawn else name for name in named)
+
+
+def new_figure(title: str, params: FigureParams, *, height: float, of: Sequence[str] = ()) -> Figure:
     """A titled figure, 180 mm wide and `height` mm high, whose title says whose radiographs it shows.
 
-    of: whose they are, where they are not those of `subject`.
+    of: the cohorts that they are of, where it is not the evaluated one alone.
     """
     figure = Figure(figsize=(WIDTH / MILLIMETRES_PER_INCH, height / MILLIMETRES_PER_INCH), layout="constrained")
     engine: Any = figure.get_layout_engine()
     engine.set(w_pad=0.03, h_pad=0.03, wspace=0.02, hspace=0.02)
-    figure.suptitle(f"{title} · {of or subject(params)}", x=0.012, ha="left")
+    figure.suptitle(wrapped(f"{title} · {subject(params, of)}", TITLE_LETTERS), x=0.012, ha="left")
     return figure
 
 

@@ -4,7 +4,7 @@ from matplotlib.figure import Figure
 
 from diffchest import paths
 from diffchest.figures.frame import new_figure
-from diffchest.figures.inputs import read_rows
+from diffchest.figures.inputs import pretraining_cohorts, read_rows
 from diffchest.figures.settings import FigureParams
 from diffchest.figures.style import BLUE, GREY, RED
 
@@ -18,7 +18,8 @@ CURVES = {
 def draw(params: FigureParams) -> Figure:
     """Draw the squared errors of `information.csv` against log-SNR."""
     curve = read_rows(paths.PLOTS / "information.csv", stage="evaluate_pretraining", empty="nothing was held out")
-    figure = new_figure("What z adds to a noised radiograph", params, height=75)
+    of = pretraining_cohorts(params)
+    figure = new_figure("What z adds to a noised radiograph", params, height=75, of=of)
     axes = figure.subplots()
     for column, (label, colour, line) in CURVES.items():
         axes.plot(curve["log_snr"], curve[column], color=colour, linestyle=line, label=label)

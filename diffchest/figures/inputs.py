@@ -8,7 +8,9 @@ from typing import Any
 import pandas as pd
 
 from diffchest import paths
+from diffchest.contracts.manifest import read_manifest
 from diffchest.errors import DataError
+from diffchest.figures.settings import FigureParams
 from diffchest.figures.style import NothingToDrawError
 
 
@@ -33,6 +35,18 @@ def read_audits(classifiers: Sequence[str]) -> dict[str, pd.DataFrame]:
     if not audits:
         raise NothingToDrawError(f"no output of {', '.join(classifiers)} passed all gates, so no pair was audited")
     return audits
+
+
+def cohorts_of(image_ids: Sequence[str]) -> list[str]:
+    """The cohorts of stored images, each once, in the order in which they come."""
+    cohort = read_manifest(paths.STORED_MANIFEST).set_index("image_id")["dataset"]
+    return [str(name) for name in cohort[list(image_ids)].unique()]
+
+
+def pretraining_cohorts(params: FigureParams) -> list[str]:
+    """The cohorts whose radiographs pretraining may see, held out or not (`pretrain.roles`)."""
+    rows = read_manifest(paths.STORED_MANIFEST)
+    return [str(name) for name in rows.loc[rows["role"].isin(params.pretrain_roles), "dataset"].unique()]
 
 
 def read_metrics(stage: str) -> dict[str, Any]:

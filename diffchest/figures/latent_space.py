@@ -8,9 +8,10 @@ from matplotlib.figure import Figure
 from diffchest import paths
 from diffchest.contracts.dataset import Dataset
 from diffchest.contracts.latents import Latents
+from diffchest.figures.explained import rest_of
 from diffchest.figures.frame import new_figure
 from diffchest.figures.settings import FigureParams
-from diffchest.figures.style import CYCLE, GREY, LIGHT, RED, NothingToDrawError
+from diffchest.figures.style import CYCLE, GREY, LIGHT, RED, NothingToDrawError, footnote
 
 FINDINGS = 5  # panels of findings, after the one of views
 SHOWN = 4000  # points
@@ -26,7 +27,8 @@ def draw(params: FigureParams) -> Figure:
     keep = np.random.default_rng(0).permutation(len(test))[:SHOWN]
     plane, test, labels = plane[keep], test.iloc[keep], labels.iloc[keep]
 
-    findings = [target for target in params.targets if (labels.get(target) == 1).any()][:FINDINGS]
+    labelled = [target for target in params.targets if (labels.get(target) == 1).any()]
+    findings = labelled[:FINDINGS]
     figure = new_figure("Semantic latent z of the test radiographs", params, height=128)
     grid = figure.subplots(2, 3, sharex=True, sharey=True).ravel()
     _draw_views(grid[0], plane, test["view"].to_numpy())
@@ -34,7 +36,9 @@ def draw(params: FigureParams) -> Figure:
         _draw_finding(axes, plane, finding, (labels[finding] == 1).to_numpy())
     for axes in grid[1 + len(findings) :]:
         axes.set_visible(False)
-    figure.supxlabel(f"first principal component ({explained[0]:.0%} of the variance)", fontsize=7)
+    others = f"coloured: explain.targets in the labels{rest}" if (rest := rest_of(FINDINGS, labelled)) else ""
+    across = f"first principal component ({explained[0]:.0%} of the variance)"
+    footnote(figure, "; ".join(said for said in (across, others) if said))
     figure.supylabel(f"second principal component ({explained[1]:.0%})", fontsize=7)
     return figure
 

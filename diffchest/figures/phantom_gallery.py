@@ -10,12 +10,12 @@ from diffchest.contracts.dataset import Dataset
 from diffchest.contracts.image_store import ImageStore
 from diffchest.figures.frame import new_figure
 from diffchest.figures.settings import FigureParams
-from diffchest.figures.style import GREY, WIDTH, NothingToDrawError, show_picture, wrapped
+from diffchest.figures.style import GREY, WIDTH, NothingToDrawError, show_identified, wrapped
 from diffchest.findings.disease_free import disease_free
 from diffchest.findings.vocabulary import DRAWN
 
 COLUMNS = 9
-TITLE, CAPTION = 9.0, 9.0  # mm
+TITLE, CAPTION = 9.0, 13.5  # mm
 
 
 def draw(params: FigureParams) -> Figure:
@@ -33,9 +33,9 @@ def draw(params: FigureParams) -> Figure:
     space = {"left": 0.005, "right": 0.995, "top": 1 - TITLE / height, "bottom": CAPTION / height}
     space |= {"wspace": 0.06, "hspace": CAPTION / (WIDTH / COLUMNS)}
     grid = figure.subplots(rows, COLUMNS, squeeze=False, gridspec_kw=space).ravel()
-    for axes, (finding, (_, others)), picture in zip(grid, chosen.items(), pictures, strict=False):
-        show_picture(axes, picture)
-        axes.set_xlabel(wrapped(finding, 16, lines=3), fontsize=5.6, labelpad=2)
+    for axes, (finding, (image_id, others)), picture in zip(grid, chosen.items(), pictures, strict=False):
+        show_identified(axes, picture, image_id, side=WIDTH / COLUMNS - 2, caption=wrapped(finding, 16, lines=3))
+        axes.xaxis.label.set_fontsize(5.6)
         if others:
             axes.set_title(f"+ {others} other{'s' if others > 1 else ''}", fontsize=4.8, color=GREY, pad=1)
     for axes in grid[len(chosen) :]:

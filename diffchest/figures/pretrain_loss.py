@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from diffchest import paths
 from diffchest.figures.frame import new_figure
-from diffchest.figures.inputs import read_rows
+from diffchest.figures.inputs import pretraining_cohorts, read_rows
 from diffchest.figures.settings import FigureParams
 from diffchest.figures.style import BLUE, RED
 
@@ -17,7 +17,7 @@ PREFIX = "validation_loss_t"
 def draw(params: FigureParams) -> Figure:
     """Draw training and validation loss from `pretrain_loss.csv`."""
     loss = read_rows(paths.PLOTS / "pretrain_loss.csv", stage="pretrain", empty="pretraining logged nothing")
-    figure = new_figure("Pretraining loss", params, height=75)
+    figure = new_figure("Pretraining loss", params, height=75, of=pretraining_cohorts(params))
     axes, by_timestep = figure.subplots(1, 2)
     for column, colour, label in (("train_loss", BLUE, "training"), ("validation_loss", RED, "held-out patients")):
         values = loss[["images", column]].dropna()

@@ -5,8 +5,9 @@ from matplotlib.figure import Figure
 
 from diffchest import paths
 from diffchest.figures.frame import new_figure
+from diffchest.figures.inputs import cohorts_of
 from diffchest.figures.settings import FigureParams
-from diffchest.figures.style import WIDTH, NothingToDrawError, show_picture
+from diffchest.figures.style import WIDTH, NothingToDrawError, show_identified, show_picture
 from diffchest.files.arrays import load_arrays
 
 CHECKPOINTS = 5  # shown, of all
@@ -25,10 +26,15 @@ def draw(params: FigureParams) -> Figure:
     side = WIDTH / len(columns)
     rows = pictures.shape[2]
     whose = "held-out" if params.validation_fraction else "training"
-    figure = new_figure(f"Pretraining: {whose} radiographs and their reconstructions", params, height=14 + rows * side)
+    image_ids = [str(image_id) for image_id in arrays["image_id"]]
+    title, height = f"Pretraining: {whose} radiographs and their reconstructions", 18 + rows * (side + 5)
+    figure = new_figure(title, params, height=height, of=cohorts_of(image_ids))
     grid = figure.subplots(rows, len(columns), squeeze=False)
     for axes, (title, column) in zip(grid.T, columns, strict=True):
         for row, picture in enumerate(column):
-            show_picture(axes[row], picture)
+            if title == "original":
+                show_identified(axes[row], picture, image_ids[row], side=side)
+            else:
+                show_picture(axes[row], picture)
         axes[0].set_title(title, fontsize=7)
     return figure

@@ -6,6 +6,7 @@ from pathlib import Path
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from diffchest.contracts.empty_figures import KEY
 from diffchest.figures import (
     auc_forest,
     calibration,
@@ -77,12 +78,14 @@ def chosen(names: FigureNames) -> list[str]:
 def save_figure(name: str, params: FigureParams, path: Path) -> None:
     """Draw figure `name` to the PNG `path`; equal inputs give equal bytes.
 
-    A figure whose inputs have no rows becomes one that says why.
+    A figure whose inputs have no rows becomes one that says why, in its file, too (`contracts/empty_figures.py`).
     """
+    about: dict[str, str | None] = {"Software": None}
     with mpl.rc_context(RC):
         try:
             figure = FIGURES[name](params)
         except NothingToDrawError as nothing:
             figure = empty_figure(name.replace("_", " ").capitalize(), params, str(nothing))
+            about[KEY] = str(nothing)
         with whole(path) as partial:
-            figure.savefig(partial, dpi=params.figures.dpi, metadata={"Software": None})
+            figure.savefig(partial, dpi=params.figures.dpi, metadata=about)

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from diffchest.params.audit import AuditMoveParams
-from diffchest.params.base import Fraction, Key
+from diffchest.params.base import Fraction, Key, Names, Role
 from diffchest.params.baselines import ComparedModels
 from diffchest.params.classifiers import ClassifiersParams
 from diffchest.params.counterfactuals import MoveParams, PictureKindParams
@@ -18,6 +18,7 @@ class FigureParams(EvaluatedDataset, EvaluatedFindings, ComparedModels):
     figures: FiguresParams
     classifiers: ClassifiersParams
     targets: Annotated[list[str], Key("explain.targets")]
+    image_ids: Annotated[Names, Key("explain.image_ids")]
     move: Annotated[MoveParams, Key("explain")]
     drawn: Annotated[PictureKindParams, Key("explain")]
     audit_move: Annotated[AuditMoveParams, Key("confounders")]
@@ -27,4 +28,5 @@ class FigureParams(EvaluatedDataset, EvaluatedFindings, ComparedModels):
     group_positives_above: Annotated[int, Key("evaluation.subgroups.positives_above")]
     efficiency_dataset: Annotated[str | None, Key("data_efficiency.dataset")]
     prediction: Annotated[Prediction, Key("diffusion.prediction")]
+    pretrain_roles: Annotated[list[Role], Key("pretrain.roles")]
     validation_fraction: Annotated[Fraction, Key("pretrain.validation_fraction")]

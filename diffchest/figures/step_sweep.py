@@ -11,13 +11,23 @@ from diffchest.figures.explained import (
     alike,
     describe_move,
     describe_picture,
+    describe_start,
     describe_twin,
     direction,
-    first_of,
+    rest_of,
 )
 from diffchest.figures.frame import new_figure
 from diffchest.figures.settings import FigureParams
-from diffchest.figures.style import BLUE, WIDTH, NothingToDrawError, footnote, show_nothing, show_picture, wrapped
+from diffchest.figures.style import (
+    BLUE,
+    WIDTH,
+    NothingToDrawError,
+    footnote,
+    show_identified,
+    show_nothing,
+    show_picture,
+    wrapped,
+)
 
 TARGETS = 6
 LABELS = 16.0  # mm left for the names of the rows
@@ -38,7 +48,7 @@ def draw(params: FigureParams) -> Figure:
     with_twins = any(twins)
     side = (WIDTH - LABELS) / (columns + with_twins)
     figure = new_figure(
-        f"Further and further {direction(params.move)} a finding", params, height=18 + rows * (side + 4.5)
+        f"Further and further {direction(params.move)} a finding", params, height=18 + rows * (side + 9)
     )
     grid = figure.subplots(rows, columns + with_twins, squeeze=False)
     probability = expit(sweep.logit.astype(float))
@@ -47,7 +57,11 @@ def draw(params: FigureParams) -> Figure:
             axes, step = grid[row, column], sweep.step[row, column]
             moved = f"step {step:.3g}" if column else "unmoved"
             caption = f"{moved}: {probability[row, column]:.2f}"
-            show_picture(axes, sweep.counterfactual[row, column], caption)
+            picture = sweep.counterfactual[row, column]
+            if column:
+                show_picture(axes, picture, caption)
+            else:
+                show_identified(axes, picture, sweep.image_id[0], side=side, caption=caption)
             if column == framed:
                 for spine in axes.spines.values():
                     spine.set(visible=True, color=BLUE, linewidth=1.5)
@@ -63,8 +77,9 @@ def draw(params: FigureParams) -> Figure:
     told = f"; {describe_twin(params.move)} with the framed step's" if with_twins else ""
     footnote(
         figure,
-        f"framed: {describe_move(params.move, sweep.step[:, framed])}, as in the other figures; "
+        f"{describe_start(params)}; framed: {describe_move(params.move, sweep.step[:, framed])}, as in the other "
+        "figures; "
         f"{describe_picture(params.drawn)}; after the colon: the head's probability in the picture{told}"
-        f"{first_of(rows, len(sweep.targets), 'findings')}",
+        f"{rest_of(rows, sweep.targets)}",
     )
     return figure

@@ -39,7 +39,7 @@ def draw(params: FigureParams) -> Figure:
     columns = {str(name): levels(rows) for name, rows in with_decoding(flow, decoding).groupby("dataset", sort=False)}
     most = max(len(column) for column in columns.values())
     height = TITLE + DATASET + most * (ROW + GAP)
-    figure = new_figure("Study flow", params, height=height)
+    figure = new_figure("Study flow", params, height=height, of=list(columns))
     figure.set_layout_engine("none")
     axes = figure.add_axes((0, 0, 1, 1 - TITLE / height), xlim=(0, WIDTH), ylim=(height - TITLE, 0))
     axes.set_axis_off()

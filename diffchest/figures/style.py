@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 WIDTH = 180.0  # mm: a double column in print
 MILLIMETRES_PER_INCH = 25.4
+NOTE_LINE = 2.8  # mm of a line of a footnote
 # Okabe & Ito 2008
 BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 PURPLE, SKY = "#CC79A7", "#56B4E9"
@@ -20,6 +21,7 @@ KIND_COLOUR = {"treatment": RED, "physiology": BLUE, "": GREY}
 # blue to red, safe for the colour-blind (ColorBrewer RdBu), with true white at zero
 _BLUE_TO_RED = "#053061 #2166AC #4393C3 #A6CFE3 #FFFFFF #F6B394 #D6604D #B2182B #67001F"
 DIVERGING = LinearSegmentedColormap.from_list("blue_white_red", _BLUE_TO_RED.split())
+ID_SIZE, ID_LETTER, ID_LINES = 4.2, 1.0, 4  # points, mm of a letter, and lines of the image id below a picture
 FLAGGED: Any = {
     "marker": "D",
     "s": 7,
@@ -70,8 +72,11 @@ def forest_axes(axes: Axes, names: list[str], *, rows: int, **font: Any) -> None
 
 
 def footnote(figure: Figure, text: str) -> None:
-    """Say below the figure what its numbers are, in as many lines as it takes."""
-    figure.supxlabel(wrapped(text, 128), fontsize=6.5)
+    """Say below the figure what its numbers are, in as many lines as it takes; beyond three the figure grows."""
+    lines = wrapped(text, 128)
+    more = max(0, lines.count("\n") - 2) * NOTE_LINE / MILLIMETRES_PER_INCH
+    figure.set_figheight(figure.get_figheight() + more)
+    figure.supxlabel(lines, fontsize=6.5)
 
 
 def wrapped(text: str, width: int, lines: int | None = None) -> str:
@@ -83,6 +88,25 @@ def show_picture(axes: Axes, pixels: np.ndarray, caption: str = "") -> None:
     """Draw a uint8 [H, W] radiograph without axes, its caption below."""
     _bare(axes, caption)
     axes.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="bicubic")
+
+
+def show_identified(axes: Axes, pixels: np.ndarray, image_id: str, *, side: float, caption: str = "") -> None:
+    """Draw a radiograph that is `side` mm wide with its image id below it, and below that its caption."""
+    show_picture(axes, pixels, caption)
+    lines = id_lines(image_id, side)
+    below: Any = {"fontsize": ID_SIZE, "color": GREY, "ha": "center", "va": "top", "linespacing": 1.1}
+    axes.text(0.5, -0.02, "\n".join(lines), transform=axes.transAxes, parse_math=False, **below)
+    axes.xaxis.labelpad = 2 + 1.2 * ID_SIZE * len(lines)
+
+
+def id_lines(image_id: str, side: float) -> list[str]:
+    """An image id broken into lines of `side` mm; beyond `ID_LINES` its middle is left out, never its ends."""
+    letters = max(8, int(side / ID_LETTER))
+    most = letters * ID_LINES
+    if len(image_id) > most:
+        tail = most // 2
+        image_id = f"{image_id[: most - tail - 1]}…{image_id[-tail:]}"
+    return [image_id[start : start + letters] for start in range(0, len(image_id), letters)]
 
 
 def show_nothing(axes: Axes, caption: str = "") -> None:

@@ -29,10 +29,12 @@ from diffchest.figures.style import (
     INK,
     KIND_COLOUR,
     LIGHT,
+    WIDTH,
     NothingToDrawError,
     difference_limit,
     footnote,
     show_difference,
+    show_identified,
     show_picture,
     signed_difference,
     wrapped,
@@ -56,9 +58,10 @@ def draw(params: FigureParams) -> Figure:
     name, twin = explained.targets[target], beside[target, row]
     before = moved_from(explained, params.drawn)[row]
     change = signed_difference(explained.counterfactual[row, target], before)
-    figure = new_figure("What does the classifier really look at?", params, height=74)
+    figure = new_figure("What does the classifier really look at?", params, height=80)
+    side = WIDTH / (6.5 if twin else 5.5)
     grid = figure.subplots(1, 5 if twin else 4, width_ratios=[*([1] * (4 if twin else 3)), 1.25])
-    show_picture(grid[0], before)
+    show_identified(grid[0], before, explained.image_id[row], side=side)
     show_picture(grid[1], explained.counterfactual[row, target])
     show_difference(grid[2], change, limit=difference_limit(change))
     short = wrapped(name, 20 if twin else 24, lines=1)
@@ -70,7 +73,8 @@ def draw(params: FigureParams) -> Figure:
         below.append(alike(twin))
     for axes, title, caption in zip(grid, titles, below, strict=False):
         axes.set_title(title, fontsize=7.5)
-        axes.set_xlabel(caption, fontsize=6.5)
+        if caption:
+            axes.set_xlabel(caption, fontsize=6.5)
     flagged = set(pairs.loc[(pairs["target"] == name) & pairs["flagged"], "confounder"])
     others = others_in(explained, row, target)
     _draw_bars(grid[-1], others[visible_findings(others.index, on_phantoms=params.on_phantoms)], flagged)
@@ -129,12 +133,12 @@ def _draw_bars(axes: Axes, others: pd.Series, flagged: Set[str]) -> None:
     axes.axvline(0, color=LIGHT, linewidth=0.8)
     axes.set_ylim(len(top) - 0.5, -0.9)
     axes.set_yticks([])
-    axes.set_title("what else its scores did", fontsize=7.5)
-    axes.set_xlabel(
-        "change in SD" + (" (bold: flagged)" if any(name in flagged for name in top.index) else ""), fontsize=6.5
-    )
-    axes.spines["left"].set_visible(False)
     shown = [kind for kind in ("treatment", "physiology") if any(KIND.get(name) == kind for name in top.index)]
     handles = [Patch(color=KIND_COLOUR[kind], label=kind) for kind in shown]
+    axes.set_title("what else its scores did", fontsize=7.5, pad=15 if handles else None)
+    axes.set_xlabel(
+        "change in SD" + ("\n(bold: flagged)" if any(name in flagged for name in top.index) else ""), fontsize=6.5
+    )
+    axes.spines["left"].set_visible(False)
     if handles:
-        axes.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.3), ncols=2)
+        axes.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, borderaxespad=0.2)

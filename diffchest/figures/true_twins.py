@@ -7,7 +7,17 @@ from matplotlib.figure import Figure
 
 from diffchest import paths
 from diffchest.contracts.explained import Explained
-from diffchest.figures.explained import Twin, TwinsBeside, alike, describe_picture, describe_twin, direction, moved_from
+from diffchest.figures.explained import (
+    Twin,
+    TwinsBeside,
+    alike,
+    describe_picture,
+    describe_start,
+    describe_twin,
+    direction,
+    moved_from,
+    rest_of,
+)
 from diffchest.figures.frame import new_figure
 from diffchest.figures.settings import FigureParams
 from diffchest.figures.style import (
@@ -16,6 +26,7 @@ from diffchest.figures.style import (
     difference_bar,
     footnote,
     show_difference,
+    show_identified,
     show_picture,
     signed_difference,
     wrapped,
@@ -34,10 +45,10 @@ def draw(params: FigureParams) -> Figure:
         cases += [case for target in explained.targets if (case := ordinary(explained, target, twins, params))]
     if not cases:
         raise NothingToDrawError("there are no true twins: the radiographs are not drawn")
-    cases = cases[:FINDINGS]
+    named, cases = [case.target for case in cases], cases[:FINDINGS]
     rows = -(-len(cases) // SIDE_BY_SIDE)
     side = (WIDTH - SIDE_BY_SIDE * LABELS) / (SIDE_BY_SIDE * len(NAMES))
-    figure = new_figure("Counterfactuals and true twins", params, height=28 + rows * (side + 3.5))
+    figure = new_figure("Counterfactuals and true twins", params, height=28 + rows * (side + 7))
     grid = figure.subplots(rows, SIDE_BY_SIDE * len(NAMES), squeeze=False)
     for axes in grid.flat:
         axes.set_axis_off()
@@ -46,7 +57,8 @@ def draw(params: FigureParams) -> Figure:
         panels = grid[row, block * len(NAMES) : (block + 1) * len(NAMES)]
         for axes in panels:
             axes.set_axis_on()
-        for axes, picture in zip(panels, (case.original, case.picture, case.twin.picture), strict=False):
+        show_identified(panels[0], case.original, case.image_id, side=side)
+        for axes, picture in zip(panels[1:], (case.picture, case.twin.picture), strict=False):
             show_picture(axes, picture)
         for axes, picture in zip(panels[3:], (case.picture, case.twin.picture), strict=True):
             show_difference(axes, signed_difference(picture, case.original), limit=LIMIT)
@@ -58,8 +70,9 @@ def draw(params: FigureParams) -> Figure:
     difference_bar(figure, grid, LIMIT, location="bottom", shrink=0.4, aspect=40, pad=0.02)
     footnote(
         figure,
-        f"z moved {direction(params.move)} the finding ({params.move.edit}); {describe_picture(params.drawn)}; of the "
-        f"measured radiographs that with the median cosine; {describe_twin(params.move)}",
+        f"{describe_start(params)}; z moved {direction(params.move)} the finding ({params.move.edit}); "
+        f"{describe_picture(params.drawn)}; of the measured radiographs that with the median cosine; "
+        f"{describe_twin(params.move)}{rest_of(len(cases), named)}",
     )
     return figure
 
@@ -69,6 +82,7 @@ class Case:
     """A counterfactual and its twin; pictures uint8 [H, W]."""
 
     target: str
+    image_id: str
     original: np.ndarray
     picture: np.ndarray
     twin: Twin
@@ -78,7 +92,7 @@ def ordinary(explained: Explained, target: str, twins: TwinsBeside, params: Figu
     """The case with the median cosine of counterfactual and twin; None without twins."""
     column, start = explained.targets.index(target), moved_from(explained, params.drawn)
     cases = [
-        Case(target, start[row], explained.counterfactual[row, column], twin)
+        Case(target, image_id, start[row], explained.counterfactual[row, column], twin)
         for row, image_id in enumerate(explained.image_id)
         if (twin := twins.of(image_id, target, explained.original[row], explained.counterfactual[row, column]))
     ]

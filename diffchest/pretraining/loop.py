@@ -29,7 +29,7 @@ from diffchest.pretraining.order import Order, batches, micro_batches, run_lengt
 from diffchest.pretraining.run_key import held_out_key, run_key
 from diffchest.pretraining.state import TrainingState
 from diffchest.pretraining.steps import MicroBatches, accumulate_gradient, initial_state, trained_network
-from diffchest.pretraining.validation import progress_pictures, validation_losses
+from diffchest.pretraining.validation import PICTURES, progress_pictures, validation_losses
 from diffchest.progress import notice, progress
 
 STEPS_BETWEEN_CHECKS = 50  # of the loss; each check waits for the device
@@ -41,17 +41,21 @@ class PretrainingError(RuntimeError):
 
 @dataclass(frozen=True)
 class Pretrained:
-    """The averaged model; one row per checkpoint (`history`); pictures uint8 [3, K, H, W] by images shown."""
+    """The averaged model; one row per checkpoint (`history`); pictures uint8 [3, K, H, W] by images shown.
+
+    pictured: image ids of the K radiographs.
+    """
 
     model: DiffusionAutoencoder
     history: pd.DataFrame
     pictures: dict[int, np.ndarray]
+    pictured: list[str]
 
     def save_pictures(self, path: Path) -> None:
-        """Write `images_shown` [C] and `pictures` [C, 3, K, H, W] as one `.npz`."""
+        """Write `images_shown` [C], `pictures` [C, 3, K, H, W] and `image_id` [K] as one `.npz`."""
         with whole(path) as partial:
             shown, pictures = list(self.pictures), np.stack(list(self.pictures.values()))
-            np.savez_compressed(partial, images_shown=shown, pictures=pictures)
+            np.savez_compressed(partial, images_shown=shown, pictures=pictures, image_id=self.pictured)
 
     def metrics(self, *, train: int, validation: int) -> dict[str, Any]:
         """Return the last losses, the sizes of the networks, and the numbers of images: there are, and shown."""
@@ -103,7 +107,8 @@ def pretrain(
     if processes.first:
         write_log(run.checkpoints.folder, state.history, state.pictures)
     pictures = {shown: picture.numpy() for shown, picture in state.pictures.items()}
-    return Pretrained(state.ema, pd.DataFrame(state.history), pictures)
+    pictured = _pictured(run).image_ids[:PICTURES].tolist()
+    return Pretrained(state.ema, pd.DataFrame(state.history), pictures, pictured)
 
 
 def _resume(run: Run, state: TrainingState) -> None:
@@ -217,5 +222,9 @@ def _record(run: Run, state: TrainingState, loss_sum: Tensor) -> None:
 def _judge(run: Run, state: TrainingState) -> None:
     """Add to the last row, and to the pictures, what held-out patients show of the average model as it is."""
     state.history[-1] |= validation_losses(state.ema, run.validation, run.settings, run.processes)
-    seen = run.validation if len(run.validation) else run.train
-    state.keep_pictures(progress_pictures(state.ema, seen, run.settings))
+    state.keep_pictures(progress_pictures(state.ema, _pictured(run), run.settings))
+
+
+def _pictured(run: Run) -> Images:
+    """The radiographs of which the first are shown: held-out ones, where there are any."""
+    return run.validation if len(run.validation) else run.train

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,8 @@ from diffchest import paths
 from diffchest.errors import DataError
 from diffchest.files.html import page_environment
 from diffchest.params.base import OURS
-from diffchest.report.contents import SECTIONS, STAGES, Item, ReportParams, Section, figures_of, simulated
+from diffchest.report.contents import INTERVALS, SECTIONS, STAGES, Item, ReportParams, Section, figures_of, simulated
+from diffchest.report.numbers import Finder, key_numbers
 
 SHOWN_ROWS = 12  # a longer table is folded
 MOST_ROWS = 400  # of a longer one only the first rows are in the page
@@ -51,13 +51,17 @@ def collect_metrics(folder: Path = paths.STAGE_METRICS) -> dict[str, Any]:
 def build_report(params: ReportParams, metrics: Mapping[str, Any]) -> str:
     """The HTML page, from the tables and figures in `reports/`; the same inputs give the same text."""
     environment = page_environment("diffchest.report")
-    subject = "phantom radiographs (embedded default)" if params.on_phantoms else params.dataset
-    shown = [(section, *_contents(section, params, metrics)) for section in SECTIONS]
+    subject = f"{params.dataset} (phantoms)" if params.on_phantoms else params.dataset
+    if not params.real:
+        subject = "phantom radiographs (embedded default)"
+    sections = [section for section in SECTIONS if params.of_the_paper or not section.paper]
+    shown = [(section, *_contents(section, params, metrics)) for section in sections]
     return environment.get_template("template.html").render(
         title=f"DiffChest report: {subject}",
         on_phantoms=params.on_phantoms,
         phantoms=params.phantoms,
-        dataset=params.dataset,
+        real=params.real,
+        intervals=INTERVALS[params.intervals],
         simulated=simulated(params, metrics),
         numbers=key_numbers(metrics, params),
         sections=[entry for entry in shown if any(entry[1:])],
@@ -67,7 +71,9 @@ def build_report(params: ReportParams, metrics: Mapping[str, Any]) -> str:
 def _contents(
     section: Section, params: ReportParams, metrics: Mapping[str, Any]
 ) -> tuple[list[Item], list[Table], list[Block]]:
-    figures, tables = figures_of(section, params, metrics), _tables(section.tables, reference=params.reference)
+    figures = figures_of(section, params)
+    items = [item for item in section.tables if params.of_the_paper or not item.paper]
+    tables = _tables(items, reference=params.reference)
     blocks = [_block(section, name, metrics) for name in params.classifiers.sections if section.classifiers]
     return figures, tables, [block for block in blocks if block.tables]
 
@@ -85,7 +91,9 @@ def _block(section: Section, name: str, metrics: Mapping[str, Any]) -> Block:
 
 
 def read_table(item: Item) -> Table | None:
-    """Read and format `reports/tables/<name>.csv`, without columns that have no value; None where no stage wrote it.
+    """Read and format `reports/tables/<name>.csv`, without columns that have no value.
+
+    None where it has no rows, or no stage wrote it: a part that is switched off has none.
 
     Raises `DataError` where a column that is to be shown is missing.
     """
@@ -95,11 +103,13 @@ def read_table(item: Item) -> Table | None:
     frame = pd.read_csv(path, keep_default_na=False, na_values=["", "nan", "NaN"])
     if missing := [column for column in (*item.columns, item.order) if column and column not in frame]:
         raise DataError(f"{path}: no column {missing[0]!r}; run the stage that writes it again")
-    if item.order and len(frame):
+    if frame.empty:
+        return None
+    if item.order:
         frame = frame.iloc[_order(frame[item.order])]
     if item.columns:
         frame = frame[list(item.columns)]
-    shown = frame.dropna(axis="columns", how="all") if len(frame) else frame
+    shown = frame.dropna(axis="columns", how="all")
     numeric = [dtype.kind in "if" for dtype in shown.dtypes]
     rows = shown.head(item.first or MOST_ROWS).itertuples(index=False)
     return Table(
@@ -134,34 +144,10 @@ def format_cell(cell: Any) -> str:
     return f"{cell:.3f}" if 0.1 <= abs(cell) < 10 else f"{cell:.3g}"
 
 
-def key_numbers(metrics: Mapping[str, Any], params: ReportParams) -> list[tuple[str, str, str]]:
-    """The numbers at the top of the page: (value, name, remark); those that are not there are left out."""
-    reference = params.reference
-    ours, truth = ("evaluate", OURS), ("confounders", "cace")
-    find = _Finder(metrics)
-    compared = find("compare", "findings", ".0f")
-    better = find("compare", "wins", ".0f")
-    candidates = [
-        (find(*ours, "macro_auc", ".3f"), "mean AUC, all findings", find.interval("macro_auc")),
-        (find(*ours, "drawn_macro_auc", ".3f"), "mean AUC, drawn findings", find.interval("drawn_macro_auc")),
-        (find(*ours, "not_drawn_macro_auc", ".3f"), "mean AUC, findings not drawn", "negative controls"),
-        (find("evaluate", reference, "macro_auc", ".3f"), f"mean AUC of {reference}", "reference, findings it scores"),
-        (better and f"{better} of {compared}", f"findings better than {reference}", ""),
-        (find("confounders", "flagged", ",.0f"), "pairs flagged by the audit", "our head"),
-        (find(*truth, "average_precision", ".2f"), "average precision of the audit", "against the truth drawn (CaCE)"),
-        (find(*truth, "false_alarms", ".1%"), "false alarms of the audit", "of pairs that truly do nothing"),
-        (find("explain", "counterfactuals", "flipped", ".0%"), "counterfactuals that flip", "score crosses 0.5"),
-        (find("explain", "counterfactuals", "reached", ".0%"), "of the change asked for is seen", "in the picture"),
-        (find("explain", "reconstruction", "mae", ".4f"), "reconstruction error", "mean absolute, gray scale 0 to 1"),
-        (find("explain", "reconstruction", "ssim", ".3f"), "reconstruction SSIM", ""),
-    ]
-    return [(value, name, remark) for value, name, remark in candidates if value]
-
-
 def audit_summary(name: str, metrics: Mapping[str, Any]) -> str:
     """The audit of one classifier in numbers; what is not there, as the truth of real radiographs, is left out."""
     at = ("confounders",) if name == OURS else ("confounders", name)
-    find = _Finder(metrics)
+    find = Finder(metrics)
     parts = [
         (find(*at, "pairs", ",.0f"), "{} pairs"),
         (find(*at, "appear", ",.0f"), "in {} the confounder appears"),
@@ -175,20 +161,3 @@ def audit_summary(name: str, metrics: Mapping[str, Any]) -> str:
     ]
     said = "; ".join(text.format(value) for value, text in parts if value)
     return f"{said}." if said else ""
-
-
-class _Finder:
-    """Looks up nested metrics and formats them."""
-
-    def __init__(self, metrics: Mapping[str, Any]) -> None:
-        self._metrics = metrics
-
-    def __call__(self, *keys_and_format: str) -> str | None:
-        *keys, spec = keys_and_format
-        value = reduce(lambda found, key: found.get(key) if isinstance(found, Mapping) else None, keys, self._metrics)
-        return format(value, spec) if isinstance(value, int | float) else None
-
-    def interval(self, name: str) -> str:
-        """The confidence interval of a mean AUC, or nothing."""
-        low, high = (self("evaluate", OURS, f"{name}_{end}", ".3f") for end in ("low", "high"))
-        return f"{low} to {high}" if low and high else ""

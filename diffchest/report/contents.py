@@ -3,12 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
+from diffchest import paths
+from diffchest.contracts.empty_figures import why_empty
 from diffchest.files.yaml import parse_yaml
 from diffchest.params.base import Key
 from diffchest.params.baselines import ComparedModels
 from diffchest.params.classifiers import ClassifiersParams
+from diffchest.params.cohorts import CohortsParams
 from diffchest.params.evaluation import EvaluatedDataset
 from diffchest.params.figures import FigureNames
 
@@ -23,6 +26,8 @@ class Item:
     * columns: those shown, all without any
     * order: the column by which rows are sorted, the largest numbers first, up or down, and no before yes
     * first: how many rows are shown, never folded; 0: as many as the page takes
+
+    paper: shown only where the radiographs are those of the paper, or drawn after them.
     """
 
     name: str
@@ -30,6 +35,7 @@ class Item:
     columns: tuple[str, ...] = ()
     order: str = ""
     first: int = 0
+    paper: bool = False
 
     @classmethod
     def read(cls, name: str, said: str | Mapping[str, Any]) -> "Item":
@@ -41,7 +47,10 @@ class Item:
 
 @dataclass(frozen=True)
 class Section:
-    """One section of the report; classifiers: the tables of every audited one, summary: and its numbers."""
+    """One section of the report; classifiers: the tables of every audited one, summary: and its numbers.
+
+    `{intervals}` in its text stands for how the intervals of AUCs were made; paper: as of an `Item`.
+    """
 
     title: str
     text: str
@@ -49,6 +58,7 @@ class Section:
     tables: list[Item]
     classifiers: list[Item]
     summary: bool = False
+    paper: bool = False
 
 
 def _read(content: str) -> list[Section]:
@@ -62,6 +72,7 @@ def _read(content: str) -> list[Section]:
                 for kind in ("figures", "tables", "classifiers")
             ),
             summary=section.get("summary", False),
+            paper=section.get("paper", False),
         )
         for section in sections
     ]
@@ -86,26 +97,36 @@ STAGES = [  # those that write metrics
 ]
 
 
+INTERVALS = {
+    "score": "score intervals of each AUC, redraws (percentiles) of their means",
+    "percentile": "percentile bootstrap",
+}
+
+
 class ReportParams(EvaluatedDataset, ComparedModels):
     """What the report reads of params.yaml."""
 
+    cohorts: CohortsParams
+    intervals: Annotated[Literal["score", "percentile"], Key("evaluation.bootstrap.interval")]
     classifiers: ClassifiersParams
     figures: Annotated[FigureNames, Key("figures.names")]
     efficiency_dataset: Annotated[str | None, Key("data_efficiency.dataset")]
 
+    @property
+    def real(self) -> list[str]:
+        """The cohorts that take part whose radiographs are patients'."""
+        return [name for name in self.cohorts.datasets if name not in self.phantoms]
 
-def figures_of(section: Section, params: ReportParams, metrics: Mapping[str, Any]) -> list[Item]:
-    """The figures of a section that are drawn, without those that only say why there is nothing to draw.
+    @property
+    def of_the_paper(self) -> bool:
+        """Whether what the paper printed has a place beside the numbers: of PadChest, or of what is drawn after it."""
+        return self.on_phantoms or self.cohorts[self.dataset].format == "padchest"
 
-    metrics: of all stages.
-    """
-    nothing = set() if params.on_phantoms else {"phantom_gallery"}
-    if not metrics.get("reader_study", {}).get("readers"):
-        nothing.add("reader_agreement")
-    if params.efficiency_dataset is None:
-        nothing.add("data_efficiency")
+
+def figures_of(section: Section, params: ReportParams) -> list[Item]:
+    """The figures of a section that are drawn, without those that only say why there is nothing to draw."""
     drawn = (item for item in section.figures if params.figures == "all" or item.name in params.figures)
-    return [item for item in drawn if item.name not in nothing]
+    return [item for item in drawn if not why_empty(paths.FIGURES / f"{item.name}.png")]
 
 
 def simulated(params: ReportParams, metrics: Mapping[str, Any]) -> dict[str, str]:

@@ -155,7 +155,7 @@ METRICS = (
     Tolerance(r"subgroups\..*\.(tested|significant_.*)", absolute=3),
     Tolerance(r"calibration\..*", relative=0.1),
     Tolerance(r".*\.readers_(above|below)", absolute=1),
-    Tolerance(r"explain\.reconstruction\.ssim.*", absolute=0.001),
+    Tolerance(r"explain\.reconstruction\.ssim(_low|_high)?", absolute=0.001),
     Tolerance(r"explain\.reconstruction\.psnr.*", relative=0.02),
     Tolerance(r".*", relative=0.2),
 )

@@ -25,7 +25,7 @@ def made(kind):
     return {
         Explained: toy_explained(["mass", "goiter"], ["a", "ü/2"], FINDINGS),
         Responses: toy_responses(["mass"], FINDINGS, *(RNG.normal(size=shape) for shape in ((2, 3), (2, 1, 3), (2, 4, 3)))),
-        Reconstructions: Reconstructions(["a", "b"], pictures, pictures),
+        Reconstructions: Reconstructions(["a", "b"], pictures, pictures, pictures, pictures),
         Sweep: Sweep(["a"], ["mass"], pictures[None], np.ones(2), np.ones((1, 2)), np.zeros((1, 2))),
         Axioms: Axioms(["a", "b"], ["mass"], pictures, pictures[:, None], pictures[:, None]),
         Moves: toy_moves(toy_head()),

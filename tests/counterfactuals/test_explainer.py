@@ -87,6 +87,24 @@ def test_reconstruction_of_what_the_model_can_draw_is_exact(tmp_path):
     assert reconstructed.image_id == IDS
     assert (reconstructed.original == pixels).all()
     assert np.abs(reconstructed.reconstruction.astype(int) - pixels).max() <= 1
+    assert np.abs(reconstructed.redrawn.astype(int) - pixels).max() <= 1  # the toy draws D z from any x_T
+
+
+def test_a_network_that_ignores_z_reconstructs_by_x_T_alone_and_a_new_x_T_shows_it(tmp_path):  # noqa: N802
+    """With a velocity of 0 everywhere a picture is its noise turned back: x_0 is x_T, whatever z says."""
+
+    class Blind(LinearAutoencoder):
+        def predict(self, x_t, t, z):
+            return torch.zeros_like(x_t)
+
+    head, pixels, model = toy_head(), toy_radiographs(3), Blind()
+    settings = toy_explain(encode_steps=250, decode_steps=250, seed=3)
+    made = Explainer(model, head, toy_moves(head), settings, Parts(tmp_path)).reconstruct(IDS, pixels)  # type: ignore[arg-type]
+    assert made is not None
+    assert np.abs(made.reconstruction.astype(int) - pixels).max() <= 4
+    assert made.x_T == pytest.approx(to_model_range(pixels)[:, 0], abs=0.03)
+    noise = np.stack([np.random.default_rng([3, number]).standard_normal((16, 16), np.float32) for number in range(3)])
+    assert np.abs(made.redrawn - np.clip((noise + 1) * 127.5, 0, 255)).max() <= 4
 
 
 def test_differences_add_to_the_radiograph_what_the_moved_latent_adds_to_the_picture(tmp_path):

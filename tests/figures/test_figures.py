@@ -1,4 +1,5 @@
 import io
+import re
 from dataclasses import replace
 from importlib import import_module
 from pkgutil import iter_modules
@@ -13,13 +14,15 @@ from sklearn.decomposition import PCA
 from diffchest import figures, paths
 from diffchest.contracts.explained import Explained
 from diffchest.contracts.image_store import ImageStore
+from diffchest.contracts.manifest import read_manifest, write_manifest
 from diffchest.contracts.twins import Twins
 from diffchest.errors import DataError
 from diffchest.figures import auc_forest, confounder_matrix, contact_sheet, phantom_gallery, study_flow, teaser
+from diffchest.figures.frame import subject
 from diffchest.figures.latent_space import principal_plane
 from diffchest.figures.registry import FIGURES, chosen, save_figure
 from diffchest.figures.settings import FigureParams
-from diffchest.figures.style import DIVERGING, NothingToDrawError, signed_difference
+from diffchest.figures.style import DIVERGING, ID_LINES, NothingToDrawError, id_lines, signed_difference
 from diffchest.params.whole import Params
 from diffchest.report.contents import SECTIONS
 from tests.helpers.report_inputs.flow import DECODING_FLOW, FLOW
@@ -77,13 +80,64 @@ def test_figure_is_180_mm_wide_and_says_whose_radiographs(name, params, reports,
     monkeypatch.chdir(reports)
     figure = FIGURES[name](params)
     assert figure.get_size_inches()[0] == pytest.approx(180 / 25.4)
-    assert "phantom radiographs" in figure.get_suptitle()
+    assert "phantom radiographs" in figure.get_suptitle().replace("\n", " ")
 
 
 @pytest.mark.parametrize(("name", "dataset"), [("counterfactuals", "padchest"), ("data_efficiency", "chexpert")])
 def test_figure_of_real_radiographs_names_the_dataset(name, dataset, params, reports, monkeypatch):
     monkeypatch.chdir(reports)
     assert FIGURES[name](on_real_data(params)).get_suptitle().endswith(f"· {dataset}")
+
+
+def test_titles_name_every_cohort_and_say_which_is_drawn(params):
+    assert subject(params) == "phantom radiographs (padchest)"
+    assert subject(params, ["padchest", "chexpert"]) == "phantom radiographs (padchest, chexpert)"
+    mixed = params.model_copy(update={"phantoms": ["chexpert"]})
+    assert subject(mixed, ["chexpert", "archive"]) == "chexpert (phantoms), archive"
+    assert subject(mixed) == "padchest"
+
+
+def test_pictures_of_pretraining_are_named_after_their_own_cohort(params, reports, monkeypatch, tmp_path):
+    """Held-out radiographs of an archive are not those of the cohort that is evaluated."""
+    monkeypatch.chdir(reports)
+    manifest = read_manifest(paths.STORED_MANIFEST)
+    manifest.loc[manifest.index[:2], "dataset"] = "archive"
+    write_manifest(tmp_path / "images.parquet", manifest)
+    monkeypatch.setattr(paths, "STORED_MANIFEST", tmp_path / "images.parquet")
+    figure = FIGURES["pretrain_progress"](params)
+    assert figure.get_suptitle().replace("\n", " ").endswith("reconstructions · archive")
+    under = [axes.texts[0].get_text() for axes in figure.axes if axes.texts]
+    assert under == ["padchest/00000.png", "padchest/00001.png"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["counterfactuals", "counterfactual_grid", "step_sweep", "failures", "true_twins", "teaser", "reconstructions"],
+)
+def test_image_ids_stand_below_the_radiographs(name, params, reports, monkeypatch):
+    monkeypatch.chdir(reports)
+    assert re.search(r"padchest/\d\.png", told(name, params).replace(" ", ""))
+
+
+@pytest.mark.parametrize("letters", [5, 60, 300])
+def test_a_long_image_id_keeps_both_ends(letters):
+    image_id = "first" + "x" * letters + "last.png"
+    lines = id_lines(image_id, 20.0)
+    assert max(map(len, lines)) <= 20
+    assert len(lines) <= ID_LINES
+    joined = "".join(lines)
+    assert joined.startswith("first")
+    assert joined.endswith("last.png")
+    assert (joined == image_id) == (len(image_id) <= 20 * ID_LINES)
+
+
+def test_captions_say_what_the_labels_say_and_not_who_is_healthy(params, reports, monkeypatch):
+    monkeypatch.chdir(reports)
+    assert "test radiographs labelled normal and nothing else" in told("teaser", params)
+    asked = params.model_copy(update={"image_ids": ["padchest/0.png"]})
+    assert "radiographs named in explain.image_ids" in told("teaser", asked)
+    away = with_keys(params, move={"towards": "absence"})
+    assert "test radiographs labelled with the finding" in told("teaser", away)
 
 
 def test_figures_of_readers_say_when_they_are_simulated(params, reports, monkeypatch, tmp_path):
@@ -131,7 +185,8 @@ def test_counterfactual_figures_say_how_z_was_moved(move, caption, params, repor
     away = changed.move.towards == "absence"
     assert titles.count("away from") == 2 * away
     assert ("moved away from" in told("teaser", changed)) == away
-    assert "the first 4 of 8 findings" in told("counterfactuals", changed)
+    rest = ", ".join(Explained.load(paths.SHOWN).targets[4:])
+    assert f"not shown here: {rest}" in told("counterfactuals", changed)
 
 
 @pytest.mark.parametrize(

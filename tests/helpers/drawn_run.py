@@ -52,8 +52,8 @@ def write_drawn_run() -> None:
     unmoved = np.repeat(few.original[:, None], 10, axis=1)
     Axioms.save_all(paths.AXIOMS, [Axioms(few.image_id, TARGETS, few.original, few.counterfactual, unmoved)])
     write_twins(ids, rng)
-    pictures = rng.integers(0, 256, (2, 12, 8, 8), dtype=np.uint8)
-    Reconstructions(ids[:12], *pictures).save(paths.RECONSTRUCTIONS)
+    pictures = rng.integers(0, 256, (3, 12, 8, 8), dtype=np.uint8)
+    Reconstructions(ids[:12], *pictures, np.zeros((12, 8, 8), np.float16)).save(paths.RECONSTRUCTIONS)
     before, random = rng.normal(size=(16, 5)), rng.normal(size=(16, 4, 5))
     rise = np.zeros((4, 5))
     rise[[0, 2], [2, 0]] = 6.0  # cardiomegaly and sternotomy

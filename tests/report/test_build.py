@@ -5,15 +5,21 @@ from html.parser import HTMLParser
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from diffchest import paths
+from diffchest.contracts.empty_figures import why_empty
 from diffchest.errors import DataError
-from diffchest.figures.registry import FIGURES
+from diffchest.figures.registry import FIGURES, save_figure
+from diffchest.figures.settings import FigureParams
+from diffchest.params.cohorts import TableCohort
 from diffchest.params.whole import Params
-from diffchest.report.build import audit_summary, build_report, collect_metrics, format_cell, key_numbers, read_table
+from diffchest.report.build import audit_summary, build_report, collect_metrics, format_cell, read_table
 from diffchest.report.contents import SECTIONS, Item, ReportParams
+from diffchest.report.numbers import key_numbers
 from tests.helpers.report_inputs.audit import write_audit
 from tests.helpers.report_inputs.whole import write_inputs
+from tests.helpers.repository import ROOT
 
 VOID = {"meta", "img", "br", "link", "hr", "input"}
 
@@ -49,6 +55,11 @@ def reports(root, tmp_path_factory):
     return folder
 
 
+def real(params):
+    """The same of real radiographs."""
+    return params.model_copy(update={"phantoms": []})
+
+
 def page(params, reports, monkeypatch):
     monkeypatch.chdir(reports)
     return build_report(params, collect_metrics())
@@ -69,21 +80,72 @@ def test_page_shows_the_figures_that_are_drawn(params, reports, monkeypatch):
     monkeypatch.chdir(reports)
     some = params.model_copy(update={"figures": ["teaser"]})
     assert set(re.findall(r"figures/(\w+)\.png", build_report(some, {}))) == {"teaser"}
-    off = params.model_copy(update={"efficiency_dataset": None})
-    assert "figures/data_efficiency.png" in build_report(params, {})
-    assert "figures/data_efficiency.png" not in build_report(off, {})
-    readers = {number: build_report(params, {"reader_study": {"readers": number}}) for number in (0, 3)}
-    assert ["figures/reader_agreement.png" in html for html in readers.values()] == [False, True]
 
 
 def test_page_says_phantom_radiographs(params, reports, monkeypatch):
     html = page(params, reports, monkeypatch)
     assert "<h1>DiffChest report: phantom radiographs (embedded default)</h1>" in html
     assert "What is real here and what is drawn" in html
-    real = params.model_copy(update={"phantoms": []})
-    html = build_report(real, collect_metrics())
+    assert "Radiographs of patients" not in html
+    shown = [name for name in FIGURES if name != "phantom_gallery"]  # which says why there is nothing to draw
+    html = build_report(real(params).model_copy(update={"figures": shown}), collect_metrics())
     assert "<h1>DiffChest report: padchest</h1>" in html
     assert "phantom" not in html.lower()
+
+
+def test_every_real_cohort_is_named_where_its_radiographs_may_be_passed_on(params, reports, monkeypatch):
+    monkeypatch.chdir(reports)
+    html = build_report(real(params), {})
+    assert "hold radiographs of padchest, chexpert, mimic_cxr, pictures" in html
+    archive = params.model_copy(update={"phantoms": ["padchest", "chexpert"]})  # drawn, and beside them real ones
+    html = build_report(archive, {})
+    assert "<h1>DiffChest report: padchest (phantoms)</h1>" in html
+    assert "Every radiograph of padchest, chexpert is a drawn phantom" in html
+    assert "hold radiographs of mimic_cxr, pictures" in html
+    assert "Phantom radiographs.</figcaption>" not in html
+
+
+def test_what_the_paper_printed_is_in_no_report_of_a_hospital(params, reports, monkeypatch):
+    monkeypatch.chdir(reports)
+    title, table = "Audit of the published tables", "published_cooccurrence.csv"
+    own = TableCohort(format="table", root="x", table="x.csv", labels=["mass"])
+    cohorts = params.cohorts.model_copy(update={"padchest": own})
+    hospital = real(params).model_copy(update={"cohorts": cohorts})
+    for shown, given in ((True, params), (True, real(params)), (False, hospital)):
+        html = build_report(given, {})
+        assert (title in html, table in html) == (shown, shown)
+
+
+def test_a_table_without_rows_and_a_section_without_content_are_hidden(params, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    paths.TABLES.mkdir(parents=True)
+    paths.table("reader_table_1").write_text("diagnosis,confounder\n")
+    paths.table("auc").write_text("finding,auc\nmass,0.8\n")
+    html = build_report(params.model_copy(update={"figures": []}), {})
+    assert re.findall(r"<h2>(.*?)</h2>", html) == ["Classification"]
+    assert re.findall(r'<li><a href="#(.*?)"', html) == ["classification"]
+    assert "reader_table_1" not in html
+
+
+def test_a_figure_that_only_says_why_there_is_nothing_is_hidden(params, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    paths.FIGURES.mkdir(parents=True)
+    figure_params = FigureParams.load(ROOT / "params.yaml").model_copy(update={"phantoms": []})
+    save_figure("phantom_gallery", figure_params, paths.FIGURES / "phantom_gallery.png")
+    assert "would spread them" in why_empty(paths.FIGURES / "phantom_gallery.png")
+    Image.new("L", (4, 4)).save(paths.FIGURES / "true_twins.png")
+    html = build_report(params, {})
+    assert "figures/true_twins.png" in html
+    assert "figures/phantom_gallery.png" not in html
+
+
+@pytest.mark.parametrize(
+    ("intervals", "said"),
+    [("score", "Intervals: score intervals of each AUC, redraws"), ("percentile", "Intervals: percentile bootstrap.")],
+)
+def test_the_page_says_how_intervals_were_made(intervals, said, params, reports, monkeypatch):
+    monkeypatch.chdir(reports)
+    assert said in build_report(params.model_copy(update={"intervals": intervals}), {})
 
 
 def test_sections_with_readers_say_when_they_are_simulated(params, reports, monkeypatch):
@@ -211,7 +273,61 @@ def test_key_numbers_leave_out_what_is_not_there(params):
         "evaluate": {"diffchest": {"macro_auc": 0.8123, "findings": 40}},
         "confounders": {"cace": {"average_precision": None}},
     }
-    assert key_numbers(metrics, params) == [("0.812", "mean AUC, all findings", "")]
+    assert key_numbers(metrics, real(params)) == [("0.812", "mean AUC of findings", "")]
+
+
+def test_there_is_one_mean_auc_and_what_is_in_no_mean_is_a_number_of_its_own(params):
+    ours = {"macro_auc": 0.647, "macro_auc_low": 0.6, "macro_auc_high": 0.7, "macro_auc_findings": 41}
+    ours |= {"macro_auc_left_out": 32, "macro_auc_undefined_redraws": 3}
+    ours |= {"drawn_macro_auc": 0.767, "drawn_macro_auc_findings": 9, "not_drawn_macro_auc": 0.539}
+    rival = {"macro_auc": 0.7, "macro_auc_findings": 41, "drawn_macro_auc": 0.8, "drawn_macro_auc_findings": 8}
+    metrics = {"evaluate": {"diffchest": ours | {"not_drawn_macro_auc_findings": 10}, params.reference: rival}}
+    assert key_numbers(metrics, real(params)) == [
+        (
+            "0.647",
+            "mean AUC of 41 findings",
+            "0.600 to 0.700; without 3 redraws in which a finding had one class only; 32 findings with too few cases "
+            "left out",
+        ),
+        ("0.700", f"mean AUC of {params.reference}", "reference; the same findings"),
+    ]
+    assert [tile[:2] for tile in key_numbers(metrics, params)] == [
+        ("0.767", "mean AUC of 9 drawn findings"),
+        ("0.800", f"mean AUC of {params.reference}"),
+        ("0.539", "mean AUC of 10 negative controls"),
+    ]
+    assert "the 8 of these that it scores" in key_numbers(metrics, params)[1][2]
+
+
+def test_numbers_that_flatter_say_what_they_do_not_show(params):
+    metrics = {
+        "compare": {"wins": 8, "findings": 15, "wins_holm": 2, "losses_holm": 0},
+        "calibration": {"diffchest": {"skill": -0.04, "findings": 15, "negative_skill": 9}},
+        "explain": {
+            "counterfactuals": {"flipped": 0.9, "validity": 0.4, "radiographs": 9, "targets": 3},
+            "reconstruction": {"mae": 0.0123, "mae_new_x_T": 0.2468, "images": 12},
+        },
+    }
+    tiles = {name: (value, remark) for value, name, remark in key_numbers(metrics, params)}
+    assert tiles == {
+        f"findings better than {params.reference}": (
+            "8 of 15",
+            "2 of them after Holm's correction; 0 worse after it",
+        ),
+        "mean Brier skill": (
+            "-0.040",
+            "worse than always saying the prevalence; worse than that in 9 of 15 findings",
+        ),
+        "counterfactuals that flip": (
+            "90%",
+            "score crosses 0.5; valid, with at least 0.9 of the change asked for: 40%; 9 radiographs; 3 findings",
+        ),
+        "reconstruction error": (
+            "0.0123",
+            "mean absolute, gray scale 0 to 1, with the radiograph's own x_T; the same z with a new x_T: 0.2468; 12 "
+            "radiographs",
+        ),
+    }
 
 
 @pytest.mark.parametrize(

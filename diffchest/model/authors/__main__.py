@@ -46,7 +46,7 @@ def main() -> None:
     if options.out.resolve() == paths.MODELS.resolve():
         nothing = np.empty((0, 3, 0, model.image_size, model.image_size), dtype=np.uint8)
         with whole(paths.PRETRAIN_PICTURES) as partial:
-            np.savez_compressed(partial, images_shown=[], pictures=nothing)  # of no training here
+            np.savez_compressed(partial, images_shown=[], pictures=nothing, image_id=[])  # of no training here
     parameters = sum(parameter.numel() for parameter in model.parameters())
     summary("authors", f"{parameters:,} parameters, {model.image_size} px, d = {model.latent_dim} -> {files}")
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from diffchest import paths
-from diffchest.contracts.explained import MACRO, Explained, Failures, Sweep
+from diffchest.contracts.explained import MACRO, Explained, Failures, Reconstructions, Sweep
 from diffchest.contracts.twins import Twins
 from diffchest.counterfactuals.quality import JUDGE, MEASURES
 from diffchest.counterfactuals.twin_quality import ADDED, REMOVED, TWIN_MEASURES
@@ -59,6 +59,10 @@ def write_explanations(params: Params) -> None:
         reached=np.linspace(-0.2, 0.6, len(targets)),
         number=np.full(len(targets), 100),
     ).save(paths.FAILURES)
+    noise = explained.x_T
+    Reconstructions(explained.image_id, original, explained.reconstruction, original[::-1], noise).save(
+        paths.RECONSTRUCTIONS
+    )
     scale = np.array([0, 0.5, 1, 2])
     steps, length = np.repeat(moved[0][:, None], len(scale), axis=1), np.tile(scale, (len(targets), 1))
     step = params.explain.step * length
@@ -88,7 +92,8 @@ def _write_twins(explained: Explained) -> None:
 
 def _write_quality(targets: list[str]) -> None:
     """Tables and metrics of the stage `explain`."""
-    write_csv("reconstruction", image_id=["a", "b"], mae=[0.012, 0.014], psnr=[34.0, 33.1], ssim=[0.95, 0.94])
+    write_csv("reconstruction", image_id=["a", "b"], mae=[0.012, 0.014], psnr=[34.0, 33.1], ssim=[0.95, 0.94],
+              mae_new_x_T=[0.06, 0.07], ssim_new_x_T=[0.6, 0.5])  # fmt: skip
     write_csv("counterfactuals", image_id=["a"], target=["pacemaker"], step=[0.6], probability_before=[0.02])
     judges = [(JUDGE, measure) for measure in MEASURES] + list(itertools.product((ADDED, REMOVED), TWIN_MEASURES))
     rows = [(*said, target) for said in judges for target in (*targets, MACRO)]
@@ -96,6 +101,7 @@ def _write_quality(targets: list[str]) -> None:
     quality["value"] = 0.2 + 0.6 * (quality["target"].map(len) % 5) / 5
     quality = quality.assign(low=quality["value"] - 0.05, high=quality["value"] + 0.05)
     write_csv("counterfactual_quality", **quality[["target", "measure", "n", "value", "low", "high", "judge"]])
-    metrics = {"reconstruction": {"mae": 0.013, "psnr": 33.5, "ssim": 0.945}}
-    metrics["counterfactuals"] = {"flipped": 0.9, "reached": 0.7, "l1": 0.04, "ssim": 0.8}
+    metrics = {"reconstruction": {"mae": 0.013, "psnr": 33.5, "ssim": 0.945, "images": 2, "mae_new_x_T": 0.065}}
+    metrics["counterfactuals"] = {"flipped": 0.9, "validity": 0.6, "reached": 0.7, "l1": 0.04, "ssim": 0.8}
+    metrics["counterfactuals"] |= {"radiographs": 100, "targets": 32}
     write_metrics(paths.stage_metrics("explain"), metrics)

@@ -19,15 +19,16 @@ def write_inputs(params: Params, *, images: int = 120) -> None:
     rng = np.random.default_rng(0)
     write_images(params, rng, images)
     write_scores(params, rng)
-    _write_pretraining(rng)
+    _write_pretraining(params, rng)
     write_explanations(params)
     write_audit(params, rng)
     write_readers(rng)
 
 
-def _write_pretraining(rng: np.random.Generator) -> None:
+def _write_pretraining(params: Params, rng: np.random.Generator) -> None:
     pictures = rng.integers(0, 256, (3, 3, 2, SIZE, SIZE), dtype=np.uint8)
-    np.savez(paths.PRETRAIN_PICTURES, images_shown=[10, 20, 30], pictures=pictures)
+    ids = [f"{params.evaluation.dataset}/0000{number}.png" for number in range(2)]
+    np.savez(paths.PRETRAIN_PICTURES, images_shown=[10, 20, 30], pictures=pictures, image_id=ids)
     levels = np.linspace(-10, 9, 5)
     errors = {f"mse_{name}": rng.random(5) for name in ("own", "other", "average", "reencoded", "reference")}
     write_table(paths.PLOTS / "information.csv", pd.DataFrame({"log_snr": levels, **errors}))
