@@ -7,12 +7,15 @@ from collections.abc import Iterable
 LISTED = 10  # names that a message lists where none is near
 
 
-def near_names(name: str, known: Iterable[str], *, most: int = 3) -> list[str]:
-    """Those of `known` that `name` may have meant, the nearest first; case, accents and ß or ss make no difference."""
+def near_names(name: str, known: Iterable[str], *, most: int = 3, cutoff: float = 0.6) -> list[str]:
+    """Those of `known` that `name` may have meant, the nearest first; case, accents and ß or ss make no difference.
+
+    cutoff: how much alike they must be, from 0 to 1: equal (`difflib`).
+    """
     folded: dict[str, list[str]] = {}
     for one in known:
         folded.setdefault(_folded(one), []).append(one)
-    close = difflib.get_close_matches(_folded(name), folded, n=most, cutoff=0.6)
+    close = difflib.get_close_matches(_folded(name), folded, n=most, cutoff=cutoff)
     return [one for spelling in close for one in folded[spelling]][:most]
 
 

@@ -11,6 +11,9 @@ from diffchest.near_names import near_names
 
 QUOTE = "'"
 NUMERIC = re.compile(r"^\s*[+-]?[0-9]")
+KEY_CUTOFF = 0.7  # keys are short
+UNKNOWN = "unknown key"
+FEW = 3  # unknown keys of one section that are told one by one
 KINDS = {
     "string_type": "a text",
     "list_type": "a list, such as [one, two]",
@@ -54,7 +57,26 @@ def mistakes(error: ValidationError, raw: Any, keys: Mapping[str, str], known: I
         for found, kinds in by_value.items():
             text = f"expected {' or '.join(dict.fromkeys(kinds))}, found {found}"
             told.setdefault(key, []).append(text + (hints[key] if not several or "did you mean" in hints[key] else ""))
-    return [f"  {key}: {', or '.join(dict.fromkeys(texts))}" for key, texts in told.items()]
+    return [f"  {key}: {', or '.join(dict.fromkeys(texts))}" for key, texts in _together(told).items()]
+
+
+def _together(told: dict[str, list[str]]) -> dict[str, list[str]]:
+    """`told` with one line instead of many for a section whose keys are those of another one."""
+    unknown: dict[str, list[str]] = {}
+    for key, texts in told.items():
+        if texts[0].startswith(UNKNOWN):
+            section, _, name = key.rpartition(".")
+            unknown.setdefault(section or "(whole file)", []).append(name)
+    many = {section: names for section, names in unknown.items() if len(names) > FEW}
+    lines = {
+        section: [f"{len(names)} unknown keys ({', '.join(names[:FEW])}, ...); check its `format` or kind, and indents"]
+        for section, names in many.items()
+    }
+    return lines | {
+        key: texts
+        for key, texts in told.items()
+        if not texts[0].startswith(UNKNOWN) or (key.rpartition(".")[0] or "(whole file)") not in many
+    }
 
 
 def _told(problem: Any, kept: Sequence[str], names: set[str]) -> str | tuple[str, str]:
@@ -62,9 +84,9 @@ def _told(problem: Any, kept: Sequence[str], names: set[str]) -> str | tuple[str
     ctx = problem.get("ctx", {})
     match problem["type"]:
         case "extra_forbidden":
-            near = near_names(kept[-1], names - {kept[-1]}, most=1)
+            near = near_names(kept[-1], names - {kept[-1]}, most=1, cutoff=KEY_CUTOFF)
             todo = f"did you mean `{near[0]}`?" if near else "check its spelling against params.yaml in git"
-            return f"unknown key (found {shown(problem['input'])}); {todo}"
+            return f"{UNKNOWN} (found {shown(problem['input'])}); {todo}"
         case "missing":
             return "missing; add it"
         case "union_tag_not_found":

@@ -34,6 +34,7 @@ def test_committed_params_are_valid():
     assert params.cohorts["padchest"].format == "padchest"
 
 
+TABLE = {"format": "table", "root": "x", "table": "t.csv", "labels": ["a"], "sex": "s", "age": "a", "view": "v"}
 WARD = {"format": "table", "root": "x", "table": "t.csv", "labels": ["Edema"]}
 
 
@@ -135,6 +136,11 @@ WARD = {"format": "table", "root": "x", "table": "t.csv", "labels": ["Edema"]}
         ("cohorts.ward", WARD | {"labels": []}, r"\n  cohorts\.ward: a cohort with `use: probe` needs"),
         ("cohorts.ward", WARD | {"format": "csv"}, r"\n  cohorts\.ward\.format: expected 'padchest'.*, found 'csv'"),
         ("cohorts.ward", WARD | {"format": "tabel"}, r"\.format: expected .*, found 'tabel'; did you mean 'table'\?"),
+        (
+            "cohorts.ward",
+            TABLE | {"format": "nih"},
+            r": 1 problem\(s\)\n  cohorts\.ward: 5 unknown keys \(table, labels, ",
+        ),
         ("cohorts.ward", WARD | {"format": ["table"]}, r"\.format: expected 'padchest'.*, found \['table'\]"),
         ("cohorts.ward", WARD | {"use": "prob"}, r"\.use: expected 'pretrain' or 'probe', found 'prob'; did you mean"),
         ("cohorts.ward", WARD | {"zip": 5}, r"\.zip: expected a text or a list, such as \[one, two\], found 5$"),
