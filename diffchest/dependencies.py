@@ -23,7 +23,8 @@ PIPELINE = Path("dvc.yaml")
 ONE_LINE = 100  # characters: a list of keys that fits
 CODE = (f"{PACKAGE}/", "stages/")
 # what they say changes no result: a moved path fails its stage, and the value of a parameter is tracked itself
-UNLISTED = {f"{PACKAGE}/{name}.py" for name in ("errors", "paths", "progress", "params/base", "files/yaml")}
+MESSAGES = ("errors", "near_names", "paths", "progress", "params/base", "params/mistakes", "files/yaml")
+UNLISTED = {f"{PACKAGE}/{name}.py" for name in MESSAGES}
 
 
 def module_files(name: str, root: Path) -> list[Path]:

@@ -4,6 +4,7 @@
     python -m diffchest.profiles smoke         # the committed params.yaml with the values of smoke
     python -m diffchest.profiles smoke mine    # ... and those of mine on top
     python -m diffchest.profiles default       # the committed params.yaml again
+    python -m diffchest.profiles new ward --table folder/index.csv   # write profiles/ward.yaml for such radiographs
 
 A mapping is merged key by key; anything else (numbers, lists) is replaced. Comments of `params.yaml` stay. Nothing is
 written unless the result is valid. Profiles never stack from one call to the next: each begins with `params.yaml` as
@@ -15,6 +16,7 @@ import argparse
 import json
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +25,7 @@ from typing import Any, Literal
 from diffchest.errors import DataError
 from diffchest.files.whole import whole
 from diffchest.files.yaml import as_mapping, editable, editable_text, parse_yaml, read_mapping, read_text, shown
+from diffchest.own_profile.filling import UNFILLED, new_profile, unfilled
 from diffchest.params.base import PARAMS_FILE, ParamsError
 from diffchest.params.whole import Params
 from diffchest.paths import RUNS
@@ -30,6 +33,7 @@ from diffchest.progress import notice, run, summary
 
 PROFILES = Path("profiles")
 DEFAULT = "default"
+NEW = "new"
 WRITTEN = RUNS / "profiles" / "written.json"  # the values that this command wrote: others were changed by hand
 BEFORE = RUNS / "profiles" / "before.yaml"  # without git: params.yaml before the first profile
 NAMED = "# Values of profile"  # how the first line of params.yaml begins while profiles are in it
@@ -74,8 +78,13 @@ def apply_profiles(profiles: Sequence[Path], params: Path = PARAMS_FILE, *, own:
         if not profile.is_file():
             known = ", ".join(sorted(path.stem for path in profile.parent.glob("*.yaml"))) or "none"
             raise ParamsError(f"{profile}: no such profile (there are: {known})")
-        overlay = editable(read_text(profile), source=str(profile))
-        merge(merged, as_mapping(overlay, source=str(profile)))
+        overlay = read_mapping(profile)
+        if waiting := unfilled(overlay):
+            raise ParamsError(
+                f"{profile}: {len(waiting)} value(s) are still {UNFILLED}: {', '.join(waiting)}; write what is meant, "
+                "as the comment beside each says"
+            )
+        merge(merged, overlay)
     ours = json.dumps(merged, ensure_ascii=False, default=str)
     for keys, (now, _) in changes.items():
         _put(merged, keys, now)
@@ -203,12 +212,37 @@ def _list(params: Path = PARAMS_FILE) -> None:
         print(f"changed by hand: {', '.join(by_hand(params)) or 'nothing'}")
 
 
+def write_new(arguments: Sequence[str]) -> None:
+    """Command line of `new`: write a profile for radiographs of one's own; never over another file."""
+    parser = argparse.ArgumentParser(
+        prog=f"python -m diffchest.profiles {NEW}", description="Write a profile for radiographs of your own."
+    )
+    parser.add_argument("name", help="of the profile and of its cohort")
+    parser.add_argument("--table", type=Path, help="the table of the radiographs, in the folder that holds them all")
+    options = parser.parse_args(arguments)
+    path = PROFILES / f"{options.name}.yaml"
+    if options.name in (NEW, DEFAULT):
+        raise DataError(f"{options.name!r} is a word of this command; give the profile another name")
+    text = new_profile(options.name, options.table)
+    if path.exists():
+        raise DataError(f"{path}: is there already, and is not written over; take another name, or delete it")
+    _write_text(path, text)
+    waiting = unfilled(read_mapping(path))
+    todo = f"fill in {', '.join(waiting)}" if waiting else "read it"
+    summary("profiles", f"{path} is written; {todo}, then run `python -m diffchest.profiles {options.name}`")
+
+
 def main() -> None:
-    """Command line: list profiles, or apply those named."""
+    """Command line: list profiles, apply those named, or write a new one."""
+    if sys.argv[1:2] == [NEW]:
+        write_new(sys.argv[2:])
+        return
     summary_line = "Apply profiles to the committed params.yaml."
     parser = argparse.ArgumentParser(prog="python -m diffchest.profiles", description=summary_line)
     parser.add_argument(
-        "names", nargs="*", help=f"profiles, merged in this order; {DEFAULT}: none; without any, list them"
+        "names",
+        nargs="*",
+        help=f"profiles, merged in this order; {DEFAULT}: none; {NEW} NAME: write one; none: list them",
     )
     own = parser.add_mutually_exclusive_group()
     own.add_argument("--keep", action="store_const", const="keep", dest="own", help="values changed by hand go on top")

@@ -145,7 +145,7 @@ def test_other_models_are_compared_as_soon_as_their_files_are_named(reproduced):
         *("evaluate", "compare"),
         cwd=clone,
     )
-    assert stages_run(output) == {"check_params", "baseline", "evaluate", "compare"}
+    assert stages_run(output) == {"check_params", "check_names", "baseline", "evaluate", "compare"}
 
     evaluated, compared = (
         json.loads((clone / "reports" / "metrics" / f"{name}.json").read_text()) for name in ("evaluate", "compare")

@@ -36,15 +36,17 @@ def picture(number):
     return png((pd.Series(range(1024)) * (number + 1) // 7).to_numpy("uint8").reshape(32, 32))
 
 
-def run(project, stage, *arguments, images=None, **cohorts):
-    """One stage with the committed parameters, `cohorts` and keys of `images`."""
+def run(project, stage, *arguments, images=None, explain=None, **cohorts):
+    """One stage with the committed parameters, `cohorts` and keys of `images` and `explain`."""
     yaml = YAML()
     params = yaml.load(ROOT / "params.yaml")
     table = {"format": "table", "root": "root", "table": "images.csv", "labels": ["mass"], "images": "all"}
     params["cohorts"] = {"datasets": ["hospital"], "max_rejected_fraction": 0.2, "hospital": table, **cohorts}
     params["evaluation"]["dataset"] = params["data_efficiency"]["dataset"] = "hospital"
     params["phantom"]["datasets"] = []
+    params["data_efficiency"]["findings"] = ["mass"]
     params["images"].update(images or {})
+    params["explain"].update(explain or {})
     yaml.dump(params, project / "params.yaml")
     command = [sys.executable, str(ROOT / "stages" / f"{stage}.py"), *arguments]
     return subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
@@ -124,3 +126,27 @@ def test_equal_pixels_in_two_roles_stop_the_build_or_leave_the_copy_out(project)
     assert flow["excluded: equal pixels in another role"] == (copies == "finetune").sum()
     listed = pd.read_csv(project / "reports/ingest/hospital_rejected.csv")["reason"]
     assert (listed == "its pixels equal those of a radiograph with role test").sum() == (copies == "finetune").sum()
+
+
+def test_findings_that_no_label_is_called_are_told_before_anything_is_decoded(project):
+    """All of them at once with near names; what is written is the same whatever is named, so that nothing waits."""
+    table = pd.read_csv(project / "root" / "images.csv").assign(Lungenödem=0)
+    table.to_csv(project / "root" / "images.csv", index=False)
+    section = {"format": "table", "root": "root", "table": "images.csv", "labels": ["mass", "Lungenödem"]}
+    options = {"hospital": section, "max_rejected_fraction": 0.2}
+    done(run(project, "ingest", "hospital", **options)), done(run(project, "split", **options))
+    misspelt = {"targets": ["Mass", "mass"], "kinds": {"Lungenodem": ["mass"]}}
+    told = run(project, "check_names", explain=misspelt, **options)
+    assert told.returncode == 1
+    assert "explain.targets: hospital has no finding 'Mass'; did you mean 'mass'?" in told.stderr
+    assert "explain.kinds.Lungenodem: hospital has no finding 'Lungenodem'; did you mean 'Lungenödem'?" in told.stderr
+    assert not (project / "data" / "names_checked.txt").exists()
+    told = run(project, "check_names", explain={"targets": ["Lungenödem"]}, **options)
+    assert told.returncode == 1
+    assert "no head can be fitted for any of them" in told.stderr
+    told = done(run(project, "check_names", explain={"targets": ["mass", "Lungenödem"]}, **options))
+    assert "left out" in told.stderr
+    assert "'Lungenödem' (0 with it, " in told.stderr
+    written = (project / "data" / "names_checked.txt").read_text()
+    done(run(project, "check_names", explain={"targets": ["mass"]}, **options))
+    assert (project / "data" / "names_checked.txt").read_text() == written

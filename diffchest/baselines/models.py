@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from diffchest import paths
-from diffchest.baselines.prompts import prompts_of, unused_prompts
+from diffchest.baselines.prompts import prompts_of
 from diffchest.contracts.dataset import Dataset
 from diffchest.contracts.image_store import ImageStore
 from diffchest.contracts.manifest import read_manifest
@@ -126,9 +126,6 @@ def _chexzero(task: Task, section: ChexzeroParams) -> Scored:
     """Zero-shot scores, or what to do to get them, and the prompts either way."""
     findings = task.labels([]).columns.tolist()
     prompts = prompts_of(findings, section.prompts)
-    unused = unused_prompts(findings, section.prompts)
-    if unused:
-        notice(f"baselines.chexzero.prompts: {', '.join(map(repr, unused))}: no such finding in the labels")
     if not section.checkpoints:
         notice(WEIGHTS)
         return Scored(task.test, pd.DataFrame(index=range(len(task.test))), prompts, "waits for its checkpoints")

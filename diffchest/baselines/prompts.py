@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from diffchest.errors import DataError
-from diffchest.findings.disease_free import NORMAL
 
 TEMPLATES = ("{finding}", "no {finding}")  # of presence and of absence, those of CheXzero (Tiu et al. 2022)
 
@@ -31,9 +30,3 @@ def prompts_of(findings: Sequence[str], table: Mapping[str, Sequence[str]]) -> p
     positive, negative = ([row[side] for row in rows] for side in (0, 1))
     default = [name.casefold() not in table for name in findings]
     return pd.DataFrame({"finding": findings, "positive": positive, "negative": negative, "default": default})
-
-
-def unused_prompts(findings: Sequence[str], table: Mapping[str, Sequence[str]]) -> list[str]:
-    """Entries of `table` for none of the findings; those for "nothing abnormal" have one name in each dataset."""
-    known = {finding.casefold() for finding in [*findings, *NORMAL]}
-    return [name for name in table if name.casefold() not in known]

@@ -1,6 +1,8 @@
 """Your own radiographs: any CSV or Parquet table with an image path, a patient id and labels."""
 
 import os
+import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,8 +35,8 @@ def read_table_cohort(dataset: str, cohort: TableCohort) -> Cohort:
 
     Labels are columns of codes (see `contracts.labels.parse_codes`) or one column that lists findings, between
     separators or as `['a', 'b']`; a blank cell is not assessed. `cohort.indicators` adds a label for values of any
-    other column. Image paths are relative to the root (absolute ones that lie there are taken for such), or to the zip
-    files `cohort.zip`; one that leaves the root is rejected. The image id is that path.
+    other column. Image paths are relative to the zip files `cohort.zip`, or to the root (absolute ones that lie there
+    are taken for such); one that leaves the root is rejected. The image id is that path.
     """
     root = existing_root(cohort.root)
     path = root / cohort.table
@@ -69,7 +71,7 @@ def read_table_cohort(dataset: str, cohort: TableCohort) -> Cohort:
     listed = _split(intake, listed, rows, cohort, str(path)) if cohort.split else listed
     outside = pd.Series([leaves(key, root) for key in listed["key"]], index=listed.index, dtype=str)
     images = listed[outside == ""]
-    present = _packed(root, cohort, set(images["key"])) if cohort.zip else _unpacked(root, images["key"])
+    present = _present(root, cohort, images["key"])
     if len(images) < len(listed):
         left, why = listed[outside != ""], outside[outside != ""]
         near = [present.near(key) for key in left["key"]]
@@ -147,23 +149,34 @@ def _inverted(rows: pd.DataFrame, cohort: TableCohort, where: str) -> pd.Series 
     return said.astype(bool)
 
 
-def _unpacked(root: Path, paths: pd.Series) -> Present:
-    """The images below the root; all that lies there is listed only where a path is not found."""
+def _present(root: Path, cohort: TableCohort, paths: pd.Series) -> Present:
+    """The members of the cohort's zip files, and the files below the root, where a zip has none of that name.
+
+    All that lies below the root is listed only where a path is not found.
+    """
+    archives = [cohort.zip] if isinstance(cohort.zip, str) else cohort.zip or []
+    packed = _packed(root, archives, set(paths))
+    files = {path: path for path in paths if MEMBER not in path and _is_file(root / path)}
+    _check_copies(root, files, packed)
+    zips = "".join(f" and in {os.path.join(os.path.abspath(root), archive)}" for archive in archives)
+
+    def tried(path: str) -> str:
+        return os.path.join(os.path.abspath(root), path) + zips + (NO_MEMBER if MEMBER in path else "")
+
     return Present(
         root,
-        {path: path for path in paths if MEMBER not in path and _is_file(root / path)},
+        files | {name: f"{archive}{MEMBER}{member.name}" for name, (archive, member) in packed.items()},
         more=lambda: {path: path for path in below(root) if MEMBER not in path},
-        tried=lambda path: os.path.join(os.path.abspath(root), path) + (NO_MEMBER if MEMBER in path else ""),
+        tried=tried,
         whole_paths=True,
     )
 
 
-def _packed(root: Path, cohort: TableCohort, wanted: set[str]) -> Present:
-    """The members of the cohort's zip files; of a wanted one that several hold, the first.
+def _packed(root: Path, archives: Sequence[str], wanted: set[str]) -> dict[str, tuple[str, Member]]:
+    """The members of zip files by name; of a wanted one that several hold, the first.
 
     Raises `DataError` when they hold it with other content.
     """
-    archives = [cohort.zip] if isinstance(cohort.zip, str) else cohort.zip or []
     found: dict[str, tuple[str, Member]] = {}
     again: list[str] = []
     for archive in archives:
@@ -182,9 +195,29 @@ def _packed(root: Path, cohort: TableCohort, wanted: set[str]) -> Present:
     if again:
         first = found[again[0]][0]
         notice(f"{len(again):,} image(s) are in two of the zip files, such as {again[0]!r}; that in {first} is taken")
-    places = ", ".join(os.path.join(os.path.abspath(root), archive) for archive in archives)
-    sources = {name: f"{archive}{MEMBER}{member.name}" for name, (archive, member) in found.items()}
-    return Present(root, sources, tried=lambda path: f"{path} in {places}", whole_paths=True)
+    return found
+
+
+def _check_copies(root: Path, files: Mapping[str, str], packed: Mapping[str, tuple[str, Member]]) -> None:
+    """Tell of images that are files and members of a zip; `DataError` when one has other content there."""
+    both = [path for path in files if path in packed]
+    for path in both:
+        archive, member = packed[path]
+        if os.path.getsize(root / path) != member.size or _crc(root / path) != member.crc:
+            raise DataError(f"{root / path}: is also in {archive}, with other content; leave one of them out")
+    if both:
+        notice(
+            f"{len(both):,} image(s) are files and in a zip file too, such as {both[0]!r}; that in "
+            f"{packed[both[0]][0]} is taken"
+        )
+
+
+def _crc(path: Path) -> int:
+    """The checksum that a zip file holds of each member."""
+    try:
+        return zlib.crc32(path.read_bytes())
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
 
 
 def _is_file(path: Path) -> bool:

@@ -162,12 +162,23 @@ def _twice(problem: str) -> str:
 
 
 def _reason(error: MarkedYAMLError, text: str) -> str:
-    problem = str(error.problem or error.context)
+    problem, context = str(error.problem or ""), str(error.context or "")
     mark, lines = error.problem_mark, text.splitlines()
     if mark is not None and mark.line < len(lines) and lines[mark.line][mark.column : mark.column + 1] == "\t":
         return "a tab; YAML indents with spaces"
-    context = str(error.context or "").removeprefix("while scanning for the next token")
-    return f"{context}, {problem}" if context and error.problem else problem
+    opened = f" in line {error.context_mark.line + 1}" if error.context_mark else ""
+    if "quoted scalar" in context:
+        return f"a quotation mark opened{opened} is not closed before this line"
+    if "flow" in context and "expected" in problem:
+        return f"a bracket opened{opened} is not closed before this place, or a comma is missing"
+    if "block" in context and "<block" in problem:
+        return "indented otherwise than the keys above it; keys of one section begin in one column"
+    if problem == "mapping values are not allowed here":
+        return "a second `:` in one line, or a line indented too far; a text with `: ` needs quotation marks"
+    if "cannot start any token" in problem or "while scanning an a" in context:
+        return "a text that begins with a mark such as @, %, *, & or ` needs quotation marks"
+    context = context.removeprefix("while scanning for the next token")
+    return f"{context}, {problem}" if context and problem else problem or context
 
 
 def _place(before: str) -> str:

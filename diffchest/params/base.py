@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from diffchest.errors import DataError
-from diffchest.files.yaml import read_mapping, shown
+from diffchest.files.yaml import read_mapping
+from diffchest.params.mistakes import mistakes
 
 PARAMS_FILE = Path("params.yaml")
 OURS = "diffchest"  # our own model, beside those that it is compared with
@@ -28,8 +29,6 @@ Uncertain = Literal["zeros", "ones", "ignore"]
 Model = TypeVar("Model", bound=BaseModel)
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
-QUOTE = "'"
-NUMERIC = re.compile(r"^\s*[+-]?[0-9]")
 MISSING_WORDS = {"na", "nan", "none", "null", "true", "false", "yes", "no", "on", "off"}  # to YAML, or in a table
 DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10))}
 
@@ -171,62 +170,10 @@ def validate(model: type[Model], raw: Any, *, source: str, keys: Mapping[str, st
     try:
         return model.model_validate(raw)
     except ValidationError as error:
-        found: dict[str, list[str]] = {}
-        for problem in error.errors():
-            key, text = _describe(problem, raw, keys or {})
-            found.setdefault(key, []).append(text)
-        lines = [f"  {key}: {', or '.join(dict.fromkeys(texts))}" for key, texts in found.items()]
+        lines = mistakes(error, raw, keys or {}, known=_known(Section))
         raise ParamsError(f"{source}: {len(lines)} problem(s)\n" + "\n".join(lines)) from None
 
 
-def _describe(problem: Any, raw: Any, keys: Mapping[str, str]) -> tuple[str, str]:
-    """The dotted key of one pydantic problem, and what it is."""
-    first, *rest = _keys_alone(problem["loc"], raw) or [""]
-    key = ".".join([keys.get(first, first), *rest]) or "(whole file)"
-    if problem["type"] == "extra_forbidden":
-        return key, f"unknown key (found {shown(problem['input'])}); check its spelling against params.yaml in git"
-    if problem["type"] == "missing":
-        return key, "missing; add it"
-    if problem["type"] == "union_tag_not_found":
-        return f"{key}.{problem['ctx']['discriminator'].strip(QUOTE)}", "missing; add it"
-    if problem["type"] == "union_tag_invalid":
-        ctx = problem["ctx"]
-        return f"{key}.{ctx['discriminator'].strip(QUOTE)}", f"expected {ctx['expected_tags']}, found {ctx['tag']!r}"
-    if problem["type"] == "value_error":
-        return key, str(problem["ctx"]["error"])
-    if problem["type"] in ("model_type", "model_attributes_type", "dict_type"):
-        return key, f"expected keys and values below it, found {shown(problem['input'])}"
-    return key, f"{problem['msg']}, found {shown(problem['input'])}{_as_text(problem)}"
-
-
-def _as_text(problem: Any) -> str:
-    """What to do about a number or a yes that YAML takes for text."""
-    found = problem["input"]
-    if isinstance(found, str) and problem["type"].startswith(("int_", "float_")):
-        return " (a text: write it without quotation marks and with a decimal point)" if NUMERIC.search(found) else ""
-    if problem["type"] == "bool_type":
-        return " (write true or false, without quotation marks)"
-    if isinstance(found, bool | int | float) and problem["type"] == "string_type":
-        return f" (write {QUOTE}{shown(found)}{QUOTE}, in quotation marks)"
-    return ""
-
-
-def _keys_alone(location: Sequence[Any], raw: Any) -> list[str]:
-    """A problem's location without what pydantic adds to it: which of several possible types it tried.
-
-    A section whose `format` decides its type has the format in the location, which may be one of its keys, too.
-    """
-    kept: list[str] = []
-    decided: list[Any] = []
-    for number, part in enumerate(location, start=1):
-        if isinstance(raw, Mapping) and raw.get("format") == part and not any(raw is known for known in decided):
-            decided.append(raw)
-            continue
-        if isinstance(raw, Mapping) and (part in raw or number == len(location)):
-            raw = raw.get(part)
-        elif isinstance(raw, list) and isinstance(part, int) and part < len(raw):
-            raw = raw[part]
-        else:
-            continue
-        kept.append(str(part))
-    return kept
+def _known(section: type[BaseModel]) -> set[str]:
+    """The names of all keys that sections have."""
+    return set(section.model_fields).union(*map(_known, section.__subclasses__()))

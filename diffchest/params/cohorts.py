@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from diffchest.near_names import did_you_mean
 from diffchest.params.base import Fraction, ParamsError, Section, Seed, Uncertain, Words, check_names
 
 TABLES_BESIDE = ("_labels", "_readers")  # what the tables beside `data/cohorts/<name>.parquet` are called
@@ -159,7 +160,10 @@ class CohortsParams(BaseModel):
     def _datasets_defined(self) -> "CohortsParams":
         missing = [name for name in self.datasets if name not in self.__pydantic_extra__]
         if missing:
-            raise ValueError(f"`datasets` names {missing}, but there is no section `cohorts.{missing[0]}`")
+            raise ValueError(
+                f"`datasets` names {missing}, but there is no section `cohorts.{missing[0]}`; "
+                f"{did_you_mean(missing[0], self.__pydantic_extra__)}"
+            )
         return self
 
     def __getitem__(self, name: str) -> AnyCohort:

@@ -4,6 +4,7 @@ from typing import Any, Self
 
 from pydantic import model_validator
 
+from diffchest.near_names import did_you_mean
 from diffchest.params.audit import ConfoundersParams
 from diffchest.params.base import PARAMS_FILE, StageParams, validate
 from diffchest.params.baselines import BaselinesParams
@@ -67,9 +68,14 @@ def _datasets(params: Params) -> None:
     known = params.cohorts.datasets
     evaluated, efficiency = params.evaluation.dataset, params.data_efficiency.dataset
     if evaluated not in known:
-        raise ValueError(f"evaluation.dataset is {evaluated!r}, not in {known}")
+        raise ValueError(
+            f"evaluation.dataset is {evaluated!r}, not one of cohorts.datasets; {did_you_mean(evaluated, known)}"
+        )
     if efficiency is not None and efficiency not in known:
-        raise ValueError(f"data_efficiency.dataset is {efficiency!r}, not in {known}")
+        raise ValueError(
+            f"data_efficiency.dataset is {efficiency!r}, not one of cohorts.datasets; "
+            f"{did_you_mean(efficiency, known)} (null leaves figure S2 out)"
+        )
 
 
 def _reference(params: Params) -> None:

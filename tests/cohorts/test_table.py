@@ -326,12 +326,25 @@ def test_several_zips(tmp_path, frame, capsys):
     )
     frame.loc[2, "file"] = "images/C.jpg"
     detail = own(tmp_path, frame, zip=["1.zip", "2.zip"]).rejected["detail"].iloc[0]
-    assert f"looked for images/C.jpg in {tmp_path}/1.zip, {tmp_path}/2.zip; 'images/c.jpg' is there" in detail
+    looked = f"looked for {tmp_path}/images/C.jpg and in {tmp_path}/1.zip and in {tmp_path}/2.zip"
+    assert f"{looked}; 'images/c.jpg' is there" in detail
     pack(tmp_path / "2.zip", b=b"another", c=PHOTO)
     with pytest.raises(DataError, match=r"2\.zip: 'images/b\.jpg' is also in 1\.zip, with other content"):
         own(tmp_path, frame, zip=["1.zip", "2.zip"])
     with pytest.raises(ValueError, match="at least 1 item"):
         own(tmp_path, frame, zip=[])
+
+
+def test_some_images_in_a_zip_and_others_in_the_folder_are_one_cohort(tmp_path, frame, capsys):
+    """No key says which: a path is looked up in both, and one in both must be the same image there."""
+    (tmp_path / "images" / "b.jpg").unlink()
+    pack(tmp_path / "part.zip", b=PHOTO, c=PHOTO)
+    cohort = own(tmp_path, frame, zip="part.zip")
+    assert cohort.images["source"].tolist() == ["images/a.jpg", "part.zip::images/b.jpg", "part.zip::images/c.jpg"]
+    assert "1 image(s) are files and in a zip file too, such as 'images/c.jpg'" in capsys.readouterr().err
+    (tmp_path / "images" / "c.jpg").write_bytes(PHOTO[:-1] + b"x")
+    with pytest.raises(DataError, match=r"c\.jpg: is also in part\.zip, with other content"):
+        own(tmp_path, frame, zip="part.zip")
 
 
 def test_a_member_that_cannot_be_read_is_rejected_by_name(tmp_path, frame):

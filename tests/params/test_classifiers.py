@@ -22,7 +22,7 @@ COMMAND = {"kind": "command", "command": ["score", "{folder}", "{scores}"], "out
         (ONNX | {"trusted": True}, "`trusted` does not go with kind onnx"),
         (COMMAND | {"mean": 0.5}, "`mean` does not go with kind command"),
         (COMMAND | {"command": ["score", "{folder}"]}, r"`command` has no word with \{scores\}"),
-        ({"kind": "python", "function": "score"}, r"classifiers\.theirs\.function: .*pattern"),
+        ({"kind": "python", "function": "score"}, r"classifiers\.theirs\.function: expected a text of the form "),
         (ONNX | {"polarty": "bright_bone"}, r"classifiers\.theirs\.polarty: unknown key"),
         (ONNX | {"polarity": "bright"}, r"classifiers\.theirs\.polarity: .*'bright_bone' or 'dark_bone'"),
         (ONNX | {"range": [1.0, 0.0]}, "`range` is .*for bone that is dark set `polarity`"),

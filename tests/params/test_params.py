@@ -34,13 +34,14 @@ def test_committed_params_are_valid():
     assert params.cohorts["padchest"].format == "padchest"
 
 
+TABLE = {"format": "table", "root": "x", "table": "t.csv", "labels": ["a"], "sex": "s", "age": "a", "view": "v"}
 WARD = {"format": "table", "root": "x", "table": "t.csv", "labels": ["Edema"]}
 
 
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("probe.fractoin", 0.1, "probe.fractoin: unknown key"),
+        ("probe.fractoin", 0.1, r"probe.fractoin: unknown key \(found 0.1\); did you mean `fraction`\?"),
         ("probe.fraction", 0.0, "probe.fraction"),
         ("probe.fraction", "0.1", "probe.fraction"),
         ("images.size", 48.5, "images.size"),
@@ -49,7 +50,11 @@ WARD = {"format": "table", "root": "x", "table": "t.csv", "labels": ["Edema"]}
         ("diffusion.beta_end", 0.00001, "must not be below"),
         ("cohorts.padchest.format", "dicom", "cohorts.padchest"),
         ("cohorts.padchest.rooot", "x", r"\n  cohorts\.padchest\.rooot: unknown key"),
-        ("figures.names", "auc_forest", r": 1 problem\(s\)\n  figures\.names: .*'all'.*, or .*valid list"),
+        (
+            "figures.names",
+            "auc_forest",
+            r": 1 problem\(s\)\n  figures\.names: expected 'all' or a list, such as .*, found 'auc_forest'",
+        ),
         (
             "baselines.pca.components",
             0,
@@ -121,11 +126,35 @@ WARD = {"format": "table", "root": "x", "table": "t.csv", "labels": ["Edema"]}
         ("runtime.device", "GPU 1", r"runtime\.device"),
         ("cohorts.padchest.root", "", r"cohorts\.padchest\.root"),
         ("cohorts.ward", WARD | {"label": ["Edema"]}, r"\n  cohorts\.ward\.label: unknown key \(found \['Edema'\]\)"),
-        ("cohorts.ward", WARD | {"labels": "Edema"}, r"\n  cohorts\.ward\.labels: .*list, found 'Edema'"),
+        (
+            "cohorts.ward",
+            WARD | {"labels": "Edema"},
+            r"\n  cohorts\.ward\.labels: expected a list, .*found 'Edema' \(write \[Edema\]",
+        ),
         ("cohorts.ward", WARD | {"table": 1}, r"\n  cohorts\.ward\.table: .*found 1 \(write '1', in quotation marks\)"),
         ("cohorts.ward", WARD | {"where": {"site": [1]}}, r"\n  cohorts\.ward\.where\.site\.0: .*write '1'"),
         ("cohorts.ward", WARD | {"labels": []}, r"\n  cohorts\.ward: a cohort with `use: probe` needs"),
         ("cohorts.ward", WARD | {"format": "csv"}, r"\n  cohorts\.ward\.format: expected 'padchest'.*, found 'csv'"),
+        ("cohorts.ward", WARD | {"format": "tabel"}, r"\.format: expected .*, found 'tabel'; did you mean 'table'\?"),
+        (
+            "cohorts.ward",
+            TABLE | {"format": "nih"},
+            r": 1 problem\(s\)\n  cohorts\.ward: 5 unknown keys \(table, labels, ",
+        ),
+        ("cohorts.ward", WARD | {"format": ["table"]}, r"\.format: expected 'padchest'.*, found \['table'\]"),
+        ("cohorts.ward", WARD | {"use": "prob"}, r"\.use: expected 'pretrain' or 'probe', found 'prob'; did you mean"),
+        ("cohorts.ward", WARD | {"zip": 5}, r"\.zip: expected a text or a list, such as \[one, two\], found 5$"),
+        (
+            "cohorts.ward",
+            WARD | {"bits_stored": 99},
+            r"expected a number less than or equal to 16 or a text, found 99$",
+        ),
+        ("cohorts.ward", WARD | {"delimiter": ";;"}, r"expected a text of at most 1 character\(s\), found ';;'"),
+        ("cohorts.ward", [WARD], r"\n  cohorts\.ward: expected keys and values below it, found "),
+        ("cohorts", ["ward"], r"\n  cohorts: expected keys and values below it, found \['ward'\]"),
+        ("cohorts.datasets", ["padchst"], r"no section `cohorts.padchst`; did you mean 'padchest'\?"),
+        ("evaluation.dataset", "padchst", r"evaluation\.dataset is 'padchst', .*did you mean 'padchest'\?"),
+        ("explane", {"targets": ["goiter"]}, r"explane: unknown key .*; did you mean `explain`\?"),
         ("cohorts.ward", {"root": "x"}, r"\n  cohorts\.ward\.format: missing"),
         ("cohorts.ward", WARD | {"encoding": "base64"}, r"cohorts\.ward\.encoding: 'base64' is no text encoding"),
         ("cohorts.ward", WARD | {"encoding": "ansi"}, r"cohorts\.ward\.encoding: 'ansi' is no text encoding"),

@@ -1,0 +1,1 @@
+"""A profile for radiographs of one's own, written from their table."""
