@@ -79,9 +79,9 @@ def rejected(dataset: str) -> Path:
     return COHORTS / f"{dataset}_rejected.csv"
 
 
-def not_understood(dataset: str) -> Path:
-    """Cells of one cohort's ages, sexes and views that were blank or not understood."""
-    return COHORTS / f"{dataset}_not_understood.csv"
+def understood(dataset: str) -> Path:
+    """What `ingest` understood of one cohort; beside it the same as text, with the ending `.txt`."""
+    return COHORTS / f"{dataset}_understood.csv"
 
 
 def scores(model: str) -> Path:

@@ -6,10 +6,12 @@ from typing import Annotated
 from diffchest import paths
 from diffchest.cohorts.ingest import read_cohort
 from diffchest.cohorts.rejected import check_rejected, check_some_present
+from diffchest.cohorts.understood import block
 from diffchest.contracts.benchmark_readers import write_benchmark_readers
 from diffchest.contracts.labels import write_labels
 from diffchest.contracts.manifest import COHORT_ROLES, write_manifest
 from diffchest.files.tables import write_table
+from diffchest.files.whole import whole
 from diffchest.params.base import Fraction, Key, StageParams
 from diffchest.params.cohorts import Cohort
 from diffchest.progress import run, summary
@@ -29,6 +31,12 @@ def main() -> None:
     cohort = read_cohort(dataset, params.cohort)
     report = paths.rejected(dataset)
     write_table(report, cohort.rejected)
+    write_table(paths.understood(dataset), cohort.understood)
+    text = paths.understood(dataset).with_suffix(".txt")
+    lines = block(cohort.understood)
+    with whole(text) as partial:
+        partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    summary(f"ingest {dataset}", "\n".join(["what was understood:", *lines, f"  (again: {text}; rejected: {report})"]))
     check_some_present(cohort.images, cohort.rejected, dataset=dataset, root=params.cohort.root, report=report)
     unlisted = ~cohort.rejected["image_id"].isin(cohort.images["image_id"])
     total = len(cohort.images) + int(unlisted.sum())
@@ -43,12 +51,6 @@ def main() -> None:
     )
     write_benchmark_readers(paths.benchmark_readers(dataset), cohort.readers)
     write_table(paths.flow(dataset), cohort.flow)
-    write_table(paths.not_understood(dataset), cohort.not_understood)
-    summary(
-        f"ingest {dataset}",
-        f"{len(cohort.images):,} images, {len(cohort.labels):,} present, {cohort.labels.shape[1]} findings, "
-        f"{len(cohort.rejected):,} rejected",
-    )
 
 
 if __name__ == "__main__":

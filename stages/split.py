@@ -6,7 +6,7 @@ import pandas as pd
 
 from diffchest import paths
 from diffchest.cohorts.guard import check_one_role
-from diffchest.cohorts.splits import assign_roles, positives_table
+from diffchest.cohorts.splits import assign_roles, enough_positives, positives_table
 from diffchest.contracts.manifest import COHORT_ROLES, TO_DECODE_COLUMNS, read_manifest, write_manifest
 from diffchest.contracts.study_flow import role_flow
 from diffchest.files.tables import write_table
@@ -37,8 +37,8 @@ def main() -> None:
     rejected = [pd.read_csv(paths.rejected(name), dtype=str, keep_default_na=False) for name in cohorts]
     write_table(paths.REJECTED, pd.concat(rejected))
 
-    strange = [pd.read_csv(paths.not_understood(name), dtype=str, keep_default_na=False) for name in cohorts]
-    write_table(paths.table("not_understood"), pd.concat(strange))
+    understood = [pd.read_csv(paths.understood(name), dtype=str, keep_default_na=False) for name in cohorts]
+    write_table(paths.table("understood"), pd.concat(understood))
 
     flows = [
         pd.concat([pd.read_csv(paths.flow(name)), role_flow(cohort)]).assign(dataset=name)
@@ -49,11 +49,12 @@ def main() -> None:
     patients = published[["patient_id", "role"]].drop_duplicates().sort_values("patient_id")
     write_table(paths.TABLES / f"split_{params.evaluated}.csv.gz", patients)
     labels = {name: pd.read_parquet(paths.labels(name)).set_index("image_id") for name in cohorts}
-    positives = [positives_table(name, present, labels[name]) for name in cohorts]
-    write_table(paths.table("positives"), pd.concat(positives))
+    positives = {name: positives_table(name, present, labels[name]) for name in cohorts}
+    write_table(paths.table("positives"), pd.concat(positives.values()))
     counts = present.groupby("role")["patient_id"].agg(["size", "nunique"])
     parts = [f"{role} {row['size']:,} images of {row['nunique']:,} patients" for role, row in counts.iterrows()]
-    summary("split", "; ".join(parts))
+    told = enough_positives(positives[params.evaluated]) if params.evaluated in positives else ""
+    summary("split", "; ".join([*parts, *([f"{params.evaluated}, {told}"] if told else [])]))
 
 
 if __name__ == "__main__":

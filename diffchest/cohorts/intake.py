@@ -6,9 +6,11 @@ from typing import Any
 import pandas as pd
 
 from diffchest.cohorts.cohort import Cohort
+from diffchest.cohorts.doubts import doubt_ages
 from diffchest.cohorts.locating import Present
+from diffchest.cohorts.understood import Understood, add_findings, add_images, add_people, add_rejected
 from diffchest.contracts.manifest import COHORT_COLUMNS, LONGEST_IMAGE_ID, REJECTED_COLUMNS, encoded_length
-from diffchest.contracts.study_flow import Flow
+from diffchest.contracts.study_flow import NOT_FRONTAL, Flow
 from diffchest.files.cells import ids, no_id
 from diffchest.files.not_understood import Tally
 from diffchest.images.sources import unread_members
@@ -21,7 +23,7 @@ NEAR_TRIED = 1000  # images of a partial download that are looked for in other s
 
 
 class Intake:
-    """One cohort on its way in: counts the flow and the cells not understood, and collects the rejected images.
+    """One cohort on its way in: counts the flow, tells what is understood, and collects the rejected images.
 
     `origin` names the table its patients come from (see `diffchest.contracts.manifest`), `table` the file that lists
     its images.
@@ -30,6 +32,8 @@ class Intake:
     def __init__(self, dataset: str, origin: str, table: str = "") -> None:
         self.flow = Flow()
         self.tally = Tally()
+        self.understood = Understood()
+        self._views_left_out = pd.Series(dtype=str)
         self._dataset = dataset
         self._origin = origin
         self._table = table
@@ -92,8 +96,12 @@ class Intake:
         unknown = no_id(ids(views))
         if unknown.any():
             self.flow.exclude("view not known", listed[unknown])
-        known = listed[~unknown]
-        return self.flow.keep(known, views[~unknown].isin(list(frontal)), kept=kept, dropped="not frontal")
+        return self.by_view(listed[~unknown], views[~unknown], views[~unknown].isin(list(frontal)), kept=kept)
+
+    def by_view(self, listed: pd.DataFrame, views: pd.Series, frontal: pd.Series, *, kept: str) -> pd.DataFrame:
+        """The rows that are `frontal`; what the `views` of the others are is told."""
+        self._views_left_out = pd.concat([self._views_left_out, views[~frontal].str.strip()])
+        return self.flow.keep(listed, frontal, kept=kept, dropped=NOT_FRONTAL)
 
     def finish(
         self,
@@ -119,13 +127,19 @@ class Intake:
         there = located[located["source"] != ""]
         table = labels.loc[there.index].astype("float32").set_axis(there["image_id"], axis=0)
         rejected = pd.concat(self._rejected) if self._rejected else pd.DataFrame(columns=REJECTED_COLUMNS)
-        self.tally.tell(self._origin)
+        rejected = rejected.sort_values(["image_id", "reason"]).reset_index(drop=True)
+        images, flow = located[COHORT_COLUMNS].reset_index(drop=True), self.flow.table()
+        add_images(self.understood, images, flow, rejected, self._views_left_out)
+        add_people(self.understood, images, self.tally.columns)
+        add_findings(self.understood, table, blank_is_negative=blank_is_negative)
+        add_rejected(self.understood, rejected, self._dataset)
+        doubt_ages(self.understood, self.tally.columns)
         return Cohort(
-            images=located[COHORT_COLUMNS].reset_index(drop=True),
+            images=images,
             labels=table,
-            flow=self.flow.table(),
-            rejected=rejected.sort_values(["image_id", "reason"]).reset_index(drop=True),
-            not_understood=self.tally.table(self._dataset),
+            flow=flow,
+            rejected=rejected,
+            understood=self.understood.table(self._dataset),
             blank_is_negative=blank_is_negative,
         )
 

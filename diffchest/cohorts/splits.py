@@ -6,6 +6,8 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
+POSITIVES = (1, 10, 30, 100)  # steps told of how many positives a finding has
+
 
 def split_patients(patient_ids: Iterable[str], *, test_fraction: float, seed: int) -> dict[str, str]:
     """Role `finetune` or `test` of every patient.
@@ -24,6 +26,19 @@ def assign_roles(cohort: pd.DataFrame, *, test_fraction: float, seed: int) -> pd
     probe = cohort["role"] == "probe"
     roles = split_patients(cohort.loc[probe, "patient_id"], test_fraction=test_fraction, seed=seed)
     return cohort.assign(role=cohort["role"].mask(probe, cohort["patient_id"].map(roles)))
+
+
+def enough_positives(positives: pd.DataFrame) -> str:
+    """How many findings have so many positives to fine-tune on and to test on, in words; "" without both roles.
+
+    positives: that of one dataset, see `positives_table`.
+    """
+    table = positives.pivot_table(index="finding", columns="role", values="positives", aggfunc="sum", fill_value=0)
+    if not {"finetune", "test"} <= set(table.columns):
+        return ""
+    fewer = table[["finetune", "test"]].min(axis=1)
+    parts = [f"{int((fewer >= number).sum())} have {number} or more" for number in POSITIVES]
+    return f"of {len(fewer)} findings, by positives in each of finetune and test: {', '.join(parts)}"
 
 
 def positives_table(dataset: str, images: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:

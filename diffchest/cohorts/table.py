@@ -9,14 +9,16 @@ from pathlib import Path
 import pandas as pd
 
 from diffchest.cohorts.cohort import Cohort
+from diffchest.cohorts.doubts import doubt_normal, doubt_patients
 from diffchest.cohorts.findings_column import read_findings
 from diffchest.cohorts.intake import Intake
 from diffchest.cohorts.locating import Paths, Present, leaves
 from diffchest.cohorts.reading import existing_root
+from diffchest.cohorts.understood import Understood, shown
 from diffchest.contracts.labels import parse_codes
 from diffchest.errors import DataError
-from diffchest.files.cells import BLANKS, age_years, ids, no_id, sex_codes, view_names
-from diffchest.files.foreign_tables import read_cells
+from diffchest.files.cells import BLANKS, age_years, ids, lateral_views, no_id, sex_codes, view_names
+from diffchest.files.foreign_tables import read_with_form
 from diffchest.files.id_spellings import check_ids
 from diffchest.findings.spelling import check_spellings, same_name
 from diffchest.images.archives import Member, members, utf8_name
@@ -36,13 +38,18 @@ def read_table_cohort(dataset: str, cohort: TableCohort) -> Cohort:
     Labels are columns of codes (see `contracts.labels.parse_codes`) or one column that lists findings, between
     separators or as `['a', 'b']`; a blank cell is not assessed. `cohort.indicators` adds a label for values of any
     other column. Image paths are relative to the zip files `cohort.zip`, or to the root (absolute ones that lie there
-    are taken for such); one that leaves the root is rejected. The image id is that path.
+    are taken for such); one that leaves the root is rejected. The image id is that path. Lateral views are left out
+    unless `cohort.lateral` says so; views that nobody knows stay.
     """
     root = existing_root(cohort.root)
     path = root / cohort.table
-    form = {"delimiter": cohort.delimiter, "encoding": cohort.encoding, "setting": "the cohort's"}
-    rows = read_cells(path, _columns(cohort), **form)
+    rows, form = read_with_form(
+        path, _columns(cohort), delimiter=cohort.delimiter, encoding=cohort.encoding, setting="the cohort's"
+    )
     intake = Intake(dataset, origin=f"{cohort.root}/{cohort.table}", table=cohort.table)
+    intake.understood.fact("table", f"rows of {cohort.table}", len(rows), example=form.words)
+    intake.understood.fact("columns", "read", rows.shape[1], example=shown(rows.columns, len(rows.columns)))
+    intake.understood.fact("columns", "not read", len(form.unread), example=shown(form.unread))
     intake.flow.count("listed in the table", rows[cohort.patient].to_frame("patient_id"))
     for column, values in cohort.where.items():
         wanted = _held(rows[column], values, f"{path}: `where`")
@@ -68,6 +75,7 @@ def read_table_cohort(dataset: str, cohort: TableCohort) -> Cohort:
         inverted=_inverted(rows, cohort, str(path)),
         cell=rows[cohort.image],
     ).assign(role=cohort.use)
+    listed = _frontal(intake, listed, rows, cohort) if cohort.view else listed
     listed = _split(intake, listed, rows, cohort, str(path)) if cohort.split else listed
     outside = pd.Series([leaves(key, root) for key in listed["key"]], index=listed.index, dtype=str)
     images = listed[outside == ""]
@@ -77,10 +85,22 @@ def read_table_cohort(dataset: str, cohort: TableCohort) -> Cohort:
         near = [present.near(key) for key in left["key"]]
         intake.reject(left, LEAVES, why + [f"; {text}" if text else "" for text in near])
         intake.flow.exclude(LEAVES, left)
-    labels = _with_indicators(_labels(rows.loc[images.index], cohort, str(path)), rows, cohort, str(path))
+    doubt_patients(intake.understood, images["patient_id"], column=cohort.patient)
+    named = _labels(rows.loc[images.index], cohort, str(path), intake.understood)
+    doubt_normal(intake.understood, named)
+    labels = _with_indicators(named, rows, cohort, str(path))
     check_spellings({str(name): int(number) for name, number in (labels == 1).sum().items()}, where=str(path))
     read = intake.finish(images, labels, present=present, policy=cohort.images)
     return replace(read, indicators=list(cohort.indicators))
+
+
+def _frontal(intake: Intake, listed: pd.DataFrame, rows: pd.DataFrame, cohort: TableCohort) -> pd.DataFrame:
+    """`listed` without the lateral views, if there are any and they are not to be kept."""
+    cells = rows.loc[listed.index, str(cohort.view)]
+    lateral = lateral_views(cells)
+    if cohort.lateral == "keep" or not lateral.any():
+        return listed
+    return intake.by_view(listed, cells, ~lateral, kept="not lateral")
 
 
 def _split(intake: Intake, listed: pd.DataFrame, rows: pd.DataFrame, cohort: TableCohort, where: str) -> pd.DataFrame:
@@ -227,9 +247,9 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _labels(rows: pd.DataFrame, cohort: TableCohort, where: str) -> pd.DataFrame:
+def _labels(rows: pd.DataFrame, cohort: TableCohort, where: str, told: Understood) -> pd.DataFrame:
     if cohort.findings:
-        return read_findings(rows[cohort.findings], cohort.separator, where=f"{where}: column {cohort.findings!r}")
+        return read_findings(rows[cohort.findings], cohort.separator, where=where, told=told)
     codes = {name: rows[name].mask(rows[name].str.strip().str.lower().isin(list(BLANKS)), "") for name in cohort.labels}
     return pd.DataFrame({name: parse_codes(cells, where=where) for name, cells in codes.items()}, index=rows.index)
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 EXCLUDED = "excluded: "
+NOT_FRONTAL = "not frontal"
 UNREADABLE = "image cannot be decoded"
 EQUAL = "equal pixels in another role"
 ROLES = ("pretrain", "probe", "finetune", "test")

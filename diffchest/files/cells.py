@@ -11,6 +11,7 @@ from diffchest.files.not_understood import Tally
 
 BLANKS = frozenset({"", "nan", "na", "n/a", "#n/a", "<na>", "nat", "none", "null"})  # words of programs for no value
 NOBODY = BLANKS | {"-", "--", "---", "?", ".", "nil", "unknown", "unk", "undefined", "missing", "not available"}
+NOBODY |= {"k.a.", "k. a.", "keine angabe", "keine angaben"}
 INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff"  # zero-width characters, which stripping blanks leaves
 MALE = ("m", "male", "man", "masculine", "männlich", "maennlich", "mann", "hombre", "varon", "varón", "homme")
 FEMALE = ("f", "female", "woman", "feminine", "w", "weiblich", "frau", "mujer", "femme")
@@ -25,9 +26,13 @@ UNITS = {
     **dict.fromkeys(("d", "day", "days"), DAY),
 }
 OLDEST = 120.0  # years
+LATERAL = {"l", "ll", "rl", "lat", "lateral", "llat", "rlat", "seitlich", "seite", "profil", "perfil", "profile"}
+# a lateral decubitus view is of a patient on the side, seen from the front
+FRONTAL = {"pa", "ap", "frontal", "decubitus", "lld", "rld"}
 VIEWS = {  # words of projections, as DICOM (0018,5101) and the public datasets spell them
     *("pa", "ap", "postero", "posteroanterior", "antero", "anteroposterior", "anterior", "posterior", "frontal"),
-    *("l", "ll", "rl", "lat", "lateral", "left", "right", "lld", "rld", "decubitus", "rao", "lao", "rpo", "lpo"),
+    *LATERAL,
+    *("left", "right", "lld", "rld", "decubitus", "rao", "lao", "rpo", "lpo"),
     *("horizontal", "supine", "erect", "upright", "sitting", "standing", "semierect", "portable", "mobile"),
     *("axial", "lordotic", "oblique", "xtable", "swimmers", "costal", "ribs", "expiration", "inspiration", "view"),
 }
@@ -115,5 +120,15 @@ def _years(word: str) -> float | None:
     return years if years <= OLDEST else None
 
 
+def lateral_views(values: pd.Series) -> pd.Series:
+    """Which cells say that the chest is seen from the side, such as `LL`, `lat.` or `seitlich`: bool."""
+    words = {cell: _view_words(_word(cell)) for cell in values.unique()}
+    return values.isin([cell for cell, said in words.items() if said & LATERAL and not said & FRONTAL])
+
+
 def _known_view(word: str) -> str | None:
-    return word if set(re.split(r"[\s_-]+", word)) <= VIEWS else None
+    return word if _view_words(word) <= VIEWS else None
+
+
+def _view_words(word: str) -> set[str]:
+    return set(re.split(r"[\s_./-]+", word)) - {""}

@@ -5,6 +5,7 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
 from typing import IO, Any
@@ -28,6 +29,14 @@ TWIN = re.compile(r"(.*[^0-9.].*)\.[0-9]+")  # `goiter.1` is what pandas calls a
 CELLS_AT_ONCE = 2_000_000
 
 
+@dataclass(frozen=True)
+class Form:
+    """How a table was read, in words such as `cells separated by semicolons, utf-8`, and its columns that were not."""
+
+    words: str
+    unread: list[str]
+
+
 def read_cells(
     path: Path,
     columns: Sequence[str] | None = None,
@@ -48,13 +57,26 @@ def read_cells(
     text, an open quotation mark, a row of another width than the header, and columns that are missing or there twice.
     """
     with _Opened(path, columns, keys, delimiter, encoding, setting) as table:
-        if table.parquet is not None:
-            found = table.parquet.read(columns=list(table.chosen.values()))
-            cells = {name: _exact(path, native, found.column(native)) for name, native in table.chosen.items()}
-            return pd.DataFrame(cells, columns=list(table.chosen), index=range(found.num_rows), dtype=str)
-        rows = list(table.picked())
-        index = pd.Index([number - 2 for number, _ in rows], dtype=np.int64)
-        return pd.DataFrame([cells for _, cells in rows], columns=list(table.chosen), index=index, dtype=str)
+        table.tell_form()
+        return _cells(path, table)
+
+
+def read_with_form(
+    path: Path, columns: Sequence[str], *, delimiter: str | None, encoding: str, setting: str
+) -> tuple[pd.DataFrame, Form]:
+    """As `read_cells`, and how the table was read, for the caller to tell."""
+    with _Opened(path, columns, (), delimiter, encoding, setting) as table:
+        return _cells(path, table), Form(table.form, [name for name in table.names if name not in table.chosen])
+
+
+def _cells(path: Path, table: "_Opened") -> pd.DataFrame:
+    if table.parquet is not None:
+        found = table.parquet.read(columns=list(table.chosen.values()))
+        cells = {name: _exact(path, native, found.column(native)) for name, native in table.chosen.items()}
+        return pd.DataFrame(cells, columns=list(table.chosen), index=range(found.num_rows), dtype=str)
+    rows = list(table.picked())
+    index = pd.Index([number - 2 for number, _ in rows], dtype=np.int64)
+    return pd.DataFrame([cells for _, cells in rows], columns=list(table.chosen), index=index, dtype=str)
 
 
 def read_numbers(path: Path, key: str) -> pd.DataFrame:
@@ -64,6 +86,7 @@ def read_numbers(path: Path, key: str) -> pd.DataFrame:
     caller to refuse where it needs it. Columns and errors as in `read_cells`.
     """
     with _Opened(path, None, {key}, None, "utf-8", "") as table:
+        table.tell_form()
         if key not in table.chosen:
             raise DataError(f"{path}: no column `{key}` (found {list(table.chosen)[:5]}){table.hint}")
         if table.parquet is not None:
@@ -120,6 +143,7 @@ class _Opened:
 
     def _choose(self, head: bytes, columns: Any, keys: Any, delimiter: Any, encoding: str, setting: str) -> None:
         index: list[str] = []
+        self.form, self._told = "Parquet", False
         if head.startswith(PARQUET):
             self.parquet = pq.ParquetFile(self._file)
             header, index = list(self.parquet.schema_arrow.names), _pandas_index(self.parquet.schema_arrow)
@@ -135,9 +159,9 @@ class _Opened:
             if other := other_delimiter(header, self.text.delimiter):
                 todo = f"set {setting} `delimiter` to {other!r}" if setting else f"separate its cells by {other!r}"
                 self.hint = f"; one column that holds {CALLED[other]}: {todo}"
-            elif self.text.delimiter != "," and delimiter is None:
-                notice(f"{self.path}: its cells are separated by {CALLED.get(self.text.delimiter, 'a mark')}")
-        names = [name.strip().strip(INVISIBLE).strip() for name in header]
+            self.form = f"cells separated by {CALLED.get(self.text.delimiter, 'a mark')}, {self.text.encoding}"
+            self._told = self.text.delimiter != "," and delimiter is None
+        self.names = names = [name.strip().strip(INVISIBLE).strip() for name in header]
         if columns is None:
             columns = self._columns_with_names(names, index, keys)
         missing = [name for name in columns if name not in names]
@@ -146,6 +170,11 @@ class _Opened:
         _check_once(names, columns, self.path)
         self._positions = [names.index(name) for name in columns]
         self.chosen = {name: header[place] for name, place in zip(columns, self._positions, strict=True)}
+
+    def tell_form(self) -> None:
+        """A notice where a separator other than the comma was found and not said."""
+        if self._told:
+            notice(f"{self.path}: {self.form.partition(',')[0].replace('cells', 'its cells are')}")
 
     def _columns_with_names(self, names: list[str], index: Collection[str], keys: Collection[str]) -> list[str]:
         """All but nameless columns and pandas's index; a notice names them."""

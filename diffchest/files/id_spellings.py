@@ -44,6 +44,7 @@ def check_ids(ids: pd.Series, *, where: str, what: str = "patients") -> None:
         told = "; ".join(", ".join(f"{name!r} ({counts[name]:,})" for name in names) for names in several[:SHOWN])
         raise DataError(
             f"{where}: {len(several)} {what} are spelled in several ways, which differ by leading zeros, case, blanks "
-            f"or a `.0` alone (with their rows): {told}; spell each in one way, or, where they truly are different "
-            f"{what}, give them ids that differ in more"
+            f"or a `.0` alone (with their rows): {told}; as written there are {len(counts)} {what}, by "
+            f"these rules {len(groups)}; spell each in one way, or, where they truly "
+            f"are different {what}, give them ids that differ in more"
         )

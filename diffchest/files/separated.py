@@ -27,13 +27,14 @@ SAMPLE = 50  # lines that the separator is found by
 
 @dataclass(frozen=True)
 class Separated:
-    """An open table of text: names of columns as they are written, the separator, and the rows that are not blank.
+    """An open table of text: names of columns as they are written, its form, and the rows that are not blank.
 
     A row is (its number as a spreadsheet shows it, its cells as text); reading on raises `DataError` by line.
     """
 
     header: list[str]
     delimiter: str
+    encoding: str
     rows: Iterator[tuple[int, list[str]]]
 
 
@@ -71,6 +72,7 @@ def open_separated(
     `diffchest.files.foreign_tables`. Raises `DataError` for a file without a header and for bytes that are no text.
     """
     source = _Source(path, encoding, setting)
+    read_in = _encoding(file, source)
     text = _lines(file, source)
     sample = list(islice(text, SAMPLE))
     skipped = 0
@@ -82,7 +84,7 @@ def open_separated(
     for number, line, header in records:
         if "".join(header).strip():
             _check_first(header, sample[line - skipped :], wanted, source, line)
-            return Separated(header, delimiter, _rows(records, header, source, number))
+            return Separated(header, delimiter, _said(read_in), _rows(records, header, source, number))
     raise DataError(f"{path}: empty: cannot be read as a table; expected a line with the names of the columns")
 
 
@@ -117,11 +119,8 @@ def other_delimiter(header: Sequence[str], delimiter: str) -> str:
 
 
 def _lines(file: IO[bytes], source: _Source) -> Iterator[str]:
-    first = file.read(4)
-    file.seek(0)
-    marked = next((name for mark, name in BYTE_ORDER.items() if first.startswith(mark)), None)
-    plain = "utf-8-sig" if source.encoding.lower() in UTF8 else source.encoding
-    text = io.TextIOWrapper(file, encoding=marked or plain, newline="")
+    encoding = _encoding(file, source)
+    text = io.TextIOWrapper(file, encoding=encoding, newline="")
     number = 0
     try:
         for line in text:
@@ -130,14 +129,27 @@ def _lines(file: IO[bytes], source: _Source) -> Iterator[str]:
                 raise source.no_text(number)
             yield line
     except UnicodeDecodeError as error:
-        raise _Source(source.path, marked or source.encoding, source.setting).undecodable(error, number + 1) from None
+        raise _Source(source.path, _said(encoding), source.setting).undecodable(error, number + 1) from None
     except UnicodeError as error:  # UTF-16 or UTF-32 that ends early
-        raise DataError(f"{source.path}: not whole {marked or plain} text ({error}); save it as UTF-8") from None
+        raise DataError(f"{source.path}: not whole {_said(encoding)} text ({error}); save it as UTF-8") from None
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(
             f"{source.path}: cannot be read as a table after line {number} ({error}); it is cut short or "
             "damaged, copy it again"
         ) from None
+
+
+def _encoding(file: IO[bytes], source: _Source) -> str:
+    """The encoding that a byte-order mark says, else the source's; the file stands at its beginning again."""
+    first = file.read(4)
+    file.seek(0)
+    plain = "utf-8-sig" if source.encoding.lower() in UTF8 else source.encoding
+    return next((name for mark, name in BYTE_ORDER.items() if first.startswith(mark)), plain)
+
+
+def _said(encoding: str) -> str:
+    """An encoding as people call it."""
+    return encoding.removesuffix("-sig")
 
 
 def _said_by_excel(line: str) -> str:

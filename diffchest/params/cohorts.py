@@ -53,6 +53,7 @@ class TableCohort(CohortBase):
 
     bits_stored: of 16-bit PNG, a number for all or a column; None: one rule for the cohort, from what a sample holds.
     inverted: whether low values are white in PNG and JPEG, for all or by a column.
+    lateral: what views from the side do.
     """
 
     format: Literal["table"]
@@ -61,6 +62,7 @@ class TableCohort(CohortBase):
     patient: str = "patient_id"
     study: str | None = None
     view: str | None = None
+    lateral: Literal["leave_out", "keep"] = "leave_out"
     sex: str | None = None
     age: str | None = None
     labels: list[str] = Field(default_factory=list)

@@ -63,7 +63,7 @@ TABLES = (
     Table("decoded", ("dataset",)),
     Table("intensities", ("dataset", "gray"), (Tolerance(r"mean|low|high", absolute=1e-4),)),
     Table("positives", ("dataset", "finding", "role")),
-    Table("not_understood", ("dataset", "column")),
+    Table("understood", ("dataset", "about", "what")),
     Table("label_cooccurrence", ("target", "confounder")),
     Table("published_audit", ("claim",)),
     Table("published_cooccurrence", ("published_table", "diagnosis", "confounder")),

@@ -4,11 +4,19 @@ import pandas as pd
 import pytest
 
 from diffchest.cohorts.findings_column import read_findings
+from diffchest.cohorts.understood import Understood
 from diffchest.errors import DataError
 
 
 def read(*cells, separator="|"):
-    return read_findings(pd.Series(cells, dtype=str), separator, where="t.csv: column 'f'")
+    return told_of(*cells, separator=separator)[0]
+
+
+def told_of(*cells, separator="|"):
+    """The labels, and what was told of the column."""
+    told = Understood()
+    labels = read_findings(pd.Series(cells, dtype=str, name="f"), separator, where="t.csv", told=told)
+    return labels, told.table("own")
 
 
 def found(*cells, **options):
@@ -17,10 +25,13 @@ def found(*cells, **options):
     return [sorted(row.index[row == 1]) if len(row) else None for row in rows]
 
 
-def test_words_for_nothing_are_not_assessed_and_told(capsys):
+def test_words_for_nothing_are_not_assessed_and_told():
     words = ("N/A", "#N/A", "-", "<NA>", "?", "None", "", " ")
     assert found("Edema", *words) == [["Edema"], *[None] * len(words)]
-    assert "note: t.csv: column 'f': 6 cells such as" in capsys.readouterr().err
+    (told,) = told_of("Edema", *words, "-")[1].to_dict("records")
+    assert (told["about"], told["number"], told["of"]) == ("look at", 9, 10)
+    assert told["what"].startswith("column 'f': blank cells")
+    assert told["example"] == "7 words such as '-'"
 
 
 @pytest.mark.parametrize("cell", ["['Edema', 'Mass']", "('Mass', 'Edema')", "{'Edema', 'Mass'}", '["Edema", "Mass"]'])

@@ -146,7 +146,8 @@ def test_sex_and_age_come_from_the_patients_of_mimic_iv(tmp_path, capsys):
     write_patients(root / "hosp" / "patients.csv.gz", anchor_year=[2080, 2150])  # 52 + 97 years is no age
     cohort = mimic_cxr(root)
     np.testing.assert_array_equal(cohort.images["age"], [np.nan, 91 + 1])
-    assert cohort.not_understood.set_index("column").loc["anchor_age", "example"] == "52 in 2080 at 21770203"
+    told = cohort.understood.set_index("what")["example"]
+    assert told["anchor_age: not understood as age"] == "such as '52 in 2080 at 21770203'"
     capsys.readouterr()
     write_patients(root / "hosp" / "patients.csv.gz", subject_id=["10000001.0", "10000002.0"])
     mimic_cxr(root)

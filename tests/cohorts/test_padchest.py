@@ -125,9 +125,10 @@ def test_any_cell_gives_names_or_an_error(cell):
 def test_counts_of_the_real_table(root, tmp_path, capsys):
     take_real_table(root, PADCHEST_TABLE, tmp_path / PADCHEST_TABLE)
     cohort = read_padchest("padchest", PadchestCohort(format="padchest", root=str(tmp_path), images="present"))
-    views, sexes = capsys.readouterr().err.splitlines()
-    assert "11 of 160,861 cells are not understood as view, such as 'EXCLUDE'" in views
-    assert "18 of 160,861 cells are not understood as sex, such as 'O'" in sexes
+    assert capsys.readouterr().err == ""
+    cells = cohort.understood.set_index("what")[["number", "of", "example"]]
+    assert cells.loc["Projection: not understood as view"].tolist() == [11, 160_861, "such as 'EXCLUDE'"]
+    assert cells.loc["PatientSex_DICOM: not understood as sex"].tolist() == [18, 160_861, "such as 'O'"]
     flow = steps(cohort)
     assert flow["listed in the table"][0] == 160_861
     assert flow["frontal (PA, AP, AP_horizontal)"][0] == 110_633

@@ -9,7 +9,7 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from diffchest.cohorts.splits import assign_roles, positives_table, split_patients
+from diffchest.cohorts.splits import assign_roles, enough_positives, positives_table, split_patients
 from tests.helpers.manifests import images
 
 PATIENTS = [f"padchest/{number}" for number in range(24_239)]
@@ -76,3 +76,20 @@ def test_positives_by_role():
     assert table.loc[("B", "test"), ["positives", "images"]].tolist() == [2, 2]
     assert table.loc[("A", "pretrain"), ["positives", "images"]].tolist() == [0, 1]
     assert positives_table("a", manifest, labels[[]]).empty
+
+
+def test_how_many_findings_have_so_many_positives_in_both_parts():
+    rows = [("rare", 0, 5), ("few", 12, 9), ("some", 40, 30), ("many", 500, 100)]
+    table = pd.DataFrame(
+        [
+            (name, role, count)
+            for name, *counts in rows
+            for role, count in zip(("finetune", "test"), counts, strict=True)
+        ],
+        columns=["finding", "role", "positives"],
+    )
+    assert enough_positives(table) == (
+        "of 4 findings, by positives in each of finetune and test: 3 have 1 or more, 2 have 10 or more, "
+        "2 have 30 or more, 1 have 100 or more"
+    )
+    assert enough_positives(table[table["role"] == "test"]) == ""
