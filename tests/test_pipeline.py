@@ -38,6 +38,7 @@ AFTER_THE_HEAD = {
     "calibration",
     "figures",
     "report",
+    "cards",
 }
 
 pytestmark = pytest.mark.slow

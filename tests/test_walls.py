@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "contracts": PLAIN | {"images"},  # images.squares: what the bytes in the store are
     "figures": PLAIN | {"contracts"},
     "report": PLAIN | {"contracts"},
+    "cards": PLAIN | {"contracts"},
 }
 NEVER = [
     ("phantom", "cohorts"),

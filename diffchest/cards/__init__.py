@@ -1,0 +1,1 @@
+"""The model card, the datasheet of the cohorts, and the maps of two reporting checklists, from what a run wrote."""
