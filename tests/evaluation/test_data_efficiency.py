@@ -102,10 +102,7 @@ def test_rows_that_were_not_assessed_are_left_out(measured):
     labels.loc[:99, "edema"] = np.nan
     blank = Sample(test.z, labels, test.patient_id, test.study_id, KINDS)
     cut = Sample(test.z[100:], test.labels[100:], test.patient_id[100:], test.study_id[100:], KINDS)
-    results = [
-        measure(train, part, settings=settings(1), probe=PROBE, bootstrap=BOOTSTRAP)[0]
-        for part in (blank, cut)
-    ]
+    results = [measure(train, part, settings=settings(1), probe=PROBE, bootstrap=BOOTSTRAP)[0] for part in (blank, cut)]
     assert results[0]["auc"].iloc[0] == pytest.approx(results[1]["auc"].iloc[0])
 
 
