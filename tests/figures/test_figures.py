@@ -102,7 +102,8 @@ def test_pictures_of_pretraining_are_named_after_their_own_cohort(params, report
     monkeypatch.chdir(reports)
     ids, manifest = ["archive/a.png", "archive/b.png"], read_manifest(paths.STORED_MANIFEST)
     manifest.loc[manifest.index[:2], "dataset"] = "archive"
-    manifest.loc[manifest.index[:2], "image_id"] = ids
+    for column in ("image_id", "patient_id"):
+        manifest.loc[manifest.index[:2], column] = ids
     write_manifest(tmp_path / "images.parquet", manifest)
     np.savez(tmp_path / "pictures.npz", **{**np.load(paths.PRETRAIN_PICTURES), "image_id": ids})
     monkeypatch.setattr(paths, "STORED_MANIFEST", tmp_path / "images.parquet")
