@@ -100,14 +100,18 @@ def test_titles_name_every_cohort_and_say_which_is_drawn(params):
 def test_pictures_of_pretraining_are_named_after_their_own_cohort(params, reports, monkeypatch, tmp_path):
     """Held-out radiographs of an archive are not those of the cohort that is evaluated."""
     monkeypatch.chdir(reports)
-    manifest = read_manifest(paths.STORED_MANIFEST)
+    ids, manifest = ["archive/a.png", "archive/b.png"], read_manifest(paths.STORED_MANIFEST)
     manifest.loc[manifest.index[:2], "dataset"] = "archive"
+    for column in ("image_id", "patient_id"):
+        manifest.loc[manifest.index[:2], column] = ids
     write_manifest(tmp_path / "images.parquet", manifest)
+    np.savez(tmp_path / "pictures.npz", **{**np.load(paths.PRETRAIN_PICTURES), "image_id": ids})
     monkeypatch.setattr(paths, "STORED_MANIFEST", tmp_path / "images.parquet")
+    monkeypatch.setattr(paths, "PRETRAIN_PICTURES", tmp_path / "pictures.npz")
     figure = FIGURES["pretrain_progress"](params)
     assert figure.get_suptitle().replace("\n", " ").endswith("reconstructions · archive")
     under = [axes.texts[0].get_text() for axes in figure.axes if axes.texts]
-    assert under == ["padchest/00000.png", "padchest/00001.png"]
+    assert under == ids
 
 
 @pytest.mark.parametrize(
