@@ -51,7 +51,9 @@ def auc_table(
     metrics = _macro("macro_auc", result, averages, params.confidence) | {"macro_auc_left_out": missing}
     is_drawn = np.isin(names, list(drawn))
     if len(drawn):
+        shown = int(((table["kind"] == FINDING) & table["drawn"]).sum()) - int((averages & is_drawn).sum())
         metrics |= _macro("drawn_macro_auc", result, averages & is_drawn, params.confidence)
+        metrics |= {"drawn_macro_auc_left_out": shown}
         metrics |= _macro("not_drawn_macro_auc", result, averages & ~is_drawn, params.confidence)
     metrics |= {
         "unscored_images": images - len(test.labels),

@@ -6,7 +6,7 @@ from scipy.special import logit
 from sklearn.linear_model import LogisticRegression
 
 from diffchest.evaluation.test_set import TestSet
-from diffchest.findings.averaged import mean_over_findings
+from diffchest.findings.averaged import averaged, mean_over_findings
 from diffchest.params.evaluation import BootstrapParams
 
 BINS = 10
@@ -108,10 +108,11 @@ def _recalibration(y: np.ndarray, p: np.ndarray) -> tuple[float, float]:
 
 
 def calibration_metrics(table: pd.DataFrame) -> dict[str, float]:
-    """Means over findings (findings/averaged.py), and how many these are."""
+    """Means over findings (findings/averaged.py), how many these are, and how many have a negative skill."""
     columns = ("brier", "skill", "observed_to_expected", "calibration_error")
     means = {name: mean_over_findings(table["kind"], table[name]) for name in columns}
     return {
         "findings": means["brier"][1],
+        "negative_skill": int((table["skill"][averaged(table["kind"])] < 0).sum()),
         **{name: mean for name, (mean, _) in means.items()},
     }

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from diffchest.cohorts.findings_column import read_findings
+from diffchest.cohorts.understood import Understood
 from diffchest.contracts.labels import CODES
 from diffchest.errors import DataError
 from diffchest.files.cells import VIEWS, age_years, ids, no_id, sex_codes
@@ -111,7 +112,7 @@ def _labels(column: pd.Series, separator: str) -> pd.DataFrame | None:
     if not few or names.str.fullmatch(r"[\d.,:\-]*").mean() > 1 - MOST:
         return None
     try:
-        return read_findings(column, separator, where="")
+        return read_findings(column, separator, where="", told=Understood())
     except DataError:  # another separator, or codes
         return None
 
