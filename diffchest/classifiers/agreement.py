@@ -32,9 +32,9 @@ def aucs(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
 def auc_lower_limits(labels: np.ndarray, scores: np.ndarray, patients: Sequence[str] | np.ndarray) -> np.ndarray:
     """Lower limit [K] of the 95 % score interval of each AUC, clustered by patient; NaN as in `aucs`."""
     codes, _ = group_codes(patients, len(labels))
-    finite = set(np.flatnonzero(np.isfinite(scores).all(axis=0)).tolist())
+    finite = np.asarray(np.isfinite(scores).all(axis=0), dtype=bool)
     found = [
-        placements(labels[:, column], scores[:, column], codes) if column in finite else None
+        placements(labels[:, column], scores[:, column], codes) if finite[column] else None
         for column in range(labels.shape[1])
     ]
     return score_interval(found, CONFIDENCE)[0]

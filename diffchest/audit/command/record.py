@@ -66,7 +66,10 @@ def said(labelled: Labelled, generator: Generator, answers: Answers, settings: S
     d, most = generator.head.mean.size, settings.positives_above
     told = []
     if labelled.labels is None:
-        told.append("No labels were given: no gate could check that it finds what it says (order, polarity, AUC).")
+        told.append(
+            "No labels were given: no gate could check that it finds what it says (order, polarity, AUC), and no pair "
+            "is flagged."
+        )
         told.append(
             "What a score responds to is answered by pictures alone. They lose what the network cannot draw; labels "
             "answer it better."
@@ -81,7 +84,8 @@ def said(labelled: Labelled, generator: Generator, answers: Answers, settings: S
         )
     if answers.unchecked:
         told.append(
-            f"Too few labels to check that it finds {_some(answers.unchecked)}: audited all the same, unchecked."
+            f"Too few labels to check that it finds {_some(answers.unchecked)}: audited all the same, unchecked, and "
+            "never flagged."
         )
     if answers.towards:
         told.append(f"What goes with a finding: {answers.towards} radiographs were moved along its own directions.")
