@@ -64,6 +64,7 @@ TABLES = (
     Table("intensities", ("dataset", "gray"), (Tolerance(r"mean|low|high", absolute=1e-4),)),
     Table("positives", ("dataset", "finding", "role")),
     Table("understood", ("dataset", "about", "what")),
+    Table("disease_free", ("what",)),
     Table("label_cooccurrence", ("target", "confounder")),
     Table("published_audit", ("claim",)),
     Table("published_cooccurrence", ("published_table", "diagnosis", "confounder")),
