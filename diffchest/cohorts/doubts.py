@@ -7,18 +7,12 @@ import pandas as pd
 
 from diffchest.cohorts.understood import Understood
 from diffchest.files.not_understood import Counted
-from diffchest.findings.disease_free import normal_finding
 from diffchest.findings.spelling import same_name
 
 FEW_IMAGES = 20  # below them nothing is said of how many a patient has
 IMAGES_OF_ONE = 20  # a mean above it is that of a site or a machine, hardly of a person
 DATE = re.compile(r"\d{4}[-./]\d{1,2}[-./]\d{1,2}.*|\d{1,2}[-./]\d{1,2}[-./]\d{2,4}.*|(19|20)\d{6}")
 YEAR = re.compile(r"(19|20)\d{2}(\.0)?")
-NORMAL_ELSEWHERE = {
-    *("kein befund", "ohne befund", "o.b.", "o. b.", "unauffällig", "normalbefund", "regelrecht"),
-    *("no findings", "none", "nothing", "healthy", "normal chest", "unremarkable", "nad"),
-    *("sin hallazgos", "sin alteraciones", "sano", "rien à signaler", "ras", "sans anomalie"),
-}
 MARKS = (",", "/", "+", "&", " und ", " and ", " mit ", " with ", " - ")
 FEWEST_JOINED = 5  # names that hold a mark
 MANY = 30  # distinct names, most of them once, that are rather free text
@@ -57,19 +51,6 @@ def doubt_ages(told: Understood, counted: Sequence[Counted]) -> None:
                 one.strange,
                 of=one.rows,
             )
-
-
-def doubt_normal(told: Understood, labels: pd.DataFrame) -> None:
-    """Where radiographs without findings are called otherwise than `No Finding`, which makes them disease-free."""
-    names = [str(name) for name in labels.columns]
-    others = [name for name in names if same_name(name) in NORMAL_ELSEWHERE]
-    if others and normal_finding(names) is None:
-        told.doubt(
-            f"{others[0]!r} is taken for a finding, so that no radiograph with it is disease-free; write "
-            "`No Finding` there",
-            int((labels[others[0]] == 1).sum()),
-            of=len(labels),
-        )
 
 
 def doubt_names(told: Understood, counts: dict[str, int], separator: str, *, column: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from diffchest.cohorts.cohort import Cohort
-from diffchest.cohorts.doubts import doubt_normal, doubt_patients
+from diffchest.cohorts.doubts import doubt_patients
 from diffchest.cohorts.findings_column import read_findings
 from diffchest.cohorts.intake import Intake
 from diffchest.cohorts.locating import Paths, Present, leaves
@@ -87,7 +87,6 @@ def read_table_cohort(dataset: str, cohort: TableCohort) -> Cohort:
         intake.flow.exclude(LEAVES, left)
     doubt_patients(intake.understood, images["patient_id"], column=cohort.patient)
     named = _labels(rows.loc[images.index], cohort, str(path), intake.understood)
-    doubt_normal(intake.understood, named)
     labels = _with_indicators(named, rows, cohort, str(path))
     check_spellings({str(name): int(number) for name, number in (labels == 1).sum().items()}, where=str(path))
     read = intake.finish(images, labels, present=present, policy=cohort.images)

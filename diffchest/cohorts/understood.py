@@ -106,6 +106,8 @@ def add_findings(told: Understood, labels: pd.DataFrame, *, blank_is_negative: b
     if blank:
         told.fact("findings", f"images with none {_blank(blank_is_negative)}", blank, of=len(labels))
     normal = normal_finding(order)
+    if normal is not None:
+        told.fact("findings", f"{normal!r} stands for nothing abnormal", positives[normal], of=len(labels))
     first = order[:FINDINGS_SHOWN]
     for name in first if normal is None or normal in first else [*first[:-1], normal]:
         column = labels[name]

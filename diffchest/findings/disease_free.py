@@ -6,14 +6,19 @@ import numpy as np
 import pandas as pd
 
 from diffchest.errors import DataError
+from diffchest.findings.spelling import same_name
 from diffchest.progress import notice
 
-NORMAL = ("normal", "no finding")
+NORMAL = {  # names of the label that says "nothing abnormal", as reports in several languages have it
+    *("normal", "no finding", "no findings", "normal chest", "unremarkable", "healthy", "nad"),
+    *("kein befund", "ohne befund", "o.b.", "o. b.", "unauffällig", "normalbefund", "regelrecht"),
+    *("sin hallazgos", "sin alteraciones", "rien à signaler", "ras", "sans anomalie"),
+}
 
 
 def normal_finding(findings: list[str]) -> str | None:
-    """Name of the label that says "nothing abnormal" (PadChest `normal`, CheXpert `No Finding`), if there is one."""
-    return next((finding for finding in findings if finding.lower() in NORMAL), None)
+    """Name of the label that says "nothing abnormal" (`normal`, `No Finding`, `Kein Befund`), if there is one."""
+    return next((finding for finding in findings if same_name(finding) in NORMAL), None)
 
 
 def disease_free(labels: pd.DataFrame) -> np.ndarray:

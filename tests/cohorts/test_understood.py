@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from diffchest.cohorts.doubts import doubt_ages, doubt_names, doubt_normal, doubt_patients
+from diffchest.cohorts.doubts import doubt_ages, doubt_names, doubt_patients
 from diffchest.cohorts.ingest import read_cohort
 from diffchest.cohorts.understood import FINDING, LOOK, WIDTH, Understood, add_findings, block
 from diffchest.files.cells import lateral_views
@@ -69,6 +69,7 @@ def test_facts_of_a_table_counted_by_hand(read, capsys):
         ("findings", "in all"): (3, None, ""),
         ("findings", "without any positive"): (0, None, ""),
         ("findings", "images with none assessed"): (1, 4, ""),
+        ("findings", "'No Finding' stands for nothing abnormal"): (1, 4, ""),
         (FINDING, "Edema"): (2, 4, "1 negative, 1 not assessed"),
         (FINDING, "Mass"): (1, 4, "2 negative, 1 not assessed"),
         (FINDING, "No Finding"): (1, 4, "2 negative, 1 not assessed"),
@@ -146,14 +147,6 @@ def test_dates_of_birth_as_ages(cell, word):
     ((text, number, of),) = doubts(doubt_ages, [Counted("Alter", "age", 9, 1, 7, cell)])
     assert (f"{cell!r} looks like {word}" in text, number, of) == (True, 7, 9)
     assert doubts(doubt_ages, [Counted("Alter", "age", 9, 1, 7, "old"), Counted("sex", "sex", 9, 0, 9, cell)]) == []
-
-
-def test_normals_in_other_words():
-    labels = pd.DataFrame({"Kein Befund": [1.0, 0.0, 1.0], "Edema": [0.0, 1.0, 0.0]})
-    ((text, number, of),) = doubts(doubt_normal, labels)
-    assert (text.startswith("'Kein Befund' is taken for a finding"), number, of) == (True, 2, 3)
-    assert doubts(doubt_normal, labels.assign(**{"No Finding": 0.0})) == []
-    assert doubts(doubt_normal, labels[["Edema"]]) == []
 
 
 def test_a_separator_that_looks_wrong():

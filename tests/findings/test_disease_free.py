@@ -5,7 +5,13 @@ import pandas as pd
 import pytest
 
 from diffchest.errors import DataError
-from diffchest.findings.disease_free import choose_disease_free, disease_free_table, removed_alone
+from diffchest.findings.disease_free import (
+    choose_disease_free,
+    disease_free,
+    disease_free_table,
+    normal_finding,
+    removed_alone,
+)
 
 NAMES = ["No Finding", "AP view", "edema", "mass"]
 LABELS = pd.DataFrame(
@@ -45,3 +51,10 @@ def test_fewer_than_asked_for_are_told_with_what_took_the_others(capsys):
 def test_where_none_is_left_the_error_says_what_took_them():
     with pytest.raises(DataError, match=r"none of the 3 test radiographs .*: AP view 2, mass 1$"):
         choose_disease_free(ROWS.iloc[[1, 2, 5]], LABELS.iloc[[1, 2, 5]], number=1, seed=0)
+
+
+def test_nothing_abnormal_has_other_names_in_other_languages():
+    labels = pd.DataFrame({"Kein Befund": [1.0, 0.0, 1.0], "Ödem": [0.0, 1.0, 1.0]})
+    assert disease_free(labels).tolist() == [True, False, False]
+    assert normal_finding(["Ödem", "UNAUFFÄLLIG"]) == "UNAUFFÄLLIG"
+    assert normal_finding(["Ödem", "normal variant"]) is None
