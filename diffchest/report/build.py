@@ -57,7 +57,8 @@ def build_report(params: ReportParams, metrics: Mapping[str, Any]) -> str:
     sections = [section for section in SECTIONS if params.of_the_paper or not section.paper]
     shown = [(section, *_contents(section, params, metrics)) for section in sections]
     return environment.get_template("template.html").render(
-        title=f"DiffChest report: {subject}",
+        title="DiffChest tour, not a result: phantom radiographs" if params.tour else f"DiffChest report: {subject}",
+        tour=params.tour,
         on_phantoms=params.on_phantoms,
         phantoms=params.phantoms,
         real=params.real,

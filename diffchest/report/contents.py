@@ -111,6 +111,7 @@ class ReportParams(EvaluatedDataset, ComparedModels):
     classifiers: ClassifiersParams
     figures: Annotated[FigureNames, Key("figures.names")]
     efficiency_dataset: Annotated[str | None, Key("data_efficiency.dataset")]
+    tour: Annotated[bool, Key("reports.tour")]
 
     @property
     def real(self) -> list[str]:
