@@ -1,4 +1,4 @@
-"""Check that the labels know every finding that params.yaml names, before anything is decoded or trained."""
+"""Check the labels before anything is decoded or trained: findings that params.yaml names, disease-free radiographs."""
 
 from typing import Annotated
 
@@ -7,6 +7,7 @@ from diffchest.contracts.labels import load_labels
 from diffchest.contracts.manifest import TO_DECODE_COLUMNS, read_manifest
 from diffchest.counterfactuals.choosing import check_image_ids
 from diffchest.errors import DataError
+from diffchest.findings.disease_free import check_some_disease_free
 from diffchest.findings.named import check_known, not_to_fit, unknown_names, unused_prompts
 from diffchest.params.base import Key, Names, StageParams
 from diffchest.params.baselines import BaselinesParams
@@ -77,6 +78,8 @@ def main() -> None:
         unknown += unknown_names(listed, others, dataset=params.efficiency)
     check_known(unknown)
     check_image_ids(params.image_ids, manifest)
+    test = rows.loc[rows["role"] == "test", "image_id"].tolist()
+    check_some_disease_free(load_labels(paths.labels(params.evaluated), test, uncertain="ones"))
     tell_classifiers(params, known)
     one_class = not_to_fit(params.targets, labels)
     told = "; ".join(f"{name!r} ({counts})" for name, counts in one_class.items())

@@ -15,6 +15,7 @@ from diffchest.files.yaml import parse_yaml
 SOURCES = parse_yaml(
     files("diffchest.cards").joinpath("sources.yaml").read_text(encoding="utf-8"), source="sources.yaml"
 )
+CELLS = "cells"  # what `ingest` calls those that are blank or not understood
 MOST_FINDINGS = 10  # of a cohort that are named, by role
 
 
@@ -33,7 +34,7 @@ class Role:
 class Cohort:
     """One cohort: `source` is its entry of `sources.yaml`, `flow` the study flow, (step, images, patients) in order.
 
-    `pixels`: its row of `decoded.csv`; `unread`: (column, blank cells, cells not understood, all rows).
+    `pixels`: its row of `decoded.csv`; `unread`: of cells that are blank or not understood (what, how many, all rows).
     """
 
     name: str
@@ -43,7 +44,7 @@ class Cohort:
     flow: list[tuple[str, int, int]]
     roles: list[Role]
     pixels: dict[str, float]
-    unread: list[tuple[str, int, int, int]]
+    unread: list[tuple[str, int, int]]
 
     @property
     def title(self) -> str:
@@ -64,14 +65,14 @@ class Cohort:
 
 def read_cohorts(params: CardParams) -> list[Cohort]:
     """Every cohort of `cohorts.datasets`. Raises `DataError` where a stage before has not written its table."""
-    flow, decoding, decoded, positives, unread = (
+    flow, decoding, decoded, positives, understood = (
         read(name, stage)
         for name, stage in (
             ("study_flow", "split"),
             ("decoding_flow", "build_lmdb"),
             ("decoded", "build_lmdb"),
             ("positives", "split"),
-            ("not_understood", "split"),
+            ("understood", "split"),
         )
     )
     return [
@@ -84,8 +85,8 @@ def read_cohorts(params: CardParams) -> list[Cohort]:
             _roles(name, decoding, positives),
             _first_row(decoded, name),
             [
-                (str(row["column"]), int(row["blank"]), int(row["cells"]), int(row["rows"]))
-                for _, row in unread[unread["dataset"] == name].iterrows()
+                (str(row["what"]), int(row["number"]), int(row["of"]))
+                for _, row in understood[(understood["dataset"] == name) & (understood["about"] == CELLS)].iterrows()
             ],
         )
         for name in params.cohorts.datasets

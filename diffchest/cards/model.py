@@ -90,7 +90,7 @@ def read_model(params: CardParams) -> Model:
         {path.as_posix(): _sha256(path) for path in (paths.AUTOENCODER, paths.HEAD)},
         _config(paths.AUTOENCODER),
         metrics,
-        auc[auc["model"] == OURS].sort_values("auc", ascending=False),
+        auc[(auc["model"] == OURS) & auc["auc"].notna()].sort_values("auc", ascending=False),
         _groups(gaps[gaps["model"] == OURS]) if len(gaps) else [],
         audits,
         _flagged(),

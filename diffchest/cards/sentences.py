@@ -121,9 +121,12 @@ def _model(params: CardParams, model: Model) -> dict[str, str]:
 
 def _results(params: CardParams, model: Model) -> dict[str, str]:
     rules, (fewest, most) = params.evaluation, model.few
-    of = f"of {len(model.auc):,} findings with more than {rules.positives_above} test positives"
+    of = (
+        f"of {len(model.auc):,} labels with more than {rules.positives_above} positives, and negatives, in test and in "
+        "fine-tuning"
+    )
     bootstrap = rules.bootstrap
-    none = f"No finding has more than {rules.positives_above} test positives."
+    none = f"No label has more than {rules.positives_above} positives, and negatives, in test and in fine-tuning."
     alone = "No group of patients has enough cases to be compared."
     gaps = [f"{g.measure} by {g.attribute}: {g.significant} of {g.tested} (largest: {g.largest})" for g in model.groups]
     audits = [f"{name}: {flagged:,} of {pairs:,} pairs flagged" for name, pairs, flagged in model.audits]
@@ -145,17 +148,17 @@ def _results(params: CardParams, model: Model) -> dict[str, str]:
 
 
 def mean_auc(model: Model) -> str:
-    """The mean AUC with its interval, of how many findings, and how many have an AUC and are not in it; "" without."""
-    value, low, high, averaged, findings = (
+    """The mean AUC with its interval, of how many findings, and how many have too few cases; "" without."""
+    value, low, high, averaged, left_out = (
         model.metric("evaluate", OURS, key)
-        for key in ("macro_auc", "macro_auc_low", "macro_auc_high", "macro_auc_findings", "findings")
+        for key in ("macro_auc", "macro_auc_low", "macro_auc_high", "macro_auc_findings", "macro_auc_left_out")
     )
     if value is None:
         return ""
     text = f"Mean AUC {value:.3f}" + (f" ({low:.3f} to {high:.3f})" if low is not None and high is not None else "")
     if averaged is None:
         return f"{text}."
-    return f"{text} of {averaged:,} findings; left out of the mean, with an AUC: {findings - averaged:,}."
+    return f"{text} of {averaged:,} findings" + (f"; {left_out:,} with too few cases left out." if left_out else ".")
 
 
 def _calibration(model: Model) -> str:

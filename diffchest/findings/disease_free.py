@@ -76,6 +76,16 @@ def disease_free_table(labels: pd.DataFrame, patients: pd.Series, asked: Mapping
     return pd.DataFrame(rows, columns=["what", "radiographs", "patients"]).astype({"patients": "Int64"})
 
 
+def check_some_disease_free(labels: pd.DataFrame) -> None:
+    """Raise `DataError` when none of the test radiographs with these labels is disease-free, with what took them."""
+    if not disease_free(labels).any():
+        raise DataError(
+            f"none of the {len(labels)} test radiographs is disease-free (label `normal` or `No Finding` alone, or "
+            "no finding at all), and pictures start from such; check the labels of evaluation.dataset"
+            + _taken_by(labels)
+        )
+
+
 def choose_disease_free(
     manifest: pd.DataFrame, labels: pd.DataFrame, *, number: int, seed: int, asked_by: str = ""
 ) -> list[str]:
@@ -86,13 +96,8 @@ def choose_disease_free(
     Returns sorted image ids, fewer than `number` when there are not as many patients; nested for growing `number`.
     Raises `DataError` when no radiograph is disease-free.
     """
+    check_some_disease_free(labels)
     healthy = manifest[disease_free(labels)].sort_values("image_id")
-    if healthy.empty:
-        raise DataError(
-            f"none of the {len(manifest)} test radiographs is disease-free (label `normal` or `No Finding` alone, or "
-            "no finding at all); check the labels of evaluation.dataset (`explain` also takes explain.image_ids)"
-            + _taken_by(labels)
-        )
     chosen = choose_one_per_patient(healthy, number=number, seed=seed)
     if asked_by:
         tell_few(labels, len(chosen), number, asked_by=asked_by)

@@ -44,7 +44,8 @@ def write_run(dataset: str, *, drawn: list[bool]) -> None:
     rows = [("Erguss", "finetune", 12), ("Erguss", "test", 6), ("Zufall", "finetune", 30), ("Zufall", "test", 0)]
     finding, role, positives = zip(*rows, strict=True)
     write_csv("positives", dataset=dataset, finding=finding, role=role, positives=positives, images=65)
-    write_csv("not_understood", dataset=[dataset], column=["Alter"], read_as=["age"], rows=[90], blank=[2], cells=[1])
+    cells = ["Alter: blank as age", "Alter: not understood as age"]
+    write_csv("understood", dataset=dataset, about="cells", what=cells, number=[2, 1], of=[90, 90], example="")
     ours = {"finding": ["Zufall", "Erguss"], "positives": [25, 6], "auc": [0.5, 0.9], "low": [0.4, 0.8]}
     ours |= {"high": [0.6, 0.95], "drawn": drawn}
     other = {**ours, "finding": ["Theirs", "Others"]}
@@ -53,7 +54,13 @@ def write_run(dataset: str, *, drawn: list[bool]) -> None:
     gap = {"measure": "auc", "attribute": "sex", "lowest": "F", "highest": "M"}
     gaps = [{**gap, "finding": f, "gap": g, "p_holm": p} for f, g, p in (("Erguss", 0.31, 0.01), ("Zufall", 0.02, 0.9))]
     write_csv("subgroup_gaps", **pd.DataFrame(gaps).assign(model="diffchest"))
-    mean = {"macro_auc": 0.7, "macro_auc_low": 0.6, "macro_auc_high": 0.8, "macro_auc_findings": 2, "findings": 3}
+    mean = {
+        "macro_auc": 0.7,
+        "macro_auc_low": 0.6,
+        "macro_auc_high": 0.8,
+        "macro_auc_findings": 2,
+        "macro_auc_left_out": 1,
+    }
     write_metrics(paths.stage_metrics("evaluate"), {"diffchest": mean})
     write_metrics(
         paths.stage_metrics("confounders"), {"pairs": 2, "flagged": 1, "small_cnn": {"pairs": 4, "flagged": 3}}
@@ -102,7 +109,7 @@ def hospital(cards):
 def test_cards_hold_the_counts(cards):
     made = hospital(cards)
     card, sheet, lists = (made[name][0] for name in ("model_card", "datasheet", "checklists"))
-    assert "Mean AUC 0.700 (0.600 to 0.800) of 2 findings; left out of the mean, with an AUC: 1." in card
+    assert "Mean AUC 0.700 (0.600 to 0.800) of 2 findings; 1 with too few cases left out." in card
     assert card.index("Erguss 6 0.900 0.800 to 0.950") < card.index("Zufall 25 0.500 0.400 to 0.600")
     assert "Theirs" not in card
     assert "1 of the 2 findings with an AUC have fewer than 20 test positives." in card
@@ -121,7 +128,7 @@ def test_cards_hold_the_counts(cards):
     assert "not frontal 20 15 image cannot be decoded 5 4" in sheet
     assert "not adult" not in sheet
     assert "age is not known of 3, sex of 7, view of 11" in sheet
-    assert "Column Alter: 2 blank and 1 not understood of 90 rows" in sheet
+    assert "Column Alter: blank as age: 2 of 90 cells. Column Alter: not understood as age: 1 of 90 cells." in sheet
     assert "Radiographs with the pixels of one in another role: 2." in sheet
     assert "hospital: finetune 45 images of 36 patients, test 20 images of 17 patients." in lists
 
