@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from diffchest.compute.processes import ALONE, Processes
 from diffchest.compute.read_ahead import read_ahead
@@ -25,7 +24,7 @@ from diffchest.params.pretraining import PretrainParams
 from diffchest.pretraining.checkpoints import Checkpoints
 from diffchest.pretraining.images import Images
 from diffchest.pretraining.log import write_log
-from diffchest.pretraining.order import Order, batches, micro_batches, run_length
+from diffchest.pretraining.order import Order, batches, is_due, micro_batches, run_length
 from diffchest.pretraining.run_key import held_out_key, run_key
 from diffchest.pretraining.state import TrainingState
 from diffchest.pretraining.steps import MicroBatches, accumulate_gradient, initial_state, trained_network
@@ -33,6 +32,7 @@ from diffchest.pretraining.validation import progress_pictures, validation_losse
 from diffchest.progress import notice, progress
 
 STEPS_BETWEEN_CHECKS = 50  # of the loss; each check waits for the device
+SHOWN_LOSSES = ("train_loss", "validation_loss")  # while it trains
 
 
 class PretrainingError(RuntimeError):
@@ -151,7 +151,7 @@ def newest(checkpoints: Checkpoints, at_most: int, processes: Processes) -> dict
 
 
 def _train(run: Run, state: TrainingState) -> None:
-    """Take the steps that are left, saving at every multiple of `checkpoint_every`, at a stop and at the end."""
+    """Take the steps that are left, saving where a checkpoint is due (`is_due`), at a stop and at the end."""
     settings, processes, end = run.settings, run.processes, run_length(run.settings)
     network = trained_network(state.model, settings, processes)
     order = Order(len(run.train), settings.seed)
@@ -160,18 +160,17 @@ def _train(run: Run, state: TrainingState) -> None:
         parts = micro_batches(batch, settings.micro_batch, processes.rank, processes.count)
         return [(part, run.train.batch(order.take(part))) for part in parts]
 
-    bar: tqdm[Any] = progress([], total=end, desc="pretrain")
-    bar.initial = bar.n = state.shown
-    with StopSignals() as stop, bar:
+    with StopSignals() as stop, progress([], total=end, desc="pretrain", initial=state.shown) as bar:
         for batch, parts in read_ahead(read, batches(state.shown, settings)):
             state.loss_sum += accumulate_gradient(network, state, batch, parts, processes)
             state.update(len(batch))
             bar.update(len(batch))
-            due = batch.stop // settings.checkpoint_every > batch.start // settings.checkpoint_every
+            due = is_due(batch, settings.checkpoint_every)
             stopped = processes.any(bool(stop.requested))
             if due or stopped or batch.stop == end:
                 _save(run, state, record=due)
-                bar.set_postfix(state.history[-1] if state.history else {}, refresh=False)
+                losses = state.history[-1].items() if state.history else ()
+                bar.set_postfix({name: loss for name, loss in losses if name in SHOWN_LOSSES}, refresh=False)
             elif state.step % STEPS_BETWEEN_CHECKS == 0:
                 _check(run, state)
             if stopped and batch.stop < end:

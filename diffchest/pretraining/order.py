@@ -6,6 +6,7 @@ import numpy as np
 
 from diffchest.params.pretraining import PretrainParams
 
+EARLIEST = 500  # images: before them is no checkpoint but those of `checkpoint_every`
 VALIDATION_STREAM, ORDER_STREAM, IMAGE_STREAM, DROPOUT_STREAM, PICTURE_STREAM = range(5)
 
 
@@ -43,6 +44,17 @@ def batches(first: int, settings: PretrainParams) -> Iterator[range]:
 def run_length(settings: PretrainParams) -> int:
     """Return how many images a run has shown at its end: `images_shown`, up to a whole batch."""
     return -(-settings.images_shown // settings.batch_size) * settings.batch_size
+
+
+def is_due(batch: range, every: int) -> bool:
+    """Whether a checkpoint comes after `batch`: at multiples of `every` images, and before the first at parts of it.
+
+    The parts are its half, a quarter and so on, down to `EARLIEST` images, so that a short run has a curve too. No
+    place depends on the length of the run, so that a longer one has them all.
+    """
+    halved = 1 + max(0, (every // EARLIEST).bit_length() - 1)
+    early = [every / 2**times for times in range(1, halved)]
+    return batch.stop // every > batch.start // every or any(batch.start < place <= batch.stop for place in early)
 
 
 def micro_batches(batch: range, size: int | None, rank: int, processes: int) -> list[range]:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from diffchest.pretraining.order import Order, batches, micro_batches, run_length
+from diffchest.pretraining.order import Order, batches, is_due, micro_batches, run_length
 from tests.helpers.tiny import tiny_params
 
 
@@ -37,3 +37,22 @@ def test_every_batch_is_whole_and_the_last_one_reaches_the_end(images_shown, len
     assert run_length(settings) == length
     assert list(batches(16, settings)) == found[1:]
     assert list(batches(length, settings)) == []
+
+
+@pytest.mark.parametrize(
+    ("every", "length", "places"),
+    [
+        (12000, 30000, [750, 1500, 3000, 6000, 12000, 24000]),
+        (12000, 2000, [750, 1500]),  # a short run has the first of those of a long one
+        (1000, 2500, [500, 1000, 2000]),
+        (998, 2500, [998, 1996]),
+        (80, 200, [80, 160]),
+    ],
+)
+def test_checkpoints_are_at_multiples_of_the_interval_and_before_the_first_at_its_halves(every, length, places):
+    batches = [range(start, start + 2) for start in range(0, length, 2)]
+    assert [batch.stop for batch in batches if is_due(batch, every)] == places
+
+
+def test_two_checkpoints_in_one_batch_are_one():
+    assert [is_due(range(start, start + 4096), 2000) for start in (0, 4096)] == [True, True]
