@@ -54,7 +54,8 @@ def build_report(params: ReportParams, metrics: Mapping[str, Any]) -> str:
     subject = "phantom radiographs (embedded default)" if params.on_phantoms else params.dataset
     shown = [(section, *_contents(section, params, metrics)) for section in SECTIONS]
     return environment.get_template("template.html").render(
-        title=f"DiffChest report: {subject}",
+        title="DiffChest tour, not a result: phantom radiographs" if params.tour else f"DiffChest report: {subject}",
+        tour=params.tour,
         on_phantoms=params.on_phantoms,
         phantoms=params.phantoms,
         dataset=params.dataset,

@@ -92,6 +92,7 @@ class ReportParams(EvaluatedDataset, ComparedModels):
     classifiers: ClassifiersParams
     figures: Annotated[FigureNames, Key("figures.names")]
     efficiency_dataset: Annotated[str | None, Key("data_efficiency.dataset")]
+    tour: Annotated[bool, Key("reports.tour")]
 
 
 def figures_of(section: Section, params: ReportParams, metrics: Mapping[str, Any]) -> list[Item]:
