@@ -156,8 +156,8 @@ def tell(params: Mapping[str, Any], environment: Mapping[str, str] = os.environ)
     if "DVC_EXP_BASELINE_REV" in environment:  # DVC sets it for the stages of an experiment
         notice(
             "`dvc exp run` puts these pictures and ids into git's objects (refs/exps), where no hook looks: do not "
-            "`dvc exp push` them; `dvc exp remove` and then `git gc --prune=now` delete them. `dvc repro` on a private "
-            "branch makes none"
+            "`dvc exp push` them; `dvc exp remove`, `git reflog expire --expire=now --all` and `git gc --prune=now` "
+            "delete them. `dvc repro` on a private branch makes none"
         )
 
 

@@ -48,7 +48,7 @@ def go(branch: str) -> tuple[int, int]:
     lost = [path for path, kept in before.items() if not kept and not (path.is_dir() and not any(path.iterdir()))]
     if lost:  # `dvc checkout` deletes what it put there, whether its cache still has it or not
         raise DataError(
-            f"{lost[0]}{f' and {len(lost) - 1} more' if len(lost) > 1 else ''}: DVC's cache does not hold it, so that it "
+            f"{lost[0]}{f' and {len(lost) - 1} more' if len(lost) > 1 else ''}: DVC's cache does not hold it, so it "
             f"would be lost: `dvc commit {lost[0]}` keeps it as it is, or delete it"
         )
     _run("git", "switch", branch)
