@@ -1,4 +1,5 @@
-# Two commands on a fresh machine (Python >= 3.11, make):
+# Three commands on a fresh machine (Python >= 3.11, make):
+#   make tour    install what the pipeline needs into .venv, then run it on a few phantoms in tour/ and open the report
 #   make repro   install what the pipeline needs into .venv, then regenerate every table and figure whose inputs changed
 #   make test    install the developer's tools as well, then lint, check types and run every test
 PYTHON ?= python3
@@ -9,11 +10,15 @@ TOOLS := $(VENV)/.tools
 # requirements.lock holds the versions, pyproject.toml says what is needed
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock
 
-.PHONY: install tools labels repro test pytest lint types clean repository
+.PHONY: install tools labels tour repro test pytest lint types clean repository
 
 install: $(INSTALLED)
 
 tools: $(TOOLS)
+
+# nothing outside tour/ is touched; ARGS=--no-open opens no browser
+tour: $(INSTALLED)
+	$(BIN)/python -m diffchest.tour $(ARGS)
 
 repro: repository $(INSTALLED)
 	PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro $(ARGS)

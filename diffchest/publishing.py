@@ -1,17 +1,19 @@
-"""What must not be committed by accident: reports of radiographs that are no phantoms.
+"""What must not be published by accident: reports of radiographs that are no phantoms.
 
     python -m diffchest.publishing             # what git runs before a commit: refuse it, or say nothing
-    python -m diffchest.publishing --install   # let git run it (`make install` does); a hook of your own stays
+    python -m diffchest.publishing --push      # ... and before a push, told on stdin what is pushed
+    python -m diffchest.publishing --install   # let git run both (`make install` does); a hook of your own stays
 
-Where a cohort is not drawn by the stage `phantom`, reports hold pictures and ids of real patients. `reports.public` in
-`params.yaml` says that they may be public. `git commit --no-verify` is git's own way past any hook.
+Where a cohort is not drawn by the stage `phantom`, reports hold pictures and ids of real patients. Such a run is
+committed on a branch `private/...` alone, and pushed never, from whatever branch. `reports.public` in `params.yaml`
+says that they may be public. `--no-verify` is git's own way past any hook.
 """
 
 import argparse
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +25,12 @@ from diffchest.progress import notice, run
 
 LOCK = Path("dvc.lock")
 RATINGS = Path("ratings")
-HOOK = "pre-commit"
+PRIVATE = "private/"  # how branches begin on which a run of real radiographs may be committed
 OURS = "python -m diffchest.publishing"  # what a hook of ours says
-SCRIPT = f"""#!/bin/sh
+PUSH = "--push"
+NONE = set("0")  # characters of the hash that git gives for a branch that is not there
+HOOKS = {
+    "pre-commit": f"""#!/bin/sh
 # No reports of real radiographs in a commit: {OURS}
 if [ ! -x "{{python}}" ]; then
     git diff --cached --name-only | grep -qE '^(reports|ratings)/|^dvc[.]lock$|^params[.]yaml$' || exit 0
@@ -33,7 +38,16 @@ if [ ! -x "{{python}}" ]; then
     exit 1
 fi
 exec "{{python}}" -m diffchest.publishing
-"""
+""",
+    "pre-push": f"""#!/bin/sh
+# No reports of real radiographs in a push: {OURS} {PUSH}
+if [ ! -x "{{python}}" ]; then
+    echo "{{python}} is gone, so what is pushed cannot be checked; run make install, or push with --no-verify" >&2
+    exit 1
+fi
+exec "{{python}}" -m diffchest.publishing {PUSH} "$@"
+""",
+}
 
 
 def real_cohorts(params: Mapping[str, Any]) -> list[str]:
@@ -67,7 +81,7 @@ def check_commit() -> None:
     """Raise `DataError` when what is about to be committed comes from radiographs that are no phantoms.
 
     Asked are `params.yaml` and `dvc.lock`, both as they are and as they would be committed: after a profile was taken
-    back, the lock still says what reports were made from.
+    back, the lock still says what reports were made from. A branch `private/...` takes them, while pushes are checked.
     """
     staged = [path for path in _git("diff", "--cached", "--name-only", "--diff-filter=ACMR", "-z").split("\0") if path]
     held = [path for path in staged if guarded(path)]
@@ -75,40 +89,97 @@ def check_commit() -> None:
         return
     found = [name for text, source in _texts(PARAMS_FILE) for name in real_cohorts(_read(text, source))]
     found += [name for text, source in _texts(LOCK) for name in real_cohorts_of_lock(_read(text, source))]
-    if found:
-        places = dict.fromkeys(path.split("/")[0] for path in held)
-        more = f" and {len(held) - 3} more" if len(held) > 3 else ""
-        raise DataError(
-            f"not committed: {', '.join(held[:3])}{more}: made from radiographs that are no phantoms "
-            f"({', '.join(dict.fromkeys(found))}), and may hold pictures and ids of patients\n"
-            f"take them out (`git restore --staged {' '.join(places)}`), or set reports.public to true in params.yaml "
-            "where the data may be public"
-        )
+    private = _git("symbolic-ref", "--short", "--quiet", "HEAD", missing="").startswith(PRIVATE)
+    if not found or (private and _pushes_are_checked()):
+        return
+    places = dict.fromkeys(path.split("/")[0] for path in held)
+    more = f" and {len(held) - 3} more" if len(held) > 3 else ""
+    how = (
+        f"nothing checks what is pushed from this branch: let `make install` write the hook, or add `{OURS} {PUSH}` to "
+        "your own pre-push hook"
+        if private
+        else f"commit them on a branch that no push takes along (`git switch --create {PRIVATE}NAME`)"
+    )
+    raise DataError(
+        f"not committed: {', '.join(held[:3])}{more}: made from radiographs that are no phantoms "
+        f"({', '.join(dict.fromkeys(found))}), and may hold pictures and ids of patients\n{how}; or take them out "
+        f"(`git restore --staged {' '.join(places)}`), or set reports.public to true in params.yaml where the data may "
+        "be public"
+    )
 
 
-def tell(params: Mapping[str, Any]) -> None:
-    """Say that reports must not be committed, where that is so."""
+def check_push(pushed: Iterable[str], remote: str) -> None:
+    """Raise `DataError` when a push would publish a run of radiographs that are no phantoms, on whatever branch.
+
+    pushed: git's lines, `<local ref> <local hash> <remote ref> <hash there>`. Every commit that the remote has not, as
+    far as is known here, is asked by its own `params.yaml` and `dvc.lock`: one that was merged, or undone by a later
+    one, is published too.
+    """
+    asked: dict[tuple[str, str], list[str]] = {}
+    for local, commit, _, there in (line.split() for line in pushed):
+        if set(commit) == NONE:
+            continue  # a branch is deleted there
+        known = [] if set(there) == NONE or _git("cat-file", "-t", there, missing="") == "" else [there]
+        known += [f"--remotes={remote}"] if remote else []
+        new = ["rev-list", "--full-history", commit, "--not", *known, "--"]
+        for each in _git(*new, str(PARAMS_FILE), str(LOCK), str(REPORTS), str(RATINGS)).split():
+            texts = (_git("show", f"{each}:{PARAMS_FILE}", missing=""), _git("show", f"{each}:{LOCK}", missing=""))
+            if texts not in asked:
+                asked[texts] = _real_in(*texts, source=each[:10])
+            if asked[texts]:
+                raise DataError(
+                    f"not pushed: {local} has commit {each[:10]}, whose reports are made from radiographs that are no "
+                    f"phantoms ({', '.join(asked[texts])}), and may hold pictures and ids of patients\n"
+                    f"push a branch that does not have this commit; runs of patients stay on branches {PRIVATE}..., "
+                    "which are neither merged nor pushed (docs/experiments.md)"
+                )
+
+
+def _real_in(params: str, lock: str, *, source: str) -> list[str]:
+    """The cohorts of one commit that are not drawn and may not be public."""
+    said = _read(params, f"{PARAMS_FILE} of {source}") if params else {}
+    if _is_public(said):
+        return []
+    run_of = _read(lock, f"{LOCK} of {source}") if lock else {}
+    return list(dict.fromkeys([*real_cohorts(said), *real_cohorts_of_lock(run_of)]))
+
+
+def tell(params: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> None:
+    """Say where a run of real radiographs is kept, and where it must not go; nothing of phantoms."""
     real = real_cohorts(params)
-    if real and not _is_public(params):
+    if not real or _is_public(params):
+        return
+    notice(
+        f"{', '.join(real)}: no phantoms, so {REPORTS}/ may hold pictures and ids of patients: commit it on a branch "
+        f"{PRIVATE}... alone, and do not push it (docs/experiments.md; git refuses both after `make install`)"
+    )
+    if "DVC_EXP_BASELINE_REV" in environment:  # DVC sets it for the stages of an experiment
         notice(
-            f"{', '.join(real)}: no phantoms, so {REPORTS}/ may hold pictures and ids of patients: do not commit it "
-            "(`reports.public` in params.yaml; git refuses it after `make install`)"
+            "`dvc exp run` puts these pictures and ids into git's objects (refs/exps), where no hook looks: do not "
+            "`dvc exp push` them; `dvc exp remove`, `git reflog expire --expire=now --all` and `git gc --prune=now` "
+            "delete them. `dvc repro` on a private branch makes none"
         )
 
 
 def install() -> None:
-    """Let git run `check_commit` before each commit; without a repository nothing, and hooks of the user's own stay."""
+    """Let git run both checks; without a repository nothing, and hooks of the user's own stay."""
     try:
         hooks, own = Path(_git("rev-parse", "--git-path", "hooks").strip()), _git("config", "--get", "core.hooksPath")
     except DataError:
         return
-    hook = hooks / HOOK
-    if own.strip() or (hook.exists() and OURS not in hook.read_text(encoding="utf-8", errors="replace")):
-        notice(f"{hook} is yours and stays; add `{OURS}` to it, so that no report of real patients is committed")
-        return
-    hooks.mkdir(parents=True, exist_ok=True)
-    hook.write_text(SCRIPT.format(python=sys.executable), encoding="utf-8")
-    hook.chmod(0o755)
+    for name, script in HOOKS.items():
+        hook, command = hooks / name, f"{OURS} {PUSH}" if name == "pre-push" else OURS
+        if own.strip() or (hook.exists() and OURS not in hook.read_text(encoding="utf-8", errors="replace")):
+            notice(f"{hook} is yours and stays; add `{command}` to it, so that no report of real patients is published")
+            continue
+        hooks.mkdir(parents=True, exist_ok=True)
+        hook.write_text(script.format(python=sys.executable), encoding="utf-8")
+        hook.chmod(0o755)
+
+
+def _pushes_are_checked() -> bool:
+    hook = Path(_git("rev-parse", "--git-path", "hooks/pre-push").strip())
+    return os.access(hook, os.X_OK) and f"publishing {PUSH}" in hook.read_text(encoding="utf-8", errors="replace")
 
 
 def _is_public(params: Mapping[str, Any]) -> bool:
@@ -138,10 +209,18 @@ def _git(*arguments: str, missing: str | None = None) -> str:
 
 
 def main() -> None:
-    """Command line: check what is staged, or install the hook that does."""
+    """Command line: check what is staged or pushed, or install the hooks that do."""
     parser = argparse.ArgumentParser(prog="python -m diffchest.publishing", description=str(__doc__).splitlines()[0])
-    parser.add_argument("--install", action="store_true", help="let git run this before each commit")
-    install() if parser.parse_args().install else check_commit()
+    parser.add_argument("--install", action="store_true", help="let git run this before each commit and each push")
+    parser.add_argument(PUSH, action="store_true", help="check what git says on stdin that it pushes")
+    parser.add_argument("remote", nargs="*", help="name and address of where it is pushed to, as git gives them")
+    options = parser.parse_args()
+    if options.install:
+        install()
+    elif options.push:
+        check_push(sys.stdin, options.remote[0] if options.remote else "")
+    else:
+        check_commit()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """A tour: every stage of the pipeline on a few hundred phantoms, in one process, in a folder of its own.
 
-    python -m diffchest.tour             # about two minutes; then the report opens in the browser
+    python -m diffchest.tour             # a minute or two; then the report opens in the browser
     python -m diffchest.tour --no-open   # its path is printed instead
 
 It shows what a run does and what comes of it. The network is tiny, so the numbers of its report mean nothing, and the

@@ -1,11 +1,9 @@
 """Progress where there is no terminal: a line a minute, by a clock of the test's own."""
 
-import os
-import pty
-import subprocess
 import sys
 
 import pytest
+from tqdm import tqdm
 
 from diffchest.progress import Lines, in_words, progress
 
@@ -66,13 +64,11 @@ def test_without_a_total_neither_it_nor_the_time_left_is_told(capsys):
     assert capsys.readouterr().err == "pretrain: 3 files, 0.05 files/s\n"
 
 
-def test_all_items_come_through_and_a_list_has_its_length(monkeypatch):
+def test_all_items_come_through(monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: False, raising=False)
     shown = progress([1, 2, 3])
     assert isinstance(shown, Lines)
     assert list(shown) == [1, 2, 3]
-    assert shown._total == 3
-    assert progress(iter(()))._total is None
 
 
 @pytest.mark.parametrize(
@@ -83,13 +79,12 @@ def test_times_in_words(seconds, said):
     assert in_words(seconds) == said
 
 
-def test_a_terminal_gets_a_bar():
-    ours, theirs = pty.openpty()
-    code = "from diffchest.progress import progress\nfor _ in progress([1, 2, 3], desc='draw'): pass"
-    subprocess.run([sys.executable, "-c", code], stderr=theirs, check=True)
-    said = ""
-    while "100%" not in said:
-        said += os.read(ours, 10000).decode()
-    os.close(theirs), os.close(ours)
-    assert "draw: 100%" in said
-    assert "3/3" in said
+def test_a_terminal_gets_a_bar(monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    shown = progress([1, 2, 3], desc="draw", initial=1)
+    assert isinstance(shown, tqdm)
+    assert list(shown) == [1, 2, 3]
+    monkeypatch.setenv("RANK", "1")
+    silent = progress([1, 2, 3])
+    assert isinstance(silent, tqdm)
+    assert silent.disable

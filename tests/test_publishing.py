@@ -7,7 +7,7 @@ import pytest
 
 from diffchest.errors import DataError
 from diffchest.files.yaml import read_mapping
-from diffchest.publishing import check_commit, guarded, install, real_cohorts, real_cohorts_of_lock, tell
+from diffchest.publishing import HOOKS, check_commit, guarded, install, real_cohorts, real_cohorts_of_lock, tell
 from tests.helpers.repository import ROOT
 
 PHANTOMS = """\
@@ -109,6 +109,99 @@ def test_hooks_of_the_user_stay(repository, capsys):
     install()
     assert not (repository / "theirs").exists()
     assert not hook.exists()
+
+
+@pytest.fixture
+def remote(repository, tmp_path_factory):
+    """Another repository, to which the phantoms of this one were pushed; hooks are installed here."""
+    there = tmp_path_factory.mktemp("remote")
+    git("init", "--quiet", "--bare", str(there))
+    git("remote", "add", "there", str(there))
+    git("config", "user.name", "test")
+    git("config", "user.email", "test@example.org")
+    git("branch", "-M", "main")
+    install()
+    assert git("commit", "--message", "phantoms").returncode == 0
+    assert git("push", "there", "main").returncode == 0
+    return there
+
+
+def commit_patients(repository, branch="private/hospital"):
+    git("switch", "--create", branch)
+    (repository / "params.yaml").write_text(REAL, encoding="utf-8")
+    (repository / "reports" / "auc.csv").write_text("of patients", encoding="utf-8")
+    return git("commit", "--all", "--message", "patients")
+
+
+def test_a_private_branch_takes_what_no_other_does_and_is_not_pushed(repository, remote):
+    assert commit_patients(repository, "hospital").returncode == 1
+    assert commit_patients(repository).returncode == 0
+    refused = git("push", "there", "private/hospital")
+    assert refused.returncode == 1
+    assert "error: not pushed: refs/heads/private/hospital has commit " in refused.stderr
+    assert "no phantoms (hospital)" in refused.stderr
+    git("update-ref", "refs/exps/aa/bb", "HEAD")  # as DVC keeps experiments
+    assert git("push", "there", "refs/exps/aa/bb").returncode == 1
+    assert git("-C", str(remote), "for-each-ref", "--format=%(refname)").stdout.split() == ["refs/heads/main"]
+    assert git("push", "--no-verify", "there", "private/hospital").returncode == 0
+    assert git("push", "there", ":private/hospital").returncode == 0  # a branch is deleted there: nothing is published
+
+
+@pytest.mark.parametrize("how", ["fast forward", "merge"])
+def test_main_is_not_pushed_either_once_it_has_a_private_commit_even_if_undone(repository, remote, how):
+    commit_patients(repository)
+    git("switch", "main")
+    if how == "merge":
+        (repository / "notes.txt").write_text("x", encoding="utf-8")
+        git("add", "notes.txt")
+        assert git("commit", "--message", "notes").returncode == 0
+        assert git("push", "there", "main").returncode == 0  # commits of something else go through
+    git("merge", "--no-edit", "private/hospital")
+    assert git("push", "there", "main").returncode == 1
+    git("checkout", "there/main", "--", "params.yaml", "reports")
+    git("commit", "--message", "undone")
+    assert "of patients" not in (repository / "reports" / "auc.csv").read_text(encoding="utf-8")
+    assert git("push", "there", "main").returncode == 1
+
+
+def test_public_reports_are_pushed(repository, remote):
+    (repository / "params.yaml").write_text(REAL + "reports: {public: true}\n", encoding="utf-8")
+    assert git("commit", "--all", "--message", "public").returncode == 0
+    assert git("push", "there", "main").returncode == 0
+
+
+def test_what_the_lock_says_counts_in_a_push(repository, remote):
+    git("switch", "--create", "private/lock")
+    (repository / "dvc.lock").write_text(LOCK, encoding="utf-8")
+    git("add", "dvc.lock")
+    assert git("commit", "--message", "lock").returncode == 0
+    assert git("push", "there", "HEAD:elsewhere").returncode == 1
+
+
+def test_a_private_branch_takes_nothing_where_no_push_is_checked(repository, remote):
+    (repository / ".git" / "hooks" / "pre-push").write_text("#!/bin/sh\ntrue\n", encoding="utf-8")
+    refused = commit_patients(repository)
+    assert refused.returncode == 1
+    assert "nothing checks what is pushed from this branch" in refused.stderr
+
+
+def test_without_the_python_of_the_hooks_nothing_is_pushed(repository, remote):
+    hook = repository / ".git" / "hooks" / "pre-push"
+    hook.write_text(HOOKS["pre-push"].format(python="/gone/python"), encoding="utf-8")
+    (repository / "notes.txt").write_text("x", encoding="utf-8")
+    git("add", "notes.txt")
+    git("commit", "--message", "notes")
+    refused = git("push", "there", "main")
+    assert refused.returncode == 1
+    assert "/gone/python is gone" in refused.stderr
+
+
+def test_an_experiment_of_real_radiographs_is_warned_of(capsys):
+    params = {"cohorts": {"datasets": ["hospital"]}}
+    tell(params, {})
+    assert "refs/exps" not in capsys.readouterr().err
+    tell(params, {"DVC_EXP_BASELINE_REV": "abc"})
+    assert "git's objects (refs/exps)" in capsys.readouterr().err
 
 
 def test_without_a_repository_nothing_is_installed(tmp_path, monkeypatch, capsys):
