@@ -5,7 +5,7 @@ from typing import Annotated
 import pandas as pd
 
 from diffchest import paths
-from diffchest.cohorts.guard import check_one_role
+from diffchest.cohorts.guard import check_one_role, tell_same_ids
 from diffchest.cohorts.splits import assign_roles, enough_positives, positives_table
 from diffchest.contracts.manifest import COHORT_ROLES, TO_DECODE_COLUMNS, read_manifest, write_manifest
 from diffchest.contracts.study_flow import role_flow
@@ -32,6 +32,7 @@ def main() -> None:
     }
     images = pd.concat(cohorts.values())
     check_one_role(images)
+    tell_same_ids(images)
     present = images[images["source"] != ""].sort_values("image_id")[TO_DECODE_COLUMNS].reset_index(drop=True)
     write_manifest(paths.MANIFEST, present)
     rejected = [pd.read_csv(paths.rejected(name), dtype=str, keep_default_na=False) for name in cohorts]

@@ -7,6 +7,7 @@ import pandas as pd
 from diffchest.errors import DataError
 from diffchest.files.id_spellings import same_id
 from diffchest.images.sources import MEMBER
+from diffchest.progress import notice
 
 SHOWN = 10
 
@@ -37,6 +38,33 @@ def check_one_role(images: pd.DataFrame) -> None:
         known.assign(origin=known["origin"].replace(alike)),
         "These cohorts share files, and name their patients alike: leave the patients out of one of them, by `where`.",
     )
+
+
+def tell_same_ids(images: pd.DataFrame) -> None:
+    """Say where cohorts of one root, by tables of their own, have test patients of the same ids in another role.
+
+    They may be the same persons, whom pretraining then sees, or numbered anew in each table, which nobody but their
+    owner knows. `images`: as in `check_one_role`.
+    """
+    known = images.drop_duplicates(["dataset", "patient_id", "role"])
+    known = known.assign(
+        same=[
+            same_id(patient.removeprefix(f"{dataset}/"))
+            for dataset, patient in zip(known["dataset"], known["patient_id"], strict=True)
+        ],
+        folder=[os.path.realpath(root) for root in known["root"]],
+    )
+    tested = known[known["role"] == "test"]
+    for (folder, name), test in tested.groupby(["folder", "dataset"]):
+        others = known[(known["folder"] == folder) & (known["dataset"] != name) & (known["role"] != "test")]
+        for other, rows in others.groupby("dataset"):
+            shared = sorted(set(test["same"]) & set(rows["same"]))
+            if shared:
+                notice(
+                    f"{len(shared)} test patient(s) of {name} have the ids of patients of {other}, which is no test set "
+                    f"(such as {shared[0]!r}): if these are the same persons, what was trained has seen them; leave "
+                    f"their rows out of {other}'s table"
+                )
 
 
 def _check_patients(images: pd.DataFrame, advice: str) -> None:

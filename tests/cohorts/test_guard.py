@@ -6,7 +6,7 @@ import zipfile
 import pandas as pd
 import pytest
 
-from diffchest.cohorts.guard import check_one_role
+from diffchest.cohorts.guard import check_one_role, tell_same_ids
 from diffchest.cohorts.intake import Intake
 from diffchest.errors import DataError
 from tests.helpers.manifests import images
@@ -144,3 +144,17 @@ def test_two_spellings_of_a_patient_are_one(one, other):
     with pytest.raises(DataError, match=rf"1 patient\(s\)[^:]*:\n  {first} or {second} of .*: finetune, test"):
         check_one_role(images(patient_id=[f"a/{one}", f"b/{other}"], **rows))
     check_one_role(images(patient_id=[f"a/{one}", f"b/{other}"], **rows | {"role": "test"}))
+
+
+def test_ids_of_test_patients_in_another_table_of_the_root_are_told(tmp_path, capsys):
+    rows = {
+        "dataset": ["a", "a", "b", "b", "b"],
+        "patient_id": ["a/007", "a/8", "b/7", "b/9", "b/8"],
+        "role": ["test", "finetune", "pretrain", "pretrain", "pretrain"],
+        "root": [str(tmp_path), str(tmp_path), f"{tmp_path}/", str(tmp_path), str(tmp_path)],
+    }
+    tell_same_ids(pd.DataFrame(rows))
+    told = capsys.readouterr().err
+    assert told.startswith("note: 1 test patient(s) of a have the ids of patients of b")
+    tell_same_ids(pd.DataFrame(rows | {"root": ["one", "one", "two", "two", "two"]}))
+    assert capsys.readouterr().err == ""
