@@ -61,7 +61,7 @@ def tell_same_ids(images: pd.DataFrame) -> None:
             shared = sorted(set(test["same"]) & set(rows["same"]))
             if shared:
                 notice(
-                    f"{len(shared)} test patient(s) of {name} have the ids of patients of {other}, which is no test set "
+                    f"{len(shared)} test patient(s) of {name} have the ids of patients of {other}, no test set "
                     f"(such as {shared[0]!r}): if these are the same persons, what was trained has seen them; leave "
                     f"their rows out of {other}'s table"
                 )
