@@ -7,8 +7,9 @@
     python -m diffchest.profiles new ward --table folder/index.csv   # write profiles/ward.yaml for such radiographs
 
 A mapping is merged key by key; anything else (numbers, lists) is replaced. Comments of `params.yaml` stay. Nothing is
-written unless the result is valid. Profiles never stack from one call to the next: each begins with `params.yaml` as
-git has it (HEAD), or, without git, as it was before the first. Values that were changed by hand since then are told,
+written unless the result is valid. Profiles never stack from one call to the next: each begins with `params.yaml` of
+the last commit that holds no profile (a run on a branch of its own may be committed with one), or, without git, as it
+was before the first. Values that were changed by hand since then are told,
 and nothing is written until `--keep` or `--discard` says what is to become of them.
 """
 
@@ -96,13 +97,13 @@ def apply_profiles(profiles: Sequence[Path], params: Path = PARAMS_FILE, *, own:
 
 
 def base_of(params: Path) -> Base:
-    """`params` of the last commit, or without git as it was before the first profile.
+    """`params` of the last commit without a profile, or without git as it was before the first profile.
 
     Raises `ParamsError` when there is neither and it holds a profile.
     """
     committed = _committed(params)
     if committed is not None:
-        return Base(committed, f"{params} of the last commit")
+        return Base(committed, f"{params} of the last commit without a profile")
     before = params.parent / BEFORE
     if before.is_file():
         return Base(read_text(before), f"{params} as it was before the first profile ({before})")
@@ -122,11 +123,25 @@ def by_hand(params: Path = PARAMS_FILE) -> list[str]:
 
 
 def _committed(params: Path) -> str | None:
-    """The text of `params` in the last commit; None without git, a repository, a commit, or `params` in it."""
+    """The text of `params` in the last commit that has it without a profile, or, where all have one, in the last.
+
+    None without git, a repository, a commit, or `params` in it.
+    """
     if shutil.which("git") is None or not params.parent.is_dir():
         return None
-    command = ["git", "show", f"HEAD:./{params.name}"]
-    done = subprocess.run(command, cwd=params.parent, capture_output=True, check=False)
+    last = _git(params, "show", f"HEAD:./{params.name}")
+    if last is None or not last.startswith(NAMED):
+        return last
+    for commit in (_git(params, "rev-list", "HEAD", "--", params.name) or "").split():
+        text = _git(params, "show", f"{commit}:./{params.name}")
+        if text is not None and not text.startswith(NAMED):
+            return text
+    return last
+
+
+def _git(params: Path, *command: str) -> str | None:
+    """What git prints in the folder of `params`; None where it fails."""
+    done = subprocess.run(["git", *command], cwd=params.parent, capture_output=True, check=False)
     return None if done.returncode else done.stdout.decode("utf-8", errors="replace")
 
 
@@ -205,7 +220,7 @@ def _list(params: Path = PARAMS_FILE) -> None:
     for path in sorted(PROFILES.glob("*.yaml")):
         first = read_text(path).partition("\n")[0]
         print(f"{path.stem:12} {first.lstrip('# ')}")
-    print(f"{DEFAULT:12} params.yaml of the last commit, without a profile")
+    print(f"{DEFAULT:12} params.yaml of the last commit that has it without a profile")
     if params.is_file():
         first = read_text(params).partition("\n")[0]
         print(f"\nparams.yaml: {first.lstrip('# ') if first.startswith(NAMED) else 'no profile'}")
@@ -256,7 +271,7 @@ def main() -> None:
     names = [name for name in options.names if name != DEFAULT]
     base = apply_profiles([PROFILES / f"{name}.yaml" for name in names], own=options.own or "refuse")
     if base.text.startswith(NAMED):
-        notice(f"{base.name} holds a profile itself ({base.text.splitlines()[0].lstrip('# ')})")
+        notice(f"every commit of params.yaml holds a profile ({base.text.splitlines()[0].lstrip('# ')})")
     added = f" with {' and then '.join(names)}" if names else ""
     undo = f"; `python -m diffchest.profiles {DEFAULT}` takes it back" if names else ""
     summary("profiles", f"params.yaml is {base.name}{added}; run `make repro`{undo}")

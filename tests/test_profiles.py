@@ -50,6 +50,12 @@ def values(checkout):
     return params.probe.fraction, params.probe.l2, params.figures.dpi
 
 
+def values_of(text, checkout):
+    (checkout / "committed.yaml").write_text(text, encoding="utf-8")
+    params = Params.load(checkout / "committed.yaml")
+    return params.probe.fraction, params.probe.l2, params.figures.dpi
+
+
 def change(checkout, before, after):
     text = (checkout / "params.yaml").read_text(encoding="utf-8")
     assert text.count(before) == 1
@@ -68,6 +74,19 @@ def test_profiles_do_not_stack_unless_named_together(kind, request):
     assert put(checkout, "one") == (1.0, 3.0, 150)
     assert (checkout / "params.yaml").read_text(encoding="utf-8").startswith("# Values of profile one;")
     assert put(checkout) == (1.0, 1.0, 150)
+    assert (checkout / "params.yaml").read_text(encoding="utf-8") == COMMITTED
+
+
+def test_a_profile_that_is_committed_is_no_base(checkout):
+    """A run on a branch of its own is committed with its profile: that can still be changed, and taken back."""
+    put(checkout, "one")
+    git("commit", "--quiet", "--all", "--message", "a run", cwd=checkout)
+    fraction, l2, dpi = values_of(COMMITTED, checkout)
+    (checkout / "one.yaml").write_text("figures: {dpi: 99}\n", encoding="utf-8")
+    assert put(checkout, "one") == (fraction, l2, 99)
+    assert (checkout / "params.yaml").read_text(encoding="utf-8").count("# Values of profile") == 1
+    git("commit", "--quiet", "--all", "--message", "another", cwd=checkout)
+    assert put(checkout) == (fraction, l2, dpi)
     assert (checkout / "params.yaml").read_text(encoding="utf-8") == COMMITTED
 
 
