@@ -51,13 +51,13 @@ class Model:
 
     @property
     def few(self) -> tuple[int, int]:
-        """The fewest and the most test positives of a finding that has an AUC."""
+        """The fewest and the most test positives of a label that has an AUC."""
         positives = self.auc["positives"]
         return (int(positives.min()), int(positives.max())) if len(positives) else (0, 0)
 
     @property
     def unclear(self) -> list[str]:
-        """Findings whose interval holds an AUC of chance."""
+        """Labels whose interval holds an AUC of chance."""
         at_chance = (self.auc["low"] <= AT_CHANCE) & (self.auc["high"] >= AT_CHANCE)
         return self.auc.loc[at_chance, "finding"].tolist()
 

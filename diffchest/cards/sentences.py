@@ -126,39 +126,45 @@ def _results(params: CardParams, model: Model) -> dict[str, str]:
         "fine-tuning"
     )
     bootstrap = rules.bootstrap
+    made = "percentiles of redraws"
+    if bootstrap.interval == "score":
+        made = "score intervals of single AUCs, percentiles of redraws of all else"
     none = f"No label has more than {rules.positives_above} positives, and negatives, in test and in fine-tuning."
     alone = "No group of patients has enough cases to be compared."
     gaps = [f"{g.measure} by {g.attribute}: {g.significant} of {g.tested} (largest: {g.largest})" for g in model.groups]
     audits = [f"{name}: {flagged:,} of {pairs:,} pairs flagged" for name, pairs, flagged in model.audits]
     return {
         "measures": f"AUC {of} and their mean; Brier score and calibration.",
-        "intervals": f"{bootstrap.confidence:.0%} intervals, {bootstrap.interval} ({bootstrap.resamples:,} redraws by "
-        f"{bootstrap.unit}); paired permutation tests against other models, Holm and Benjamini-Hochberg across "
-        "findings.",
+        "intervals": f"{bootstrap.confidence:.0%} intervals: {made} ({bootstrap.resamples:,} "
+        f"redraws by {bootstrap.unit}); paired permutation tests against other models, Holm and Benjamini-Hochberg "
+        "across findings.",
         "events": f"Test positives: {fewest:,} to {most:,}, {of}." if most else none,
         "internal": f"Test patients of {params.dataset}, whom the head never saw; pretraining saw the roles "
         f"{', '.join(params.pretrain.roles)}.",
         "external": "No external test: those who trained the head and those who test it are of one cohort, "
         f"{params.dataset}.",
-        "auc": mean_auc(model),
+        "auc": mean_auc(model, on_phantoms=params.dataset in params.phantoms),
         "groups": f"Gaps that hold after Holm: {'; '.join(gaps)}." if gaps else alone,
         "calibration": _calibration(model),
         "flagged": "Audit: " + "; ".join(audits) + "." if audits else "",
     }
 
 
-def mean_auc(model: Model) -> str:
-    """The mean AUC with its interval, of how many findings, and how many have too few cases; "" without."""
+def mean_auc(model: Model, *, on_phantoms: bool) -> str:
+    """The mean AUC with its interval, of how many findings, and how many have too few cases; "" without.
+
+    On phantoms that of the drawn findings, as in the report: the others cannot be seen.
+    """
+    mean, kind = ("drawn_macro_auc", "drawn findings") if on_phantoms else ("macro_auc", "findings")
     value, low, high, averaged, left_out = (
-        model.metric("evaluate", OURS, key)
-        for key in ("macro_auc", "macro_auc_low", "macro_auc_high", "macro_auc_findings", "macro_auc_left_out")
+        model.metric("evaluate", OURS, f"{mean}{end}") for end in ("", "_low", "_high", "_findings", "_left_out")
     )
     if value is None:
         return ""
     text = f"Mean AUC {value:.3f}" + (f" ({low:.3f} to {high:.3f})" if low is not None and high is not None else "")
     if averaged is None:
         return f"{text}."
-    return f"{text} of {averaged:,} findings" + (f"; {left_out:,} with too few cases left out." if left_out else ".")
+    return f"{text} of {averaged:,} {kind}" + (f"; {left_out:,} with too few cases left out." if left_out else ".")
 
 
 def _calibration(model: Model) -> str:
@@ -180,12 +186,12 @@ def limits(params: CardParams, cohorts: list[Cohort], evaluated: Cohort, model: 
         )
     if model.not_drawn:
         found.append(
-            f"{len(model.not_drawn)} of the {len(model.auc)} findings with an AUC are not drawn: negative controls, "
+            f"{len(model.not_drawn)} of the {len(model.auc)} labels with an AUC are not drawn: negative controls, "
             "that only what occurs with them can give away."
         )
     few = int((model.auc["positives"] < FEW_CASES).sum())
     if few:
-        found.append(f"{few} of the {len(model.auc)} findings with an AUC have fewer than {FEW_CASES} test positives.")
+        found.append(f"{few} of the {len(model.auc)} labels with an AUC have fewer than {FEW_CASES} test positives.")
     if model.unclear:
         found.append(f"The interval of {len(model.unclear)} of them holds 0.5: they may be at chance.")
     tested = next((role for role in evaluated.roles if role.name == "test"), None)

@@ -24,7 +24,7 @@ from tests.helpers.report_inputs.made_up import write_csv
 HOSPITAL = {"format": "table", "root": "images", "table": "befunde.csv", "use": "probe", "labels": ["Erguss", "Zufall"]}
 
 
-def write_run(dataset: str, *, drawn: list[bool]) -> None:
+def write_run(dataset: str, *, drawn: list[bool], kind: list[str]) -> None:
     """90 rows of 70 patients, 20 not frontal, 5 undecodable; 45 images of 36 patients to train on, 20 of 17 to test."""
     steps = {"listed in the table": (90, 70), "excluded: not frontal": (20, 15), "excluded: not adult": (0, 0)}
     steps |= {"finetune": (48, 39), "test": (22, 18)}
@@ -47,7 +47,7 @@ def write_run(dataset: str, *, drawn: list[bool]) -> None:
     cells = ["Alter: blank as age", "Alter: not understood as age"]
     write_csv("understood", dataset=dataset, about="cells", what=cells, number=[2, 1], of=[90, 90], example="")
     ours = {"finding": ["Zufall", "Erguss"], "positives": [25, 6], "auc": [0.5, 0.9], "low": [0.4, 0.8]}
-    ours |= {"high": [0.6, 0.95], "drawn": drawn}
+    ours |= {"high": [0.6, 0.95], "drawn": drawn, "kind": kind}
     other = {**ours, "finding": ["Theirs", "Others"]}
     both = [pd.DataFrame(ours).assign(model="diffchest"), pd.DataFrame(other).assign(model="pca")]
     write_csv("auc", **pd.concat(both))
@@ -61,6 +61,7 @@ def write_run(dataset: str, *, drawn: list[bool]) -> None:
         "macro_auc_findings": 2,
         "macro_auc_left_out": 1,
     }
+    mean |= {"drawn_macro_auc": 0.9, "drawn_macro_auc_findings": 1} if any(drawn) else {}
     write_metrics(paths.stage_metrics("evaluate"), {"diffchest": mean})
     write_metrics(
         paths.stage_metrics("confounders"), {"pairs": 2, "flagged": 1, "small_cnn": {"pairs": 4, "flagged": 3}}
@@ -82,11 +83,11 @@ def cards(root, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     raw = read_mapping(root / "params.yaml")
 
-    def made(dataset, *, drawn, phantoms, **cohort):
+    def made(dataset, *, drawn, phantoms, kind=("finding", "finding"), **cohort):
         raw["cohorts"] |= {"datasets": [dataset], dataset: {**raw["cohorts"].get(dataset, {}), **cohort}}
         raw["phantom"]["datasets"] = phantoms
         raw["evaluation"]["dataset"] = dataset
-        write_run(dataset, drawn=drawn)
+        write_run(dataset, drawn=drawn, kind=list(kind))
         write_model(raw)
         paths.REPORT.write_text(build_report(ReportParams.parse(raw), {}))
         write_csv("confounders", target=["Erguss", "Zufall"], confounder=["Drainage", "Erguss"], flagged=[True, False])
@@ -112,7 +113,7 @@ def test_cards_hold_the_counts(cards):
     assert "Mean AUC 0.700 (0.600 to 0.800) of 2 findings; 1 with too few cases left out." in card
     assert card.index("Erguss 6 0.900 0.800 to 0.950") < card.index("Zufall 25 0.500 0.400 to 0.600")
     assert "Theirs" not in card
-    assert "1 of the 2 findings with an AUC have fewer than 20 test positives." in card
+    assert "1 of the 2 labels with an AUC have fewer than 20 test positives." in card
     assert "The interval of 1 of them holds 0.5" in card
     assert "auc by sex: 1 of 2 (largest: Erguss: F to M, 0.31)" in card
     assert "diffchest: 1 of 2 pairs flagged; small_cnn: 3 of 4 pairs flagged" in card
@@ -127,6 +128,7 @@ def test_cards_hold_the_counts(cards):
     assert "test 20 17 1 Erguss (6)" in sheet
     assert "not frontal 20 15 image cannot be decoded 5 4" in sheet
     assert "not adult" not in sheet
+    assert "without lateral views where a column tells them, unless `lateral` is keep" in sheet
     assert "age is not known of 3, sex of 7, view of 11" in sheet
     assert "Column Alter: blank as age: 2 of 90 cells. Column Alter: not understood as age: 1 of 90 cells." in sheet
     assert "Radiographs with the pixels of one in another role: 2." in sheet
@@ -150,9 +152,18 @@ def test_cards_of_phantoms_say_what_is_real(cards):
     assert "ethics" not in made["datasheet"][0]
     card = made["model_card"][0]
     assert "The radiographs of padchest are drawn phantoms" in card
-    assert "1 of the 2 findings with an AUC are not drawn" in card
+    assert "1 of the 2 labels with an AUC are not drawn" in card
     assert "Zufall (not drawn) 25" in card
     assert "Erguss 6" in card
+    assert "Mean AUC 0.900 of 1 drawn findings." in card  # as at the top of the report
+
+
+def test_what_is_no_finding_is_said_beside_its_auc(cards):
+    card = cards("hospital", drawn=[False, False], phantoms=[], kind=["indicator", "finding"], **HOSPITAL)[
+        "model_card"
+    ][0]
+    assert "Zufall (no finding: indicator, in no mean) 25 0.500" in card
+    assert "Erguss 6 0.900" in card
 
 
 def test_cards_of_a_published_cohort_name_its_terms_and_faults(cards):
