@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -37,7 +38,10 @@ def draw(params: FigureParams) -> Figure:
     for number, axes in enumerate(panels):
         rows = slice(number * half, (number + 1) * half)
         _draw_panel(axes, ours.iloc[rows], theirs.iloc[rows], params, height=half)
-    means = [_mean(name, ours["kind"], auc) for name, auc in (("DiffChest", ours["auc"]), (reference, theirs["auc"]))]
+    of = ours["drawn"].to_numpy(bool) if params.on_phantoms else np.ones(len(ours), dtype=bool)  # as the report's mean
+    what = "drawn findings" if params.on_phantoms else "findings"
+    both = (("DiffChest", ours["auc"]), (reference, theirs["auc"]))
+    means = [_mean(name, ours["kind"][of], auc[of], what) for name, auc in both]
     gray = "; gray names: not drawn" if params.on_phantoms else ""
     markers = [panels[0].collections[3], panels[0].collections[1]]
     # in one legend with the footnote, since two things outside the panels would be drawn over each other
@@ -47,9 +51,9 @@ def draw(params: FigureParams) -> Figure:
     return figure
 
 
-def _mean(name: str, kinds: pd.Series, auc: pd.Series) -> str:
+def _mean(name: str, kinds: pd.Series, auc: pd.Series, what: str) -> str:
     mean, number = mean_over_findings(kinds, auc)
-    return f"{name}: mean of {number} findings {mean:.3f}" if number else f"{name}: no finding"
+    return f"{name}: mean of {number} {what} {mean:.3f}" if number else f"{name}: no mean over {what}"
 
 
 def _unjudged(rows: pd.DataFrame, positives_above: int) -> str:

@@ -334,6 +334,18 @@ def test_audit_figures_need_neither_kinds_nor_label_witness(name, params, report
     save_figure(name, on_real_data(params), tmp_path / f"{name}.png")
 
 
+def test_the_mean_below_the_forest_is_that_of_the_report(params, reports, monkeypatch):
+    """Of drawn findings on phantoms, of all findings of real radiographs."""
+    monkeypatch.chdir(reports)
+    table = pd.read_csv(paths.table("auc"))
+    ours = table[(table["model"] == "diffchest") & table["auc"].notna() & (table["kind"] == "finding")]
+    drawn = ours[ours["drawn"]]
+    assert 0 < len(drawn) < len(ours)
+    for given, rows, what in ((params, drawn, "drawn findings"), (on_real_data(params), ours, "findings")):
+        (legend,) = auc_forest.draw(given).legends
+        assert legend.get_texts()[0].get_text() == f"DiffChest: mean of {len(rows)} {what} {rows['auc'].mean():.3f}"
+
+
 def test_missing_file_names_the_stage_to_run(params, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError, match=r"auc\.csv: no such file; run `dvc repro evaluate`"):
