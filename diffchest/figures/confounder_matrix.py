@@ -23,7 +23,7 @@ LARGEST = 42  # rows and columns: 4 mm each at print size
 
 def draw(params: FigureParams) -> Figure:
     """Draw the effects of `confounders.csv`; dots: what appears, and flagged pairs; frames: planted ones (phantoms)."""
-    empty = "no target could be audited; is any finding above evaluation.positives_above?"
+    empty = "no target could be audited: no finding is judged (the reasons are in auc.csv), or none passed its gates"
     pairs = read_rows(paths.table("confounders"), stage="confounders", empty=empty)
     matrix = ordered(chosen(pairs.pivot(index="target", columns="confounder", values="effect")))
     rows, columns = matrix.shape

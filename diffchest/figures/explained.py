@@ -142,4 +142,8 @@ def describe_start(params: FigureParams) -> str:
     if params.move.towards == "absence":
         return "test radiographs labelled with the finding"
     normal = normal_finding(list(Dataset.read(params.dataset).labels("test").columns))
-    return f"test radiographs labelled {normal} and nothing else" if normal else "test radiographs without a label"
+    return (
+        f"test radiographs labelled {normal} and nothing else"
+        if normal
+        else "test radiographs labelled with no finding"
+    )
