@@ -10,6 +10,7 @@ come, as far as the cache holds those. Files that no run made, such as `data/raw
 """
 
 import argparse
+import json
 import shutil
 import subprocess
 import sys
@@ -36,7 +37,7 @@ def go(branch: str) -> tuple[int, int]:
     """Switch to `branch` and its run; returns how many outputs are there, and how many are in no cache here.
 
     Raises `DataError`, and changes nothing, where a change of a tracked file is not committed, where the cache lacks an
-    output that is here, and where git cannot switch.
+    output that is here or holds another than the one that is here, and where git cannot switch.
     """
     if _run("git", "status", "--porcelain", "--untracked-files=no", "--", "."):
         raise DataError(
@@ -50,6 +51,13 @@ def go(branch: str) -> tuple[int, int]:
         raise DataError(
             f"{lost[0]}{f' and {len(lost) - 1} more' if len(lost) > 1 else ''}: DVC's cache does not hold it, so it "
             f"would be lost: `dvc commit {lost[0]}` keeps it as it is, or delete it"
+        )
+    said = json.loads(_run(sys.executable, "-m", "dvc", "data", "status", "--json"))
+    changed = [str(path) for path in before if str(path) in said.get("uncommitted", {}).get("modified", [])]
+    if changed:  # such as weights that were put in place of those of stage `pretrain`
+        raise DataError(
+            f"{', '.join(changed)}: not what dvc.lock says, and would be lost: `dvc commit {changed[0]}` and a commit "
+            f"of dvc.lock keep it, `dvc checkout --force {changed[0]}` drops it"
         )
     _run("git", "switch", branch)
     for path in before:

@@ -67,6 +67,16 @@ def test_what_the_cache_does_not_hold_is_not_lost(two_runs):
     assert cohorts(two_runs) == {}
 
 
+def test_an_output_that_was_changed_by_hand_is_not_lost(two_runs):
+    """As weights that were put in place: the cache holds what dvc.lock names, and not these."""
+    changed = two_runs / "data" / "cohorts" / "hospital.csv"
+    changed.unlink()
+    changed.write_text("by hand", encoding="utf-8")
+    with pytest.raises(DataError, match=r"hospital\.csv: not what dvc\.lock says, and would be lost: `dvc commit data"):
+        go("main")
+    assert cohorts(two_runs) == {"hospital.csv": "by hand"}
+
+
 def test_a_run_that_is_not_committed_is_not_left(two_runs):
     (two_runs / "dvc.lock").write_text("schema: '2.0'\n", encoding="utf-8")
     with pytest.raises(DataError, match=r"not committed, and would be lost: `git add params\.yaml dvc\.lock reports`"):
