@@ -31,9 +31,7 @@ def draw(params: FigureParams) -> Figure:
     rows = math.ceil((len(findings) + 1) / COLUMNS)
     dataset = params.efficiency_dataset
     drawn = dataset in params.phantoms
-    figure = new_figure("Data efficiency", params, height=12 + 58 * rows)
-    whose = f"phantom radiographs ({dataset})" if drawn else dataset
-    figure.suptitle(f"Data efficiency · {whose}", x=0.012, ha="left")
+    figure = new_figure("Data efficiency", params, height=12 + 58 * rows, of=[str(dataset)])
     grid = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
     for axes, finding in zip(grid, findings, strict=False):
         of_finding, measured = roc[roc["finding"] == finding], auc[(auc["finding"] == finding) & auc["auc"].notna()]
