@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from diffchest.cohorts.doubts import DATE
 from diffchest.cohorts.findings_column import read_findings
 from diffchest.cohorts.understood import Understood
 from diffchest.contracts.labels import CODES
@@ -19,17 +20,20 @@ from diffchest.images.sources import SUFFIXES, zip_members
 PATIENT = r"patient|\bpid\b|subject|\bmrn\b"
 STUDY = r"stud(y|ie)|accession|untersuchung"
 AGE = r"(\b|_|patient)(age|alter|edad)(\b|_)"
-FINDINGS = r"finding|befund|label|diagnos|hallazgo"
+FINDINGS = r"finding|befund(?!er|end)|label|diagnos|hallazgo"
 NO_ID = r"date|datum|time|zeit|name|sex|age|alter|geschlecht"
+PERSON = rf"{PATIENT}|{NO_ID}|\bfall|geb|birth|dob|befunder|arzt|physician|doctor|reader|radiolog|operator"
 SEPARATORS = (";", "|", ",", "\n", "/")
 PARTS = {
     **dict.fromkeys(("train", "training"), "finetune"),
     **dict.fromkeys(("val", "valid", "validation", "dev"), "leave_out"),
     **dict.fromkeys(("test", "testing"), "test"),
 }
+SHOWN = {"view", "sex", "split", "labels"}  # keys whose columns' values are told whatever they are
 MOST = 0.8  # of the cells that are not blank: so many must mean what the column is taken for
 SHORT, MANY = 40, 300  # characters of a finding's name on average; findings
-VALUES_SHOWN, TARGETS = 12, 6
+VALUES_SHOWN, ROWS_EACH = 12, 5  # so few values are quoted, where each has so many rows on average
+TARGETS = 6
 
 
 @dataclass
@@ -51,7 +55,7 @@ class Looked:
 def look(rows: pd.DataFrame, root: Path) -> Looked:
     """What the columns of `rows` (text cells) look like; what no column is beyond doubt is left out. root: see images.
 
-    Ids are never quoted: a profile may be committed.
+    Ids, names and dates are never quoted: a profile may be committed.
     """
     found = Looked()
     cells = {str(name): ids(rows[name])[lambda column: ~no_id(column)] for name in rows}
@@ -147,15 +151,21 @@ def _is_split(column: pd.Series) -> bool:
 
 
 def _told(name: str, column: pd.Series, found: Looked) -> str:
-    """A line about a column: what it is taken for, and its values where they are few."""
+    """A line about a column: what it is taken for, and its values where they are few and name no person."""
     taken = [key for key, value in found.keys.items() if key != "zip" and (value == name or name in _list(value))]
     values = ids(column).value_counts()
     text = f"{len(values):,} different values"
-    if len(values) <= VALUES_SHOWN and not {"image", "patient", "study"} & set(taken):
+    if len(values) <= VALUES_SHOWN and (set(taken) & SHOWN or _names_nobody(name, column, values)):
         text = ", ".join(f"{value or '(blank)'} {number:,}" for value, number in values.items())
     if "findings" in taken:
         text = ", ".join(f"{finding} {number:,}" for finding, number in found.positives.items())
     return f"{name}{f' ({taken[0]})' if taken else ''}: {text}"
+
+
+def _names_nobody(name: str, column: pd.Series, values: pd.Series) -> bool:
+    """Whether the values of a column taken for nothing are kinds, as of machines, and no ids, names or dates."""
+    kinds = len(column) >= ROWS_EACH * len(values) and not any(DATE.fullmatch(value) for value in values.index)
+    return kinds and not re.search(PERSON, name.casefold())
 
 
 def _list(value: Any) -> list[Any]:

@@ -59,6 +59,22 @@ def test_a_table_fills_the_profile_in(table, tmp_path):
     assert "00000001" not in text  # no id of a patient
 
 
+def test_no_person_is_quoted_whatever_their_columns_are_called(tmp_path):
+    """A profile may be committed and pushed: neither patients, nor birth dates, nor those who read are in it."""
+    rows = pd.DataFrame(
+        {"Datei": [f"{number}.png" for number in range(40)], "Fall": [f"P{n // 20}" for n in range(40)]}
+    )
+    rows["Kennung"] = [f"K{number // 4}" for number in range(40)]  # so few rows of each are those of a person
+    rows["Tag"], rows["Befunder"] = ["1950-01-02", "1960-03-04"] * 20, ["Dr. Meier", "Dr. Schulz"] * 20
+    rows["Befund"], rows["Standort"] = ["Rundherd", "Kein Befund"] * 20, ["Nord", "Süd"] * 20
+    rows.to_csv(tmp_path / "t.csv", index=False)
+    text = new_profile("ward", tmp_path / "t.csv")
+    assert cohort_of(text)["findings"] == "Befund"
+    assert not [quoted for quoted in ("P0", "K0", "1950", "Meier") if quoted in text]
+    assert "Befunder: 2 different values" in text
+    assert "Standort: Nord 20, Süd 20" in text
+
+
 def test_columns_of_codes_a_split_and_another_encoding(tmp_path):
     rows = pd.DataFrame({"path": [f"{number}.png" for number in range(6)], "subject_id": list("aabbcc")})
     rows["Mass"], rows["Ödem"], rows["part"] = [1, 0, -1] * 2, ["", "1", "1"] * 2, ["train", "val", "test"] * 2
