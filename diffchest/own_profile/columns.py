@@ -94,16 +94,25 @@ def _single(cells: Mapping[str, pd.Series]) -> dict[str, str]:
 
 
 def _findings(cells: Mapping[str, pd.Series], positives: dict[str, int]) -> dict[str, Any]:
-    """The column that lists findings, with its separator, or the columns of codes; fills `positives`."""
-    ranked = sorted(cells, key=lambda name: not re.search(FINDINGS, name.casefold()))
-    for name in ranked:
-        named = re.search(FINDINGS, name.casefold())
+    """The column that lists findings, with its separator, or the columns of codes; fills `positives`.
+
+    A column of findings is called so, or says "nothing abnormal" somewhere. Of two neither is taken.
+    """
+    possible: dict[str, tuple[str, pd.DataFrame]] = {}
+    for name in cells:
         for separator in SEPARATORS:
             labels = _labels(cells[name], separator)
-            listed = cells[name].str.contains(separator, regex=False)
-            if labels is not None and (listed.any() or named):
-                positives |= {str(finding): int(number) for finding, number in (labels == 1).sum().items()}
-                return {"findings": name} | ({"separator": separator} if listed.any() else {})
+            listed = cells[name].str.contains(separator, regex=False).any()
+            if labels is None or name in possible:
+                continue
+            named = re.search(FINDINGS, name.casefold())
+            if normal_finding(list(map(str, labels))) is not None or named:
+                possible[name] = (separator if listed else "", labels)
+    if len(possible) > 1:
+        return {}
+    for name, (separator, labels) in possible.items():
+        positives |= {str(finding): int(number) for finding, number in (labels == 1).sum().items()}
+        return {"findings": name} | ({"separator": separator} if separator else {})
     codes = [name for name, column in cells.items() if column.str.lower().isin(list(CODES)).all()]
     positives |= {name: int(cells[name].str.lower().map(CODES).eq(1).sum()) for name in codes}
     return {"labels": codes} if codes else {}

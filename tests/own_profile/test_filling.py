@@ -59,6 +59,15 @@ def test_a_table_fills_the_profile_in(table, tmp_path):
     assert "00000001" not in text  # no id of a patient
 
 
+def test_a_column_of_sites_lists_no_findings_and_of_two_that_may_neither_is_taken(tmp_path):
+    rows = pd.DataFrame({"Datei": [f"{number}.png" for number in range(8)], "Patient": list("aabbccdd")})
+    rows["Klinik"], rows["Text"] = ["Nord, Haus 1", "Nord, Haus 2"] * 4, ["Rundherd", "Kein Befund"] * 4
+    rows.to_csv(tmp_path / "t.csv", index=False)
+    assert cohort_of(new_profile("ward", tmp_path / "t.csv"))["findings"] == "Text"
+    rows.assign(Diagnose=["Rundherd", "Erguss"] * 4).to_csv(tmp_path / "t.csv", index=False)
+    assert cohort_of(new_profile("ward", tmp_path / "t.csv"))["findings"] == "???"
+
+
 def test_no_person_is_quoted_whatever_their_columns_are_called(tmp_path):
     """A profile may be committed and pushed: neither patients, nor birth dates, nor those who read are in it."""
     rows = pd.DataFrame(
