@@ -36,9 +36,9 @@ def main() -> None:
         tables.append(table)
     write_table(paths.table("auc"), pd.concat(tables))
     write_metrics(paths.stage_metrics("evaluate"), metrics)
+    mean, which = ("drawn_macro_auc", "drawn findings") if params.on_phantoms else ("macro_auc", "findings")
     means = [
-        f"{model} {found['macro_auc']:.3f} over {found['macro_auc_findings']} findings "
-        f"({found['macro_auc_left_out']} left out)"
+        f"{model} {found[mean]:.3f} over {found[f'{mean}_findings']} {which} ({found[f'{mean}_left_out']} left out)"
         for model, found in metrics.items()
     ]
     summary("evaluate", f"{len(rows):,} images, mean AUC: {', '.join(means)}")

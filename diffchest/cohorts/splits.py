@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-POSITIVES = (1, 10, 30, 100)  # steps told of how many positives a finding has
+POSITIVES = (0, 10, 30, 100)  # steps told of how many positives a finding has
 
 
 def split_patients(patient_ids: Iterable[str], *, test_fraction: float, seed: int) -> dict[str, str]:
@@ -29,7 +29,7 @@ def assign_roles(cohort: pd.DataFrame, *, test_fraction: float, seed: int) -> pd
 
 
 def enough_positives(positives: pd.DataFrame) -> str:
-    """How many findings have so many positives to fine-tune on and to test on, in words; "" without both roles.
+    """How many labels have so many positives to fine-tune on and to test on, in words; "" without both roles.
 
     positives: that of one dataset, see `positives_table`.
     """
@@ -37,8 +37,8 @@ def enough_positives(positives: pd.DataFrame) -> str:
     if not {"finetune", "test"} <= set(table.columns):
         return ""
     fewer = table[["finetune", "test"]].min(axis=1)
-    parts = [f"{int((fewer >= number).sum())} have {number} or more" for number in POSITIVES]
-    return f"of {len(fewer)} findings, by positives in each of finetune and test: {', '.join(parts)}"
+    parts = [f"{int((fewer > number).sum())} have more than {number}" for number in POSITIVES]
+    return f"of {len(fewer)} labels, by positives in each of finetune and test: {', '.join(parts)}"
 
 
 def positives_table(dataset: str, images: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:

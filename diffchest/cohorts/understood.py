@@ -108,6 +108,14 @@ def add_findings(told: Understood, labels: pd.DataFrame, *, blank_is_negative: b
     normal = normal_finding(order)
     if normal is not None:
         told.fact("findings", f"{normal!r} stands for nothing abnormal", positives[normal], of=len(labels))
+    others = [name for name in order if name != normal and normal_finding([name])]
+    if others:
+        told.doubt(
+            f"{', '.join(map(repr, others))}: another name for nothing abnormal than {normal!r}, and taken for a "
+            "finding, so that no radiograph with it is disease-free; write one name for it",
+            sum(positives[name] for name in others),
+            of=len(labels),
+        )
     first = order[:FINDINGS_SHOWN]
     for name in first if normal is None or normal in first else [*first[:-1], normal]:
         column = labels[name]

@@ -89,7 +89,7 @@ def test_how_many_findings_have_so_many_positives_in_both_parts():
         columns=["finding", "role", "positives"],
     )
     assert enough_positives(table) == (
-        "of 4 findings, by positives in each of finetune and test: 3 have 1 or more, 2 have 10 or more, "
-        "2 have 30 or more, 1 have 100 or more"
+        "of 4 labels, by positives in each of finetune and test: 3 have more than 0, 2 have more than 10, "
+        "1 have more than 30, 0 have more than 100"
     )
     assert enough_positives(table[table["role"] == "test"]) == ""

@@ -160,3 +160,12 @@ def test_a_separator_that_looks_wrong():
     ((told, number, of),) = doubts(doubt_names, text, "|", column="f")
     assert ("most findings occur once, such as 'report 0'" in told, number, of) == (True, 31, 31)
     assert doubts(doubt_names, dict.fromkeys(text, 2), "|", column="f") == []
+
+
+def test_two_names_for_nothing_abnormal_are_told():
+    told = Understood()
+    labels = pd.DataFrame({"Kein Befund": [1.0, 1, 0, 0], "o.B.": [0.0, 0, 1, 0], "Edema": [0.0, 0, 0, 1]})
+    add_findings(told, labels, blank_is_negative=False)
+    table = told.table("a")
+    ((text, number),) = table.loc[table["about"] == LOOK, ["what", "number"]].to_numpy().tolist()
+    assert (text.startswith("'o.B.': another name for nothing abnormal than 'Kein Befund'"), number) == (True, 1)
