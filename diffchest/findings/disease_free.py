@@ -81,7 +81,7 @@ def check_some_disease_free(labels: pd.DataFrame) -> None:
     if not disease_free(labels).any():
         raise DataError(
             f"none of the {len(labels)} test radiographs is disease-free (label `normal` or `No Finding` alone, or "
-            "no finding at all), and the audit starts from such; check the labels of evaluation.dataset"
+            "no finding at all), and pictures start from such; check the labels of evaluation.dataset"
             + _taken_by(labels)
         )
 
