@@ -7,12 +7,12 @@ from diffchest.contracts.labels import load_labels
 from diffchest.contracts.manifest import TO_DECODE_COLUMNS, read_manifest
 from diffchest.counterfactuals.choosing import check_image_ids
 from diffchest.errors import DataError
-from diffchest.findings.disease_free import check_some_disease_free
+from diffchest.findings.disease_free import check_some_disease_free, normal_finding
 from diffchest.findings.named import check_known, not_to_fit, unknown_names, unused_prompts
 from diffchest.params.base import Key, Names, StageParams
 from diffchest.params.baselines import BaselinesParams
 from diffchest.params.classifiers import ClassifiersParams
-from diffchest.params.counterfactuals import Kinds, Targets
+from diffchest.params.counterfactuals import Edit, Kinds, Targets
 from diffchest.progress import notice, run, summary
 
 AGREED = "The labels know every finding that params.yaml names.\n"
@@ -24,6 +24,7 @@ class Params(StageParams):
     evaluated: Annotated[str, Key("evaluation.dataset")]
     targets: Annotated[Targets, Key("explain.targets")]
     kinds: Annotated[Kinds, Key("explain.kinds")]
+    edit: Annotated[Edit, Key("explain.edit")]
     image_ids: Annotated[Names, Key("explain.image_ids")]
     learnt: Annotated[str | Names, Key("small_cnn.findings")]
     baselines: BaselinesParams
@@ -77,6 +78,12 @@ def main() -> None:
         others = list(load_labels(paths.labels(params.efficiency), []).columns)
         unknown += unknown_names(listed, others, dataset=params.efficiency)
     check_known(unknown)
+    normal = normal_finding(known)
+    if params.edit == "alone" and normal in params.targets:
+        raise DataError(
+            f"explain.targets: {normal!r} says that nothing is there, so it cannot be added alone; take it out, or set "
+            "explain.edit to typical"
+        )
     check_image_ids(params.image_ids, manifest)
     test = rows.loc[rows["role"] == "test", "image_id"].tolist()
     check_some_disease_free(load_labels(paths.labels(params.evaluated), test, uncertain="ones"))

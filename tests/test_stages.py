@@ -150,3 +150,18 @@ def test_findings_that_no_label_is_called_are_told_before_anything_is_decoded(pr
     written = (project / "data" / "names_checked.txt").read_text()
     done(run(project, "check_names", explain={"targets": ["mass"]}, **options))
     assert (project / "data" / "names_checked.txt").read_text() == written
+
+
+def test_nothing_abnormal_is_no_target_to_add_and_disease_free_radiographs_must_be_there(project):
+    table = pd.read_csv(project / "root/images.csv")
+    normal = {"labels": ["mass", "Kein Befund"], "format": "table", "root": "root", "table": "images.csv"}
+    table.assign(**{"Kein Befund": 1 - table["mass"]}).to_csv(project / "root/images.csv", index=False)
+    cohort = {"hospital": normal}
+    done(run(project, "ingest", "hospital", **cohort)), done(run(project, "split", **cohort))
+    stopped = run(project, "check_names", explain={"targets": ["mass", "Kein Befund"]}, **cohort)
+    assert "'Kein Befund' says that nothing is there" in stopped.stderr
+    done(run(project, "check_names", explain={"targets": ["mass"]}, **cohort))
+    table.assign(**{"Kein Befund": 0, "mass": 1}).to_csv(project / "root/images.csv", index=False)
+    done(run(project, "ingest", "hospital", **cohort)), done(run(project, "split", **cohort))
+    stopped = run(project, "check_names", explain={"targets": ["mass"]}, **cohort)
+    assert "test radiographs is disease-free" in stopped.stderr
