@@ -15,7 +15,7 @@ from diffchest import paths
 from diffchest.cards.cohorts import read
 from diffchest.cards.settings import CardParams
 from diffchest.errors import DataError
-from diffchest.findings.disease_free import normal_finding
+from diffchest.findings.averaged import averaged
 from diffchest.params.base import OURS
 
 AT_CHANCE = 0.5
@@ -65,8 +65,7 @@ class Model:
     def not_drawn(self) -> list[str]:
         """On phantoms, the findings that no picture shows; none otherwise."""
         drawn = self.auc["drawn"].astype(bool)
-        hidden = self.auc.loc[~drawn, "finding"].tolist() if drawn.any() else []
-        return [name for name in hidden if name != normal_finding(hidden)]
+        return self.auc.loc[~drawn & averaged(self.auc["kind"]), "finding"].tolist() if drawn.any() else []
 
     def metric(self, stage: str, *keys: str) -> Any:
         """One number of a stage's metrics, or None."""

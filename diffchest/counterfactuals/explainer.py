@@ -105,7 +105,7 @@ class Explainer:
             part,
             len(pixels),
             size=batch_size(pixels.shape[-1]),
-            content=[self.model.sha256, z, settings.model_dump(), *CODE],
+            content=[self.model.sha256, z, settings.solver, settings.decode_steps, settings.seed, *CODE],
             desc="draw from a new x_T",
         )
         if drawn is None or redrawn is None:

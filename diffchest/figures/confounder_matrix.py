@@ -50,7 +50,7 @@ def draw(params: FigureParams) -> Figure:
     ]
     if params.on_phantoms:
         handles.append(Patch(facecolor="none", edgecolor=INK, label="planted in the labels"))
-    figure.legend(handles=handles, loc="outside lower left", ncols=3)
+    figure.legend(handles=handles, loc="outside lower left", ncols=2)
     return figure
 
 

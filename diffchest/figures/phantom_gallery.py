@@ -15,7 +15,7 @@ from diffchest.findings.disease_free import disease_free
 from diffchest.findings.vocabulary import DRAWN
 
 COLUMNS = 9
-TITLE, CAPTION = 9.0, 13.5  # mm
+TITLE, CAPTION = 9.0, 19.0  # mm: four lines of an id, three of a name, and how many others are there
 
 
 def draw(params: FigureParams) -> Figure:

@@ -6,9 +6,13 @@ import jinja2
 
 
 def page_environment(package: str) -> jinja2.Environment:
-    """Templates beside the modules of `package`; what is filled in is escaped, and what is missing an error."""
+    """Templates beside the modules of `package`, which may include `page.css`, the style that pages share.
+
+    What is filled in is escaped, and what is missing an error.
+    """
+    places = [jinja2.PackageLoader(name, package_path=".") for name in (package, "diffchest.files")]
     return jinja2.Environment(
-        loader=jinja2.PackageLoader(package, package_path="."),
+        loader=jinja2.ChoiceLoader(places),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -1,10 +1,10 @@
 """`figures`: what is drawn."""
 
-import difflib
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from diffchest.near_names import near_names
 from diffchest.params.base import Names, Section
 
 FIGURE_NAMES = (
@@ -39,7 +39,7 @@ def _drawn(names: list[str]) -> list[str]:
     """`names` themselves; `ValueError` for one that no figure has, with the nearest that one has."""
     for name in names:
         if name not in FIGURE_NAMES:
-            near = difflib.get_close_matches(name, FIGURE_NAMES, n=1)
+            near = near_names(name, FIGURE_NAMES, most=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise ValueError(f"no figure {name!r}{hint} (there are: {', '.join(FIGURE_NAMES)})")
     return names

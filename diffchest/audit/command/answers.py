@@ -1,6 +1,5 @@
 """The answers of an audit of some radiographs: gates, what the scores respond to, what goes with a finding."""
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -26,6 +25,7 @@ from diffchest.contracts.classifier import Classifier
 from diffchest.contracts.interventions import Interventions
 from diffchest.errors import DataError
 from diffchest.findings.disease_free import choose_disease_free, choose_one_per_patient, disease_free, normal_finding
+from diffchest.near_names import did_you_mean
 from diffchest.params.audit import ConfoundersParams
 from diffchest.params.counterfactuals import ExplainParams, PictureParams
 from diffchest.params.interventions import InterventionsParams
@@ -118,10 +118,9 @@ def _asked(movable: list[str], labelled: Labelled, settings: Settings) -> tuple[
     known = sorted({*movable, *held})
     for finding in settings.findings:
         if finding not in known:
-            near = difflib.get_close_matches(finding, known, n=5, cutoff=0.5) or known[:10]
             raise DataError(
                 f"--findings: {finding!r} can neither be put in nor is it a finding of the labels with more than "
-                f"{settings.positives_above} radiographs with it, and without; near or other names: {', '.join(near)}"
+                f"{settings.positives_above} radiographs with it, and without; {did_you_mean(finding, known)}"
             )
     put_in = [finding for finding in movable if finding in settings.findings]
     if not put_in:

@@ -13,6 +13,7 @@ from diffchest.files.cells import age_years, ids, no_id, sex_codes, view_names
 from diffchest.files.foreign_tables import read_cells
 from diffchest.files.not_understood import Tally
 from diffchest.findings.disease_free import normal_finding
+from diffchest.findings.judged import counted, reasons
 from diffchest.findings.spelling import check_spellings
 from diffchest.images.sources import MEMBER
 from diffchest.progress import notice
@@ -56,10 +57,9 @@ class Labelled:
         return pd.DataFrame(index=range(len(self.rows))) if self.labels is None else self.labels
 
     def frequent(self, above: int) -> list[str]:
-        """Findings with more than `above` radiographs that have it, and as many that do not."""
-        labels = self.named
-        enough = ((labels == 1).sum() > above) & ((labels != 1).sum() > above)
-        return sorted(str(name) for name in labels.columns[enough.to_numpy(bool)])
+        """Findings with more than `above` radiographs that have it, and as many that do not or are blank, by name."""
+        few = reasons(counted(self.named.fillna(0.0)), None, positives_above=above)
+        return sorted(str(name) for name in few.index[few == ""])
 
 
 def without_labels(names: Sequence[str]) -> Labelled:
