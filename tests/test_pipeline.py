@@ -119,11 +119,13 @@ def test_a_half_written_output_is_never_taken_for_a_whole_one(reproduced):
 
 def test_probe_fraction_reruns_the_head_and_what_follows(reproduced):
     clone, _ = reproduced
-    output = run("dvc", "exp", "run", "-S", "probe.fraction=0.03", "-S", "figures.names=[auc_forest]", cwd=clone)
+    output = run("dvc", "exp", "run", "-S", "probe.fraction=0.5", "-S", "figures.names=[auc_forest]", cwd=clone)
     assert stages_run(output) == AFTER_THE_HEAD
     changed = json.loads(run("dvc", "metrics", "diff", "--json", cwd=clone))["reports/metrics.json"]
     assert any(key.startswith("evaluate.diffchest.auc.") for key in changed)
-    assert not any(key.startswith("evaluate.pca.") for key in changed)
+    # the others are fitted to all patients; a finding that our head has seen too few of is judged of none
+    others = {key: found for key, found in changed.items() if key.startswith("evaluate.pca.auc.")}
+    assert all(found["new"] is None for found in others.values())
 
 
 def test_other_models_are_compared_as_soon_as_their_files_are_named(reproduced):
@@ -158,7 +160,9 @@ def test_other_models_are_compared_as_soon_as_their_files_are_named(reproduced):
     assert unscored == dict.fromkeys(unscored, 0) | {"theirs": len(scores) - len(some)}
     assert compared["others"]["theirs"]["ties"] == compared["others"]["theirs"]["findings"] > 0
     committed = json.loads(run("git", "show", "HEAD:reports/metrics.json", cwd=clone))
-    assert evaluated["encoder"]["auc"] == committed["evaluate"]["diffchest"]["auc"]  # on all patients, as there
+    ours = committed["evaluate"]["diffchest"]["auc"]
+    assert evaluated["encoder"]["auc"]  # on all patients, as there; of the findings that our head of some can be judged
+    assert evaluated["encoder"]["auc"].items() <= ours.items()
 
     comparison = pd.read_csv(clone / "reports" / "tables" / "comparison.csv")
     assert comparison["reference"].unique().tolist() == ["chexzero", "encoder", "theirs"]
