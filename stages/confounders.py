@@ -99,6 +99,7 @@ def audited(name: str, shared: Shared) -> tuple[pd.DataFrame, dict[str, Any]]:
     own = count_pairs(labels[classified.outputs])
     effects = picture_changes(classified, interventions), twin_changes(truth, classified.spread)
     return table, {
+        "outputs": len(classified.outputs),
         "pairs": len(table),
         "appear": int(table["appears"].sum()),
         "rises": int((table["responds"] == "rises").sum()),

@@ -32,11 +32,10 @@ from diffchest.contracts.moves import Moves
 from diffchest.counterfactuals.regression import Regression, covariates
 from diffchest.findings.cooccurrence import PAIR
 from diffchest.findings.hierarchy import related
+from diffchest.findings.judged import CHANCE
 from diffchest.params.audit import AuditRuleParams, ModelErrorParams
 from diffchest.progress import notice
 from diffchest.stats import adjust
-
-CHANCE = 0.5  # AUC of an output that sees nothing
 
 
 def reactions(

@@ -15,6 +15,7 @@ from diffchest import paths
 from diffchest.errors import DataError
 from diffchest.evaluation.test_set import TestSet
 from diffchest.findings.cooccurrence import PAIR, go_together
+from diffchest.findings.judged import CHANCE
 from diffchest.params.evaluation import BootstrapParams
 from diffchest.stats import adjust
 from diffchest.stats.bootstrap import BootstrapResult, percentile_interval
@@ -100,7 +101,7 @@ def reliance_table(
     for method in ("holm", "bh"):
         families = table.groupby("source")["p_value"]
         table[f"p_{method}"] = families.transform(lambda p, method=method: adjust(p.to_numpy(), method))
-    halved = table["without_auc"] - 0.5 <= (table["auc"] - 0.5) / 2
+    halved = table["without_auc"] - CHANCE <= (table["auc"] - CHANCE) / 2
     table["collapses"] = (table["drop"] > 0) & (table["p_bh"] < alpha) & halved
     order = table["source"].map(SOURCES.index)
     table = table.assign(order=order).sort_values(["order", "drop", *PAIR], ascending=[True, False, True, True])

@@ -16,9 +16,8 @@ from diffchest.cards.cohorts import read
 from diffchest.cards.settings import CardParams
 from diffchest.errors import DataError
 from diffchest.findings.averaged import averaged
+from diffchest.findings.judged import CHANCE
 from diffchest.params.base import OURS
-
-AT_CHANCE = 0.5
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ class Model:
     @property
     def unclear(self) -> list[str]:
         """Labels whose interval holds an AUC of chance."""
-        at_chance = (self.auc["low"] <= AT_CHANCE) & (self.auc["high"] >= AT_CHANCE)
+        at_chance = (self.auc["low"] <= CHANCE) & (self.auc["high"] >= CHANCE)
         return self.auc.loc[at_chance, "finding"].tolist()
 
     @property

@@ -6,6 +6,7 @@ import numpy as np
 
 from diffchest.classifiers import agreement
 from diffchest.classifiers.trial import ALL, Row, Trial
+from diffchest.findings.judged import CHANCE
 
 
 def _finite(trial: Trial) -> Iterator[Row]:
@@ -110,12 +111,18 @@ def _auc_originals(trial: Trial) -> Iterator[Row]:
 
 
 def _above_chance(trial: Trial) -> Iterator[Row]:
-    """The whole interval of the AUC above 0.5: a head that may be blind shows nothing by what moves its score."""
+    """The whole interval of the AUC above `CHANCE`: a head that may be blind shows nothing by what moves its score."""
     low = agreement.auc_lower_limits(trial.labels, trial.logits, trial.evidence.patients)
     remedy = "its AUC may be chance (this is the lower limit of its 95 % interval): label more radiographs"
     for number in np.flatnonzero(trial.judged):  # the others failed `auc_originals`
         yield Row(
-            trial.known[number], "auc_above_chance", float(low[number]), 0.5, bool(low[number] > 0.5), False, remedy
+            trial.known[number],
+            "auc_above_chance",
+            float(low[number]),
+            CHANCE,
+            bool(low[number] > CHANCE),
+            False,
+            remedy,
         )
 
 

@@ -40,7 +40,7 @@ def draw(params: FigureParams) -> Figure:
     axes.set_xlabel("finding whose score is read")
     _mark(axes, matrix, pairs)
     bar = figure.colorbar(picture, ax=axes, extend="both", shrink=0.6, aspect=30, pad=0.01)
-    bar.set_label("mean change of the logit, in its standard deviations")
+    bar.set_label("mean change of the logit,\nin its standard deviations")
     bar.outline.set_visible(False)  # type: ignore[operator]
     handles: list[Artist] = [
         axes.scatter([], [], label="appears", **APPEARS),

@@ -53,5 +53,5 @@ def draw(params: FigureParams) -> Figure:
         grid[2 * row, column].set_axis_off()
         grid[2 * row + 1, column].set_axis_off()
     difference_bar(figure, grid, limit, location="bottom", shrink=0.4, aspect=40, pad=0.02)
-    footnote(figure, describe(params, explained.step))
+    footnote(figure, describe(params, explained.step, explained.targets))
     return figure

@@ -86,5 +86,5 @@ def draw(params: FigureParams) -> Figure:
     cut = rest_of(targets, explained.targets)
     cut += first_of(patients, len(explained.image_id), "radiographs")
     told = f"; {describe_twin(params.move)}" if each == 2 else ""
-    footnote(figure, f"{describe(params, explained.step)}{told}{cut}")
+    footnote(figure, f"{describe(params, explained.step, explained.targets[:targets])}{told}{cut}")
     return figure

@@ -8,6 +8,7 @@ import numpy as np
 
 from diffchest import paths
 from diffchest.contracts.dataset import Dataset
+from diffchest.contracts.doubtful_heads import DoubtfulHeads
 from diffchest.contracts.explained import Explained, Failures
 from diffchest.contracts.twins import Twins
 from diffchest.figures.settings import FigureParams
@@ -88,11 +89,20 @@ def alike(twin: Twin) -> str:
     return f"cosine {twin.cosine:.2f}".replace("-", "−")
 
 
-def describe(params: FigureParams, step: np.ndarray) -> str:
-    """Of whom and how counterfactuals were made and what their numbers are, for a caption; step: all of the figure."""
+def describe(params: FigureParams, step: np.ndarray, targets: Sequence[str]) -> str:
+    """Of whom and how counterfactuals were made, what their numbers are, and which heads are in doubt, for a caption.
+
+    step: all of the figure; targets: the findings that it shows.
+    """
     numbers = OF_THE_RADIOGRAPH if params.drawn.changes_the_original else RE_ENCODED
     made = f"{describe_move(params.move, step)}; {describe_picture(params.drawn)}; {numbers}"
-    return f"{describe_start(params)}; {made}"
+    return f"{describe_start(params)}; {made}{doubts(targets)}"
+
+
+def doubts(targets: Sequence[str]) -> str:
+    """Which of a figure's findings the head may not see, for its caption; nothing where it sees all."""
+    said = DoubtfulHeads.among(targets).said
+    return f"; {said}" if said else ""
 
 
 def describe_move(settings: MoveParams, step: np.ndarray) -> str:

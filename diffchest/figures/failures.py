@@ -75,7 +75,9 @@ def draw(params: FigureParams) -> Figure:
     difference_bar(figure, grid, limit, location="bottom", shrink=0.4, aspect=40, pad=0.02)
     cut = rest_of(columns, failures.targets)
     told = f"; {describe_twin(params.move)}" if any(twins) else ""
-    footnote(figure, f"{describe(params, failures.step)} (z: of the moved z itself){told}{cut}")
+    footnote(
+        figure, f"{describe(params, failures.step, failures.targets[:columns])}; z: of the moved z itself{told}{cut}"
+    )
     return figure
 
 

@@ -31,9 +31,10 @@ def draw(params: FigureParams) -> Figure:
     findings = labelled[:FINDINGS]
     figure = new_figure("Semantic latent z of the test radiographs", params, height=128)
     grid = figure.subplots(2, 3, sharex=True, sharey=True).ravel()
-    _draw_views(grid[0], plane, test["view"].to_numpy())
+    size = float(np.clip(3000 / len(test), 1.5, 14))  # points of few radiographs are larger
+    _draw_views(grid[0], plane, test["view"].to_numpy(), size)
     for axes, finding in zip(grid[1:], findings, strict=False):
-        _draw_finding(axes, plane, finding, (labels[finding] == 1).to_numpy())
+        _draw_finding(axes, plane, finding, (labels[finding] == 1).to_numpy(), size)
     for axes in grid[1 + len(findings) :]:
         axes.set_visible(False)
     others = f"coloured: explain.targets in the labels{rest}" if (rest := rest_of(FINDINGS, labelled)) else ""
@@ -57,18 +58,18 @@ def principal_plane(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return standardised @ axes, variance[[-1, -2]] / variance.sum()
 
 
-def _draw_views(axes: Axes, plane: np.ndarray, views: np.ndarray) -> None:
+def _draw_views(axes: Axes, plane: np.ndarray, views: np.ndarray, size: float) -> None:
     axes.set_title("view", loc="left")
     names = pd.Series(views).value_counts()
     for name, colour in zip(names.index, CYCLE, strict=False):
         inside = views == name
         label = f"{name or 'not known'} ({inside.sum():,})"
-        axes.scatter(*plane[inside].T, s=2, color=colour, alpha=0.5, linewidths=0, label=label)
-    axes.legend(markerscale=3, loc="best", handletextpad=0.1, borderpad=0.1)
+        axes.scatter(*plane[inside].T, s=1.3 * size, color=colour, alpha=0.5, linewidths=0, label=label)
+    axes.legend(markerscale=max(1.0, 4 / size), loc="best", handletextpad=0.1, borderpad=0.1)
 
 
-def _draw_finding(axes: Axes, plane: np.ndarray, finding: str, positive: np.ndarray) -> None:
+def _draw_finding(axes: Axes, plane: np.ndarray, finding: str, positive: np.ndarray, size: float) -> None:
     axes.set_title(f"{finding} ({positive.sum():,})", loc="left")
-    axes.scatter(*plane[~positive].T, s=1.5, color=LIGHT, linewidths=0)
-    axes.scatter(*plane[positive].T, s=5, color=RED, alpha=0.8, linewidths=0)
+    axes.scatter(*plane[~positive].T, s=size, color=LIGHT, linewidths=0)
+    axes.scatter(*plane[positive].T, s=max(5.0, 1.3 * size), color=RED, alpha=0.8, linewidths=0)
     axes.tick_params(colors=GREY)

@@ -47,6 +47,7 @@ RANKED_BY = {  # as the metrics call what pairs could be ranked by
 }
 # places on the page, mm
 TITLE, NAMES, CELL, GAP, FOOT = 8.0, 43.0, 2.4, 9.0, 13.0
+LETTER = 1.05  # of the names of the columns
 BESIDE, SCATTER, RANK, BAR = 45.0, 45.0, 3.4, 44.0
 
 
@@ -59,7 +60,8 @@ def draw(params: FigureParams) -> Figure:
     known = any(pairs["cace"].notna().any() for pairs in audits.values())
     least = SCATTER + 12 + RANK * len(RANKED_BY) if known else 20.0
     heights = [max(len(matrix) * CELL, least) for matrix in matrices.values()]
-    below = NAMES + (0 if known else FOOT)  # names of the columns; beside them there is room for the legend
+    names = NAMES if known else min(NAMES, 3 + LETTER * max(map(len, columns)))
+    below = names + (0 if known else FOOT)  # names of the columns; beside them there is room for the legend
     whole = TITLE + sum(heights) + GAP * len(heights) + below
     figure = new_figure("What does a score respond to?", params, height=whole)
     figure.set_layout_engine("none")  # every place is given
@@ -110,7 +112,8 @@ def draw_matrix(axes: Axes, matrix: pd.DataFrame, pairs: pd.DataFrame, *, limit:
     for names, line in ((matrix.index, axes.axhline), (matrix.columns, axes.axvline)):
         for place, _ in _groups(names)[1:]:
             line(place - 0.5, color=INK, lw=0.7)
-    for place, kind in _groups(matrix.columns):
+    groups = _groups(matrix.columns)
+    for place, kind in groups if len(groups) > 1 else []:
         axes.text(place - 0.4, -0.8, KINDS[kind], fontsize=5.5, color=GREY)
     row_of, column_of = ({name: at for at, name in enumerate(names)} for names in (matrix.index, matrix.columns))
     shown = pairs[pairs["flagged"].astype(bool) & pairs["target"].isin(row_of) & pairs["confounder"].isin(column_of)]

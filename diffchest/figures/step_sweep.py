@@ -14,6 +14,7 @@ from diffchest.figures.explained import (
     describe_start,
     describe_twin,
     direction,
+    doubts,
     rest_of,
 )
 from diffchest.figures.frame import new_figure
@@ -80,6 +81,6 @@ def draw(params: FigureParams) -> Figure:
         f"{describe_start(params)}; framed: {describe_move(params.move, sweep.step[:, framed])}, as in the other "
         "figures; "
         f"{describe_picture(params.drawn)}; after the colon: the head's probability in the picture{told}"
-        f"{rest_of(rows, sweep.targets)}",
+        f"{doubts(sweep.targets[:rows])}{rest_of(rows, sweep.targets)}",
     )
     return figure

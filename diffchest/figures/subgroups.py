@@ -35,7 +35,7 @@ def draw(params: FigureParams) -> Figure:
     for axes, attribute in zip(panels, attributes, strict=False):
         rows = table[table["attribute"] == attribute]
         _draw_panel(axes, gaps[gaps["attribute"] == attribute].nsmallest(ROWS, "p_value", keep="first"), rows, room)
-        axes.set_title(attribute, loc="left")
+        axes.set_title(attribute, loc="left", pad=10)  # above the legend
     interval = f"{params.confidence:.0%} interval"
     figure.supxlabel(
         f"AUC with {interval}, in brackets the positives of the groups\n"

@@ -4,6 +4,7 @@ import pandas as pd
 
 from diffchest.progress import notice
 
+CHANCE = 0.5  # AUC of a score that sees nothing: a head sees when its whole interval lies above
 BEST = 3  # findings named where none is judged
 
 

@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 
 from diffchest import paths
+from diffchest.contracts.doubtful_heads import DoubtfulHeads
 from diffchest.errors import DataError
 from diffchest.files.html import page_environment
 from diffchest.params.base import OURS
-from diffchest.report.contents import INTERVALS, SECTIONS, STAGES, Item, ReportParams, Section, figures_of, simulated
+from diffchest.report.contents import INTERVALS, SECTIONS, STAGES, Item, ReportParams, Section, figures_of, notes
 from diffchest.report.numbers import Finder, key_numbers
 
 SHOWN_ROWS = 12  # a longer table is folded
@@ -55,6 +56,8 @@ def build_report(params: ReportParams, metrics: Mapping[str, Any]) -> str:
     if not params.real:
         subject = "phantom radiographs (embedded default)"
     sections = [section for section in SECTIONS if params.of_the_paper or not section.paper]
+    evaluated = paths.table("auc").is_file()  # as of other stages: what did not run is left out
+    doubtful = DoubtfulHeads.among(params.targets) if evaluated else DoubtfulHeads({}, [])
     shown = [(section, *_contents(section, params, metrics)) for section in sections]
     return environment.get_template("template.html").render(
         title="DiffChest tour, not a result: phantom radiographs" if params.tour else f"DiffChest report: {subject}",
@@ -63,8 +66,8 @@ def build_report(params: ReportParams, metrics: Mapping[str, Any]) -> str:
         phantoms=params.phantoms,
         real=params.real,
         intervals=INTERVALS[params.intervals],
-        simulated=simulated(params, metrics),
-        numbers=key_numbers(metrics, params),
+        notes=notes(params, metrics, doubtful),
+        numbers=key_numbers(metrics, params, doubtful=len(doubtful)),
         sections=[entry for entry in shown if any(entry[1:])],
     )
 

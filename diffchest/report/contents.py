@@ -6,9 +6,10 @@ from importlib.resources import files
 from typing import Annotated, Any, Literal
 
 from diffchest import paths
+from diffchest.contracts.doubtful_heads import DoubtfulHeads
 from diffchest.contracts.empty_figures import why_empty
 from diffchest.files.yaml import parse_yaml
-from diffchest.params.base import Key
+from diffchest.params.base import OURS, Key
 from diffchest.params.baselines import ComparedModels
 from diffchest.params.classifiers import ClassifiersParams
 from diffchest.params.cohorts import CohortsParams
@@ -110,6 +111,8 @@ class ReportParams(EvaluatedDataset, ComparedModels):
     intervals: Annotated[Literal["score", "percentile"], Key("evaluation.bootstrap.interval")]
     classifiers: ClassifiersParams
     figures: Annotated[FigureNames, Key("figures.names")]
+    positives_above: Annotated[int, Key("evaluation.positives_above")]
+    targets: Annotated[list[str], Key("explain.targets")]
     efficiency_dataset: Annotated[str | None, Key("data_efficiency.dataset")]
     tour: Annotated[bool, Key("reports.tour")]
 
@@ -130,11 +133,37 @@ def figures_of(section: Section, params: ReportParams) -> list[Item]:
     return [item for item in drawn if not why_empty(paths.FIGURES / f"{item.name}.png")]
 
 
-def simulated(params: ReportParams, metrics: Mapping[str, Any]) -> dict[str, str]:
-    """What to say in the sections whose readers are simulated, by title; metrics: of all stages."""
-    notes = {}
+def notes(params: ReportParams, metrics: Mapping[str, Any], doubtful: DoubtfulHeads) -> dict[str, str]:
+    """What to say first in sections, by title: who is simulated, and what too few radiographs leave in doubt.
+
+    metrics: of all stages; doubtful: of `explain.targets`.
+    """
+    said = {}
     if params.efficiency_dataset in params.phantoms:
-        notes["Data efficiency"] = "The radiographs are drawn and the radiologists simulated."
+        said["Data efficiency"] = "The radiographs are drawn and the radiologists simulated."
     if metrics.get("reader_study", {}).get("simulated"):
-        notes["Reader study"] = "These readers are simulated: they repeat the labels, with errors at a known rate."
-    return notes
+        said["Reader study"] = "These readers are simulated: they repeat the labels, with errors at a known rate."
+    if (left_out := _none_judged(metrics)) is not None:
+        said["Classification"] = (
+            f"None of {left_out} findings has enough radiographs to be judged: more than {params.positives_above} "
+            "positives and negatives are needed in the test set and for fine-tuning. No number here says how good the "
+            "classifier is; the table has the counts."
+        )
+        said["Comparison with other models"] = "No finding is judged, so none is compared."
+    if len(doubtful):
+        said["Counterfactuals"] = (
+            f"{doubtful.said[0].upper()}{doubtful.said[1:]}. What is drawn for these is what raises the score of such "
+            "a head, and may have nothing to do with the finding."
+        )
+    if metrics.get("confounders", {}).get("outputs") == 0:
+        said["What goes with it?"] = (
+            "Our head is not audited: no output passed all gates, or no finding is judged. That no pair is flagged "
+            "says nothing about confounders."
+        )
+    return said
+
+
+def _none_judged(metrics: Mapping[str, Any]) -> int | None:
+    """How many findings there are, where none of them has enough radiographs to be judged; None where one has."""
+    ours = metrics.get("evaluate", {}).get(OURS, {})
+    return ours["macro_auc_left_out"] if ours.get("macro_auc_findings") == 0 else None

@@ -28,22 +28,19 @@ class Finder:
         return None if value is None else format(value, spec)
 
 
-def key_numbers(metrics: Mapping[str, Any], params: ReportParams) -> list[Tile]:
+def key_numbers(metrics: Mapping[str, Any], params: ReportParams, *, doubtful: int = 0) -> list[Tile]:
     """The numbers at the top of the page: (value, name, remark); those that are not there are left out.
 
     There is one mean AUC: over the drawn findings where the radiographs are drawn, since the others cannot be seen and
-    are a number of their own, and over all findings where they are real.
+    are a number of their own, and over all findings where they are real. doubtful: how many of the findings that are
+    explained the head may not see.
     """
     find = Finder(metrics)
     tiles = [
         *_mean_aucs(find, params),
         _compared(find, params.reference),
         _brier_skill(find),
-        (
-            find("confounders", "flagged", ",.0f"),
-            "pairs flagged by the audit",
-            said(("of {} pairs", find("confounders", "pairs", ",.0f")), "our head"),
-        ),
+        _audited(find),
         (
             find("confounders", "cace", "average_precision", ".2f"),
             "average precision of the audit",
@@ -54,7 +51,7 @@ def key_numbers(metrics: Mapping[str, Any], params: ReportParams) -> list[Tile]:
             "false alarms of the audit",
             "of pairs that truly do nothing",
         ),
-        *_counterfactuals(find),
+        *_counterfactuals(find, doubtful),
         _reconstruction(find),
     ]
     return [(value, name, remark) for value, name, remark in tiles if value]
@@ -73,6 +70,15 @@ def _mean_aucs(find: Finder, params: ReportParams) -> list[tuple[str | None, str
     findings, theirs = (find.number(*of, f"{mean}_findings") for of in (ours, reference))
     which = "the same findings" if theirs == findings else f"the {theirs:.0f} of these that it scores" if theirs else ""
     controls = find(*ours, "not_drawn_macro_auc_findings", ".0f")
+    if findings == 0:
+        left_out = find(*ours, f"{mean}_left_out", ".0f")
+        return [
+            (
+                f"0 of {left_out}",
+                f"{kind}findings can be judged",
+                "too few radiographs, in test or fine-tuning, so there is no AUC",
+            )
+        ]
     return [
         (find(*ours, mean, ".3f"), f"mean AUC of {_many(findings, f'{kind}finding')}", _of_the_mean(find, mean)),
         (find(*reference, mean, ".3f"), f"mean AUC of {params.reference}", said("reference", which)),
@@ -103,7 +109,11 @@ def _compared(find: Finder, reference: str) -> tuple[str | None, str, str]:
         ("{} of them after Holm's correction", find("compare", "wins_holm", ".0f")),
         ("{} worse after it", find("compare", "losses_holm", ".0f")),
     )
-    return f"{wins} of {findings}" if wins and findings else None, f"findings better than {reference}", after
+    return (
+        f"{wins} of {findings}" if wins and findings not in (None, "0") else None,
+        f"findings better than {reference}",
+        after,
+    )
 
 
 def _brier_skill(find: Finder) -> tuple[str | None, str, str]:
@@ -117,10 +127,24 @@ def _brier_skill(find: Finder) -> tuple[str | None, str, str]:
     return find("calibration", OURS, "skill", ".3f"), "mean Brier skill", worse
 
 
-def _counterfactuals(find: Finder) -> list[tuple[str | None, str, str]]:
+def _audited(find: Finder) -> tuple[str | None, str, str]:
+    """How many pairs our head's audit flags, of how many, and of how many outputs these are."""
+    outputs = find.number("confounders", "outputs")
+    if outputs == 0:
+        return "not audited", "our head", "no output passed all gates: nothing is flagged, and nothing is cleared"
+    pairs = ("of {} pairs", find("confounders", "pairs", ",.0f"))
+    of = f"of the {_many(outputs, 'output')} of our head that passed all gates" if outputs else "our head"
+    return find("confounders", "flagged", ",.0f"), "pairs flagged by the audit", said(pairs, of)
+
+
+def _counterfactuals(find: Finder, doubtful: int) -> list[tuple[str | None, str, str]]:
     """Flips beside validity, and what is seen of the change asked for."""
     at = ("explain", "counterfactuals")
-    n = said(("{} radiographs", find(*at, "radiographs", ",.0f")), ("{} findings", find(*at, "targets", ",.0f")))
+    n = said(
+        ("{} radiographs", find(*at, "radiographs", ",.0f")),
+        ("{} findings", find(*at, "targets", ",.0f")),
+        f"{doubtful} of these the head may not see, or is not judged on" if doubtful else "",
+    )
     valid = ("valid, with at least 0.9 of the change asked for: {}", find(*at, "validity", ".0%"))
     return [
         (find(*at, "flipped", ".0%"), "counterfactuals that flip", said("score crosses 0.5", valid, n)),

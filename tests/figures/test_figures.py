@@ -330,6 +330,7 @@ def test_audit_figures_need_neither_kinds_nor_label_witness(name, params, report
     monkeypatch.chdir(reports)
     table = pd.read_csv(paths.table("confounders")).assign(kind="", p_b_given_a=np.nan, lift=np.nan, planted=False)
     table.to_csv(tmp_path / "confounders.csv", index=False)
+    pd.read_csv(paths.table("auc")).to_csv(tmp_path / "auc.csv", index=False)
     monkeypatch.setattr(paths, "table", lambda name: tmp_path / f"{name}.csv")
     save_figure(name, on_real_data(params), tmp_path / f"{name}.png")
 

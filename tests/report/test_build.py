@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from diffchest import paths
+from diffchest.contracts.doubtful_heads import DoubtfulHeads
 from diffchest.contracts.empty_figures import why_empty
 from diffchest.errors import DataError
 from diffchest.figures.registry import FIGURES, save_figure
@@ -15,9 +16,10 @@ from diffchest.figures.settings import FigureParams
 from diffchest.params.cohorts import TableCohort
 from diffchest.params.whole import Params
 from diffchest.report.build import audit_summary, build_report, collect_metrics, format_cell, read_table
-from diffchest.report.contents import SECTIONS, Item, ReportParams
+from diffchest.report.contents import SECTIONS, Item, ReportParams, notes
 from diffchest.report.numbers import key_numbers
 from tests.helpers.report_inputs.audit import write_audit
+from tests.helpers.report_inputs.made_up import write_csv
 from tests.helpers.report_inputs.whole import write_inputs
 from tests.helpers.repository import ROOT
 
@@ -120,8 +122,8 @@ def test_a_table_without_rows_and_a_section_without_content_are_hidden(params, t
     monkeypatch.chdir(tmp_path)
     paths.TABLES.mkdir(parents=True)
     paths.table("reader_table_1").write_text("diagnosis,confounder\n")
-    paths.table("auc").write_text("finding,auc\nmass,0.8\n")
-    html = build_report(params.model_copy(update={"figures": []}), {})
+    paths.table("auc").write_text("model,finding,auc,low,high\ndiffchest,mass,0.8,0.7,0.9\n")
+    html = build_report(params.model_copy(update={"figures": [], "targets": ["mass"]}), {})
     assert re.findall(r"<h2>(.*?)</h2>", html) == ["Classification"]
     assert re.findall(r'<li><a href="#(.*?)"', html) == ["classification"]
     assert "reader_table_1" not in html
@@ -218,7 +220,8 @@ def test_what_real_radiographs_cannot_tell_is_not_shown(root, params, tmp_path, 
     phantom = defaults.phantom.model_copy(update={"datasets": []})
     write_audit(defaults.model_copy(update={"phantom": phantom}), np.random.default_rng(0))
     metrics = collect_metrics()
-    html = build_report(params.model_copy(update={"phantoms": []}), metrics)
+    write_csv("auc", model=["diffchest"], finding=["mass"], auc=[0.8], low=[0.7], high=[0.9])
+    html = build_report(params.model_copy(update={"phantoms": [], "targets": ["mass"]}), metrics)
     assert [name for _, name, _ in key_numbers(metrics, params)] == ["pairs flagged by the audit"]
     columns = rows_of(section_of(html, "What does it respond to?"), "confounders")[0]
     assert "picture put in" in columns
@@ -274,6 +277,46 @@ def test_key_numbers_leave_out_what_is_not_there(params):
         "confounders": {"cace": {"average_precision": None}},
     }
     assert key_numbers(metrics, real(params)) == [("0.812", "mean AUC of findings", "")]
+
+
+def test_too_few_radiographs_are_no_numbers_of_nothing(params):
+    metrics = {
+        "evaluate": {"diffchest": {"macro_auc": None, "macro_auc_findings": 0, "macro_auc_left_out": 14}},
+        "compare": {"wins": 0, "findings": 0, "wins_holm": 0, "losses_holm": 0},
+        "confounders": {"outputs": 0, "pairs": 0, "flagged": 0},
+        "explain": {"counterfactuals": {"flipped": 0.5, "radiographs": 1, "targets": 6}},
+    }
+    tiles = {name: (value, remark) for value, name, remark in key_numbers(metrics, real(params), doubtful=6)}
+    assert tiles == {
+        "findings can be judged": ("0 of 14", "too few radiographs, in test or fine-tuning, so there is no AUC"),
+        "our head": ("not audited", "no output passed all gates: nothing is flagged, and nothing is cleared"),
+        "counterfactuals that flip": (
+            "50%",
+            "score crosses 0.5; 1 radiographs; 6 findings; 6 of these the head may not see, or is not judged on",
+        ),
+    }
+
+
+def test_sections_say_what_too_few_radiographs_leave_in_doubt(params, reports, monkeypatch):
+    monkeypatch.chdir(reports)
+    metrics = {
+        "evaluate": {"diffchest": {"macro_auc_findings": 0, "macro_auc_left_out": 14}},
+        "confounders": {"outputs": 0},
+    }
+    doubtful = DoubtfulHeads({"mass": (0.54, 0.4, 0.67)}, ["nodule"])
+    said = notes(real(params), metrics, doubtful)
+    assert "None of 14 findings has enough radiographs to be judged" in said["Classification"]
+    assert "none is compared" in said["Comparison with other models"]
+    assert "mass (AUC 0.54, 0.40 to 0.67)" in said["Counterfactuals"]
+    assert "nodule" in said["Counterfactuals"]
+    assert "not audited" in said["What goes with it?"]
+    metrics = {
+        "evaluate": {"diffchest": {"macro_auc_findings": 3, "macro_auc_left_out": 11}},
+        "confounders": {"outputs": 2},
+    }
+    assert not {"Classification", "Counterfactuals", "What goes with it?"} & set(
+        notes(real(params), metrics, DoubtfulHeads({}, []))
+    )
 
 
 def test_there_is_one_mean_auc_and_what_is_in_no_mean_is_a_number_of_its_own(params):

@@ -79,6 +79,7 @@ def _metrics(table: pd.DataFrame) -> dict[str, Any]:
     truth = {"average_precision": 0.91, "falls_average_precision": 0.87, "spearman": 0.93, "false_alarms": 0.012}
     rivals = {name: {"average_precision": 0.8 - 0.07 * at, "spearman": 0.5} for at, name in enumerate(RIVALS)}
     return {
+        "outputs": table["target"].nunique(),
         "pairs": len(table),
         "appear": int(table["appears"].sum()),
         "rises": int((table["responds"] == "rises").sum()),
