@@ -77,7 +77,7 @@ def draw(params: FigureParams) -> Figure:
             axes.set_xlabel(caption, fontsize=6.5)
     flagged = set(pairs.loc[(pairs["target"] == name) & pairs["flagged"], "confounder"])
     others = others_in(explained, row, target)
-    audited = others.index.intersection(pairs["confounder"])  # what a head that is not judged says is left out
+    audited = others.index[others.index.isin(pairs["confounder"])]  # what a head that is not judged says is left out
     _draw_bars(grid[-1], others[visible_findings(audited, on_phantoms=params.on_phantoms)], flagged)
     which = (
         "; cosine: of the two changes; of pictures that cross 0.5, flagged findings first, the nearest to its twin"
