@@ -63,7 +63,7 @@ def shown_on(device: torch.device, pixels: Tensor) -> Tensor:
 
     A byte a pixel is sent, a quarter of what float32 would be, and nothing waits for it where the memory is pinned.
     """
-    return pixels.to(device, non_blocking=True).float().div_(127.5).sub_(1)
+    return pixels.to(device, non_blocking=True).float() / 127.5 - 1
 
 
 def held_out_patients(patients: Sequence[str], fraction: float, seed: int) -> set[str]:

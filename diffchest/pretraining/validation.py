@@ -66,7 +66,9 @@ def progress_pictures(model: DiffusionAutoencoder, images: Images, settings: Pre
         z = model.encode(x)
         reconstruction = ddim_decode(model, ddim_encode(model, x, z, **options), z, **options)
         sample = ddim_decode(model, noise, z, **options)
-    return torch.from_numpy(np.stack([from_model_range(part.float().cpu().numpy()) for part in (x, reconstruction, sample)]))
+    return torch.from_numpy(
+        np.stack([from_model_range(part.float().cpu().numpy()) for part in (x, reconstruction, sample)])
+    )
 
 
 def _mean(errors: np.ndarray) -> float:

@@ -193,6 +193,16 @@ def test_gradients_that_keep_overflowing_end_the_run(tmp_path, monkeypatch):
         run(tmp_path, tiny_params(pretrain={"precision": "fp16", "checkpoint_every": 160}))
 
 
+def test_only_the_first_process_hashes_the_images(tmp_path, monkeypatch):
+    """Another one is told the keys; it has no checkpoint to go on from."""
+    told = iter([("key of the run", "of those held out"), None])
+    monkeypatch.setattr(Processes, "share", lambda processes, value: next(told))
+    monkeypatch.setattr(Images, "fingerprint", lambda images: pytest.fail("hashed by another than the first"))
+    result = run(tmp_path, tiny_params(pretrain={"images_shown": 16}), Processes(rank=1, count=1))
+    assert result.history["images"].tolist() == [16]
+    assert not list(tmp_path.rglob("*.pt"))
+
+
 def test_a_process_that_cannot_read_the_checkpoint_stops_the_run(tmp_path, monkeypatch):
     checkpoints = Checkpoints(tmp_path, "key")
     monkeypatch.setattr(Processes, "share", lambda processes, value: 160)
