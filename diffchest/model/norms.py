@@ -12,7 +12,7 @@ class GroupNorm(nn.GroupNorm):
     channel. The statistics are float32 under autocast too, and the result has the precision of `x`.
     """
 
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 (torch's name)
+    def forward(self, input: Tensor) -> Tensor:
         """Normalise each image's groups of channels to mean 0 and variance 1, then scale and shift by channel."""
         if input.is_contiguous() or not input.is_contiguous(memory_format=torch.channels_last):
             return super().forward(input)

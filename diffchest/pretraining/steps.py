@@ -73,7 +73,7 @@ def accumulate_gradient(
 def training_errors(
     network: Network, model: DiffusionAutoencoder, pixels: Tensor, shown: range, settings: PretrainParams
 ) -> Tensor:
-    """Return the denoising error [N] of each image of `pixels`, uint8 [N, 1, H, W], at a uniform timestep (DiffChest eq. 2).
+    """Return the denoising errors [N] of `pixels`, uint8 [N, 1, H, W], at uniform timesteps (DiffChest eq. 2).
 
     Timestep, noise and flip of an image follow from its number among `shown`; dropout from the first number. Two
     copies go to the device, pixels and draws, and nothing here waits for it.

@@ -187,9 +187,9 @@ def test_a_batch_that_overflows_fp16_is_left_out_and_the_run_goes_on(tmp_path, m
 
 
 def test_gradients_that_keep_overflowing_end_the_run(tmp_path, monkeypatch):
-    """From the 21st batch on: 2^16 is halved below 1 by the 37th, and the checkpoint at the 40th is not written."""
+    """From the 21st batch on: the 37th halves 2^16 for the 17th time, to below 1; the 40th would be a checkpoint."""
     overflowing(monkeypatch, range(20, 1000))
-    with pytest.raises(PretrainingError, match="not finite after 480 images; the checkpoint at 320 images"):
+    with pytest.raises(PretrainingError, match="not finite after 640 images; the checkpoint at 480 images"):
         run(tmp_path, tiny_params(pretrain={"precision": "fp16", "checkpoint_every": 160}))
 
 
