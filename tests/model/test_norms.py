@@ -70,7 +70,7 @@ def test_no_map_of_a_channels_last_network_is_copied_to_another_layout(how):
     params = tiny_params(space_to_depth=1, latent_map_channels=0, position_frequencies=0, channels=3, base_channels=8)
     encoder = params.model.encoder.model_copy(update={"block": how, "pool": "average"})
     model = DiffusionAutoencoder(params.model.model_copy(update={"encoder": encoder}), params.diffusion, 16)
-    model = randomised(model).to(memory_format=torch.channels_last)
+    model = randomised(model).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     x, t = channels_last(torch.randn(2, 3, 16, 16)), torch.tensor([3, 50])
     with Layouts() as seen:
         model(x, x.clone(), t).square().sum().backward()

@@ -104,9 +104,9 @@ def test_the_average_model_is_what_a_run_returns_and_no_copy_of_the_weights(tmp_
 )
 def test_convolutions_and_linear_layers_compute_in_the_precision_asked_for(precision, dtype):
     state, found = new_state(precision=precision), {}
-    for name, layer in state.model.named_modules():
+    for layer in state.model.modules():
         if isinstance(layer, torch.nn.Conv2d | torch.nn.Linear):
-            layer.register_forward_hook(lambda _, __, out, name=name: found.__setitem__(name, out.dtype))
+            layer.register_forward_hook(lambda layer, given, out: found.__setitem__(layer, out.dtype))
     pixels = torch.randint(256, (4, 1, 16, 16), dtype=torch.uint8)
     errors = training_errors(Network(state.model, nullcontext), state.model, pixels, range(4), state.settings)
     assert len(found) > 10

@@ -70,7 +70,8 @@ def test_more_processes_than_four_share_the_papers_batch_and_its_gradient(proces
             parts = [(part, pixels[part.start - 24 : part.stop - 24]) for part in micro_batches(batch, 1, rank, ranks)]
             shares.append(len(parts))
             accumulate_gradient(network, state, batch, parts, Processes(rank, ranks))
-        return [parameter.grad / ranks for parameter in model.parameters()]  # processes average
+        found = [parameter.grad for parameter in model.parameters()]
+        return [gradient / ranks for gradient in found if gradient is not None]  # processes average
 
     alone = [part.clone() for part in gradient(1)]
     torch.testing.assert_close(gradient(processes), alone, rtol=1e-3, atol=5e-6)
