@@ -16,7 +16,7 @@ from diffchest.diffusion.objective import denoising_errors
 from diffchest.model.autoencoder import DiffusionAutoencoder, place
 from diffchest.params.whole import Params
 from diffchest.pretraining.state import TrainingState
-from diffchest.pretraining.steps import Network, accumulate_gradient
+from diffchest.pretraining.steps import Network, accumulate_gradient, pinned
 
 Step = Callable[[], None]
 
@@ -29,12 +29,12 @@ def our_step(params: Params, device: torch.device) -> Step:
     model = place(DiffusionAutoencoder(params.model, params.diffusion, params.images.size), device)
     state = TrainingState(model, params.pretrain)
     network = Network(torch.compile(model) if params.pretrain.compile else model, nullcontext)
-    images = _images(params)
+    size = params.images.size
+    images = pinned(torch.randint(256, (params.pretrain.batch_size, 1, size, size), dtype=torch.uint8), device)
 
     def step() -> None:
         batch = range(state.shown, state.shown + len(images))
-        state.loss_sum += accumulate_gradient(network, state, batch, [(batch, images)], ALONE)
-        state.update(len(batch))
+        state.update(len(batch), accumulate_gradient(network, state, batch, [(batch, images)], ALONE))
 
     return step
 
@@ -137,6 +137,6 @@ def _updater(model: nn.Module, optimizer: torch.optim.Optimizer, params: Params)
 
 
 def _images(params: Params) -> Tensor:
-    """One batch as the loader hands it over: float32 [N, 1, H, W] in [-1, 1], on the CPU."""
+    """One batch as the authors' loader hands it over: float32 [N, 1, H, W] in [-1, 1], on the CPU."""
     size = params.images.size
     return torch.rand(params.pretrain.batch_size, 1, size, size) * 2 - 1

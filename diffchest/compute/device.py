@@ -1,4 +1,4 @@
-"""Where tensors live: `runtime.device` and `runtime.threads`."""
+"""Where tensors live and how GPUs compute: `runtime.device`, `runtime.threads` and `runtime.precision`."""
 
 import os
 
@@ -11,12 +11,18 @@ from diffchest.params.runtime import RuntimeParams
 def set_up(runtime: RuntimeParams) -> torch.device:
     """Set the number of threads and return the device; `auto` is the first of CUDA, MPS and the CPU that is there.
 
-    Of several processes of a machine, started by `torchrun`, each takes its own GPU.
+    Of several processes of a machine, started by `torchrun`, each takes its own GPU. On GPUs, cuDNN tries its
+    convolutions before it chooses (all batches of a stage but the last have one shape), and float32 is as
+    `runtime.precision` says.
 
     Raises `ParamsError` if the device that `runtime.device` names is not a device or not on this machine.
     """
     if runtime.threads is not None:
         torch.set_num_threads(runtime.threads)
+    if runtime.device.startswith(("auto", "cuda")) and torch.cuda.is_available():
+        torch.backends.cudnn.benchmark = True
+        torch.backends.cudnn.allow_tf32 = runtime.precision == "tf32"
+        torch.set_float32_matmul_precision("high" if runtime.precision == "tf32" else "highest")
     if runtime.device in ("auto", "cuda") and torch.cuda.is_available():
         device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
         torch.cuda.set_device(device)

@@ -15,7 +15,7 @@ from diffchest.diffusion.solvers import SOLVERS
 from diffchest.errors import DataError
 from diffchest.images import squares
 from diffchest.images.squares import from_model_range, to_model_range
-from diffchest.model import autoencoder, blocks, encoder, encoding, unet
+from diffchest.model import autoencoder, blocks, encoder, encoding, norms, unet
 from diffchest.model.autoencoder import DiffusionAutoencoder
 from diffchest.model.encoding import encode
 from diffchest.params.counterfactuals import SolverName
@@ -23,7 +23,7 @@ from diffchest.progress import progress
 
 BATCH_PIXELS = 2**19  # pixels of the radiographs in one batch: 227 of 48 x 48, 8 of 256 x 256
 # that makes a picture
-CODE = (autoencoder, blocks, encoder, encoding, unet, ddim, dpm_solver, schedule, solvers, squares)
+CODE = (autoencoder, blocks, encoder, encoding, norms, unet, ddim, dpm_solver, schedule, solvers, squares)
 
 
 def check_same_model(model: DiffusionAutoencoder, head: Head, moves: Moves) -> None:

@@ -1,6 +1,6 @@
 """The noise schedule and the algebra between x_0, x_t, epsilon and v."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -13,6 +13,7 @@ class Schedule:
     """`alpha_bar` [T], float64: the share of the image's variance left in x_t, for t = 0 .. T-1 (Ho et al. 2020)."""
 
     alpha_bar: Tensor
+    _tables: dict[torch.device, tuple[Tensor, Tensor]] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def timesteps(self) -> int:
@@ -21,8 +22,12 @@ class Schedule:
 
     def signal_and_noise(self, t: Tensor) -> tuple[Tensor, Tensor]:
         """Return sqrt(alpha_bar_t) and sqrt(1 - alpha_bar_t) as float32 [N, 1, 1, 1] for `t` [N]."""
-        signal, sigma = self.alpha_bar.sqrt().float(), (1 - self.alpha_bar).sqrt().float()  # some devices lack float64
-        return signal.to(t.device)[t].view(-1, 1, 1, 1), sigma.to(t.device)[t].view(-1, 1, 1, 1)
+        if t.device not in self._tables:  # sent there once: each time would wait for the device
+            with torch.inference_mode(False):  # they serve training too, whoever asks first
+                signal, sigma = self.alpha_bar.sqrt(), (1 - self.alpha_bar).sqrt()
+                self._tables[t.device] = signal.float().to(t.device), sigma.float().to(t.device)  # not all have float64
+        signal, sigma = self._tables[t.device]
+        return signal[t].view(-1, 1, 1, 1), sigma[t].view(-1, 1, 1, 1)
 
     def add_noise(self, x: Tensor, t: Tensor, noise: Tensor) -> Tensor:
         """Return x_t of q(x_t | x_0) for `x` and `noise` ~ N(0, I) [N, C, H, W] and `t` [N] (DiffChest eq. 1)."""

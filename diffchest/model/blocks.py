@@ -5,10 +5,12 @@ import math
 import torch
 from torch import Tensor, nn
 
+from diffchest.model.norms import GroupNorm
 
-def group_norm(channels: int, groups: int) -> nn.GroupNorm:
+
+def group_norm(channels: int, groups: int) -> GroupNorm:
     """Return GroupNorm with `groups` groups, or the largest divisor of `groups` that also divides `channels`."""
-    return nn.GroupNorm(math.gcd(groups, channels), channels)
+    return GroupNorm(math.gcd(groups, channels), channels)
 
 
 def timestep_embedding(t: Tensor, width: int) -> Tensor:

@@ -44,4 +44,6 @@ class SemanticEncoder(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map the folded image [N, C, H, W] to z [N, d]."""
         h = nn.functional.silu(self.norm(self.middle(self.down(x))))
-        return self.head(h.flatten(1) if self.pool == "flatten" else h.mean(dim=(2, 3)))
+        if self.pool == "average":
+            h = nn.functional.avg_pool2d(h, h.shape[2:])  # unlike `mean`, its gradient has the memory layout of h
+        return self.head(h.flatten(1))

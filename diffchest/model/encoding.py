@@ -12,11 +12,11 @@ from diffchest.contracts.latents import Latents
 from diffchest.errors import DataError
 from diffchest.images import squares
 from diffchest.images.squares import to_model_range
-from diffchest.model import autoencoder, blocks, encoder
+from diffchest.model import autoencoder, blocks, encoder, norms
 from diffchest.model.autoencoder import DiffusionAutoencoder
 
 PART = 1024  # images
-CODE = (autoencoder, blocks, encoder, squares)  # that makes z
+CODE = (autoencoder, blocks, encoder, norms, squares)  # that makes z
 
 
 @torch.inference_mode()

@@ -18,6 +18,7 @@ class RuntimeParams(Section):
     device: Annotated[str, Field(pattern=r"^[a-z]+(:\d+)?$")]
     workers: PositiveInt
     threads: PositiveInt | None
+    precision: Literal["tf32", "fp32"]
     backend: Literal["loky", "dask"]
     scheduler: str | None
 

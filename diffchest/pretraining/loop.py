@@ -27,7 +27,7 @@ from diffchest.pretraining.log import write_log
 from diffchest.pretraining.order import Order, batches, is_due, micro_batches, run_length
 from diffchest.pretraining.run_key import held_out_key, run_key
 from diffchest.pretraining.state import TrainingState
-from diffchest.pretraining.steps import MicroBatches, accumulate_gradient, initial_state, trained_network
+from diffchest.pretraining.steps import MicroBatches, accumulate_gradient, initial_state, pinned, trained_network
 from diffchest.pretraining.validation import PICTURES, progress_pictures, validation_losses
 from diffchest.progress import notice, progress
 
@@ -97,8 +97,13 @@ def pretrain(
     Raises `PretrainingError` on SIGTERM or SIGINT, after saving; when the loss or the weights are not finite, which are
     then not saved; and when not every one of `processes` can read the checkpoint to go on from.
     """
-    key = run_key(train, model=model, diffusion=diffusion, settings=settings, image_size=image_size)
-    run = Run(train, validation, settings, Checkpoints(runs / key, key), held_out_key(validation), processes)
+    keys = None
+    if processes.first:  # hashing reads all images
+        key = run_key(train, model=model, diffusion=diffusion, settings=settings, image_size=image_size)
+        keys = key, held_out_key(validation)
+    processes.wait()
+    key, held_out = processes.share(keys)
+    run = Run(train, validation, settings, Checkpoints(runs / key, key), held_out, processes)
     state = initial_state(model, diffusion, settings, image_size=image_size, device=device)
     _resume(run, state)
     _train(run, state)
@@ -163,12 +168,16 @@ def _train(run: Run, state: TrainingState) -> None:
 
     def read(batch: range) -> MicroBatches:
         parts = micro_batches(batch, settings.micro_batch, processes.rank, processes.count)
-        return [(part, run.train.batch(order.take(part))) for part in parts]
+        return [(part, pinned(run.train.batch(order.take(part)), state.model.device)) for part in parts]
 
     with StopSignals() as stop, progress([], total=end, desc="pretrain", initial=state.shown) as bar:
         for batch, parts in read_ahead(read, batches(state.shown, settings)):
-            state.loss_sum += accumulate_gradient(network, state, batch, parts, processes)
-            state.update(len(batch))
+            loss = accumulate_gradient(network, state, batch, parts, processes)
+            if not state.update(len(batch), loss) and processes.first:
+                notice(
+                    f"pretrain: no step at {state.shown:,} images: its gradient overflowed fp16; loss scale now "
+                    f"{state.scaler.get_scale():g}, {state.skipped:,} batches left out so far"
+                )
             bar.update(len(batch))
             due = is_due(batch, settings.checkpoint_every)
             stopped = processes.any(bool(stop.requested))
@@ -176,7 +185,7 @@ def _train(run: Run, state: TrainingState) -> None:
                 _save(run, state, record=due)
                 losses = state.history[-1].items() if state.history else ()
                 bar.set_postfix({name: loss for name, loss in losses if name in SHOWN_LOSSES}, refresh=False)
-            elif state.step % STEPS_BETWEEN_CHECKS == 0:
+            elif (state.step + state.skipped) % STEPS_BETWEEN_CHECKS == 0:
                 _check(run, state)
             if stopped and batch.stop < end:
                 raise PretrainingError(
@@ -199,9 +208,14 @@ def _save(run: Run, state: TrainingState, *, record: bool) -> None:
 
 
 def _check(run: Run, state: TrainingState, *, weights: bool = False) -> Tensor:
-    """Return the sum of the losses of all processes; `PretrainingError` unless it, and the `weights`, are finite."""
+    """Return the sum of the losses of all processes; `PretrainingError` unless it, and the `weights`, are finite.
+
+    One batch that overflows fp16 is left out (`TrainingState.update`); only one after another, until the loss scale has
+    collapsed, ends the run.
+    """
     loss_sum = run.processes.sum(state.loss_sum)
-    if run.processes.any(not torch.isfinite(loss_sum) or (weights and not state.is_finite())):
+    finite = torch.isfinite(loss_sum) and not state.is_collapsed and (not weights or state.is_finite())
+    if run.processes.any(not finite):
         kept = run.checkpoints.newest(at_most=state.shown)
         folder = run.checkpoints.folder
         where = f"the checkpoint at {kept['shown']:,} images in {folder} is kept" if kept else "none was saved"
@@ -214,7 +228,7 @@ def _check(run: Run, state: TrainingState, *, weights: bool = False) -> Tensor:
 
 def _record(run: Run, state: TrainingState, loss_sum: Tensor) -> None:
     """Add a row to the history: the mean loss since the last one, and what held-out patients show."""
-    state.record({"train_loss": float(loss_sum / state.loss_images)})
+    state.record({"train_loss": float(loss_sum / state.loss_images)})  # NaN where every batch was left out
     _judge(run, state)
 
 

@@ -13,20 +13,20 @@ from diffchest.compute.code import meaning
 from diffchest.diffusion import ddim
 from diffchest.diffusion.objective import denoising_errors, target
 from diffchest.diffusion.schedule import Schedule, linear_schedule, to_epsilon, to_x0
-from diffchest.images.squares import from_model_range, to_model_range
-from diffchest.model import blocks, encoder, unet
+from diffchest.images.squares import from_model_range
+from diffchest.model import blocks, encoder, norms, unet
 from diffchest.model.autoencoder import DiffusionAutoencoder, place, position_encoding
 from diffchest.params.network import DiffusionParams, ModelParams
 from diffchest.params.pretraining import PretrainParams
 from diffchest.pretraining import order, steps, validation
-from diffchest.pretraining.images import Images
+from diffchest.pretraining.images import Images, shown_on
 from diffchest.pretraining.state import TrainingState, ema_decay, learning_rate
 
 NOT_DETERMINING = {"images_shown", "checkpoint_every", "compile", "roles", "validation_fraction"}  # keys of `pretrain`
-NETWORK = (blocks, encoder, unet, DiffusionAutoencoder, place, position_encoding)
+NETWORK = (blocks, encoder, norms, unet, DiffusionAutoencoder, place, position_encoding)
 LOSS = (Schedule, linear_schedule, target, denoising_errors, steps)
 OPTIMISER = (TrainingState.__init__, TrainingState.update, learning_rate, ema_decay)
-CODE = (*NETWORK, *LOSS, *OPTIMISER, order, Images.batch, Images.__len__, to_model_range)
+CODE = (*NETWORK, *LOSS, *OPTIMISER, order, Images.batch, Images.__len__, shown_on)
 HELD_OUT_CODE = (validation, ddim, to_epsilon, to_x0, from_model_range)  # besides `CODE`
 
 

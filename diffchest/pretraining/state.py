@@ -15,7 +15,8 @@ MOST_PICTURES = 16  # checkpoints of which they are kept
 class TrainingState:
     """Model, weight average (EMA), optimiser, loss scaler, position, and what was seen so far.
 
-    `shown` counts images, `step` updates; `history` has one row per checkpoint; `pictures` has what the average model
+    `shown` counts images, `step` updates, `skipped` batches whose gradient overflowed fp16, of which no update came.
+    `history` has one row per checkpoint; `pictures` has what the average model
     made of a few radiographs there, uint8 [3, K, H, W], by images shown.
     """
 
@@ -25,7 +26,7 @@ class TrainingState:
         self.ema = copy.deepcopy(model).eval().requires_grad_(False)
         self.optimizer = torch.optim.Adam(model.parameters(), fused=device.type in ("cpu", "cuda"))
         self.scaler = torch.amp.GradScaler(device.type, enabled=settings.precision == "fp16")
-        self.shown, self.step = 0, 0
+        self.shown, self.step, self.skipped = 0, 0, 0
         self.history: list[dict[str, float]] = []
         self.pictures: dict[int, torch.Tensor] = {}
         self.loss_sum = torch.zeros((), device=device)  # over this process's images since the last row of the history
@@ -33,19 +34,35 @@ class TrainingState:
         self._weights: list[torch.Tensor] = list(model.parameters())
         self._averages: list[torch.Tensor] = list(self.ema.parameters())
 
-    def update(self, images: int) -> None:
-        """Take one step down the gradient, accumulated from a scaled loss over `images`, and average the weights."""
+    def update(self, images: int, loss: torch.Tensor) -> bool:
+        """Take one step down the gradient of `images`, accumulated from the scaled `loss`, and average the weights.
+
+        Return whether it was taken: where the gradient overflowed fp16 the scaler leaves the step out and halves its
+        scale, and neither the average nor the sum of the losses, of which this process adds `loss`, takes part in it.
+        Only fp16 waits for the device here.
+        """
         self.scaler.unscale_(self.optimizer)
         torch.nn.utils.clip_grad_norm_(self._weights, self.settings.grad_clip)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.settings, self.shown + images)
         self.scaler.step(self.optimizer)
+        scale = self.scaler.get_scale()
         self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)
-        self.step += 1
         self.shown += images
+        if self.scaler.get_scale() < scale:
+            self.skipped += 1
+            return False
+        self.step += 1
         get_ema_multi_avg_fn(ema_decay(self.settings, self.step))(self._averages, self._weights, self.step)
+        self.loss_sum += loss
         self.loss_images += images
+        return True
+
+    @property
+    def is_collapsed(self) -> bool:
+        """Whether gradients overflow fp16 though the loss is no longer scaled up: then they are not finite at all."""
+        return self.scaler.get_scale() < 1
 
     def record(self, row: dict[str, float]) -> None:
         """Add a row to the history and start the next interval."""
@@ -82,6 +99,7 @@ class TrainingState:
             "scaler": self.scaler.state_dict(),
             "shown": self.shown,
             "step": self.step,
+            "skipped": self.skipped,
             "history": self.history,
             "pictures": self.pictures,
             "loss_sum": loss_sum.cpu(),
@@ -94,7 +112,7 @@ class TrainingState:
         self.ema.load_state_dict(state["ema"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.scaler.load_state_dict(state["scaler"])
-        self.shown, self.step = state["shown"], state["step"]
+        self.shown, self.step, self.skipped = state["shown"], state["step"], state["skipped"]
         self.history, self.pictures = state["history"], state["pictures"]
         self.loss_sum.copy_(state["loss_sum"] if first else torch.zeros(()))
         self.loss_images = state["loss_images"]

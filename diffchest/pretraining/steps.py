@@ -15,11 +15,12 @@ from diffchest.diffusion.objective import SelfConditioned, denoising_errors
 from diffchest.model.autoencoder import DiffusionAutoencoder, place
 from diffchest.params.network import DiffusionParams, ModelParams
 from diffchest.params.pretraining import PretrainParams
+from diffchest.pretraining.images import shown_on
 from diffchest.pretraining.order import DROPOUT_STREAM, IMAGE_STREAM, stream_seed
 from diffchest.pretraining.state import TrainingState
 
 AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
-MicroBatches = list[tuple[range, Tensor]]
+MicroBatches = list[tuple[range, Tensor]]  # numbers of the images, and these as uint8 [N, 1, H, W]
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def accumulate_gradient(
     model, settings = state.model, state.settings
     weight = processes.count / len(batch)  # processes average their gradients
     if not parts:
-        parts, weight = [(batch[:1], torch.zeros(1, 1, model.image_size, model.image_size))], 0.0
+        parts, weight = [(batch[:1], torch.zeros(1, 1, model.image_size, model.image_size, dtype=torch.uint8))], 0.0
     total = torch.zeros((), device=model.device)
     for number, (shown, gray) in enumerate(parts):
         last = number == len(parts) - 1
@@ -70,18 +71,25 @@ def accumulate_gradient(
 
 
 def training_errors(
-    network: Network, model: DiffusionAutoencoder, gray: Tensor, shown: range, settings: PretrainParams
+    network: Network, model: DiffusionAutoencoder, pixels: Tensor, shown: range, settings: PretrainParams
 ) -> Tensor:
-    """Return the denoising error [N] of each image `gray` [N, 1, H, W] at a uniform timestep (DiffChest eq. 2).
+    """Return the denoising errors [N] of `pixels`, uint8 [N, 1, H, W], at uniform timesteps (DiffChest eq. 2).
 
-    Timestep, noise and flip of an image follow from its number among `shown`; dropout from the first number.
+    Timestep, noise and flip of an image follow from its number among `shown`; dropout from the first number. Two
+    copies go to the device, pixels and draws, and nothing here waits for it.
     """
-    x = model.prepare(gray.to(model.device, non_blocking=True))
+    x = model.prepare(shown_on(model.device, pixels))
     t, noise, flipped = draws(settings, shown, x, model.schedule.timesteps)
     x = torch.where(flipped, x.flip(3), x)
     torch.manual_seed(stream_seed(settings.seed, DROPOUT_STREAM, shown.start))
-    with torch.autocast(x.device.type, dtype=AUTOCAST.get(settings.precision), enabled=settings.precision in AUTOCAST):
+    with autocast(x.device, settings):
         return denoising_errors(network.forward, x, t, noise, schedule=model.schedule, prediction=model.prediction)
+
+
+def autocast(device: torch.device, settings: PretrainParams) -> torch.autocast:
+    """Return the context in which the network computes in `pretrain.precision`."""
+    dtype = AUTOCAST.get(settings.precision)
+    return torch.autocast(device.type, dtype=dtype, enabled=dtype is not None)
 
 
 def draws(settings: PretrainParams, shown: range, x: Tensor, timesteps: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -94,6 +102,11 @@ def draws(settings: PretrainParams, shown: range, x: Tensor, timesteps: int) -> 
         generator.manual_seed(seed)
         noise[row].normal_(generator=generator)
         chances[row] = np.random.default_rng(seed).random(2)
-    t = torch.from_numpy((chances[:, 0] * timesteps).astype(np.int64))
-    flipped = torch.from_numpy(chances[:, 1] < settings.horizontal_flip).view(-1, 1, 1, 1)
-    return t.to(x.device), noise, flipped.to(x.device)
+    t, flipped = (chances[:, 0] * timesteps).astype(np.int64), chances[:, 1] < settings.horizontal_flip
+    drawn = pinned(torch.from_numpy(np.stack([t, flipped])), x.device).to(x.device, non_blocking=True)
+    return drawn[0], noise, drawn[1].bool().view(-1, 1, 1, 1)
+
+
+def pinned(tensor: Tensor, device: torch.device) -> Tensor:
+    """Return `tensor` in memory from which a GPU `device` fetches it while the program goes on."""
+    return tensor.pin_memory() if device.type == "cuda" else tensor

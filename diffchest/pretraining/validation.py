@@ -10,8 +10,9 @@ from diffchest.diffusion.objective import denoising_errors
 from diffchest.images.squares import from_model_range
 from diffchest.model.autoencoder import DiffusionAutoencoder
 from diffchest.params.pretraining import PretrainParams
-from diffchest.pretraining.images import Images
+from diffchest.pretraining.images import Images, shown_on
 from diffchest.pretraining.order import PICTURE_STREAM, VALIDATION_STREAM, stream_seed
+from diffchest.pretraining.steps import autocast
 
 BINS = 10  # of timesteps
 MOST = 2048  # images: a stopped run must not wait long for its checkpoint
@@ -26,7 +27,8 @@ def validation_losses(
     """Return the mean denoising error over held-out patients, in all and in each tenth of the timesteps, NaN for none.
 
     Of many images up to `MOST` are taken, evenly. Timesteps are spread evenly and, like the noise, the same at every
-    call: two values differ by the weights alone. Each process takes a share of the images.
+    call: two values differ by the weights alone. Each process takes a share of the images, and the network computes in
+    the precision that it is trained in.
     """
     timesteps, count = model.schedule.timesteps, min(MOST, len(images))
     every = torch.arange(count) * 617 % timesteps  # 617: coprime to 1000, far from its divisors
@@ -34,10 +36,11 @@ def validation_losses(
     for first in range(processes.rank * settings.batch_size, count, processes.count * settings.batch_size):
         positions = torch.arange(first, min(first + settings.batch_size, count))
         generator = torch.Generator().manual_seed(stream_seed(settings.seed, VALIDATION_STREAM, first))
-        x = model.prepare(images.batch(positions.numpy() * len(images) // count).to(model.device))
+        x = model.prepare(shown_on(model.device, images.batch(positions.numpy() * len(images) // count)))
         noise = torch.randn(x.shape, generator=generator).to(model.device)
         t = every[positions].to(model.device)
-        found = denoising_errors(model, x, t, noise, schedule=model.schedule, prediction=model.prediction)
+        with autocast(model.device, settings):
+            found = denoising_errors(model, x, t, noise, schedule=model.schedule, prediction=model.prediction)
         errors[positions] = found.cpu().double()
     errors = processes.sum(errors).numpy()
     bins = (every * BINS // timesteps).numpy()
@@ -54,17 +57,18 @@ def progress_pictures(model: DiffusionAutoencoder, images: Images, settings: Pre
 
     The sample starts from noise instead of the radiograph's own x_T: what z alone fixes stays, the rest is drawn.
     """
-    x = images.batch(np.arange(min(PICTURES, len(images))))
+    x = model.prepare(shown_on(model.device, images.batch(np.arange(min(PICTURES, len(images))))))
     generator = torch.Generator().manual_seed(stream_seed(settings.seed, PICTURE_STREAM, 0))
-    x = model.prepare(x)
     noise = torch.randn(x.shape, generator=generator).to(model.device)
-    x = x.to(model.device)
     stride = max(1, model.schedule.timesteps // DDIM_STEPS)
     options = {"schedule": model.schedule, "steps": len(range(0, model.schedule.timesteps, stride))}
-    z = model.encode(x)
-    reconstruction = ddim_decode(model, ddim_encode(model, x, z, **options), z, **options)
-    sample = ddim_decode(model, noise, z, **options)
-    return torch.from_numpy(np.stack([from_model_range(part.cpu().numpy()) for part in (x, reconstruction, sample)]))
+    with autocast(model.device, settings):
+        z = model.encode(x)
+        reconstruction = ddim_decode(model, ddim_encode(model, x, z, **options), z, **options)
+        sample = ddim_decode(model, noise, z, **options)
+    return torch.from_numpy(
+        np.stack([from_model_range(part.float().cpu().numpy()) for part in (x, reconstruction, sample)])
+    )
 
 
 def _mean(errors: np.ndarray) -> float:

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from diffchest.errors import DataError
-from diffchest.pretraining.images import Images, held_out_images, held_out_patients, pretraining_images
+from diffchest.images.squares import to_model_range
+from diffchest.pretraining.images import Images, held_out_images, held_out_patients, pretraining_images, shown_on
 from tests.helpers.tiny import FakeStore, fake_manifest, tiny_params
 
 
@@ -44,7 +45,14 @@ def test_images_read_from_the_store_equal_those_in_memory(monkeypatch):
     monkeypatch.setattr("diffchest.pretraining.images.IN_MEMORY_BYTES", 0)
     assert torch.equal(Images(store, ids).batch(np.array([4, 2])), in_memory)
     assert in_memory.shape == (2, 1, 16, 16)
-    assert -1 <= in_memory.min() < in_memory.max() <= 1
+    assert in_memory.dtype == torch.uint8
+    np.testing.assert_array_equal(in_memory[:, 0], [store.pixels[ids[4]], store.pixels[ids[2]]])
+
+
+def test_every_gray_level_is_shown_to_the_last_bit_as_it_is_to_the_encoder_of_latents():
+    levels = np.arange(256, dtype=np.uint8).reshape(1, 16, 16)
+    shown = shown_on(torch.device("cpu"), torch.from_numpy(levels[:, None]))
+    np.testing.assert_array_equal(shown.numpy(), to_model_range(levels))
 
 
 def test_one_image_of_each_held_out_patient_is_evaluated():

@@ -92,10 +92,10 @@ def test_sigterm_saves_between_checkpoints_and_stops(tmp_path, monkeypatch):
     whole = run(tmp_path / "whole", params)
     update = TrainingState.update
 
-    def terminated_at_the_13th_batch(state, images):
+    def terminated_at_the_13th_batch(state, images, loss):
         if state.step == 12:
             os.kill(os.getpid(), signal.SIGTERM)
-        update(state, images)
+        return update(state, images, loss)
 
     with monkeypatch.context() as patch:
         patch.setattr(TrainingState, "update", terminated_at_the_13th_batch)
@@ -149,15 +149,58 @@ def test_weights_that_are_not_finite_are_never_saved(tmp_path, monkeypatch):
     """A gradient that is infinite at the step of a checkpoint: the loss before it was finite."""
     update = TrainingState.update
 
-    def broken(state, images):
+    def broken(state, images, loss):
         if state.shown + images == 320:
             next(state.model.parameters()).grad.fill_(np.inf)
-        update(state, images)
+        return update(state, images, loss)
 
     monkeypatch.setattr(TrainingState, "update", broken)
     with pytest.raises(PretrainingError, match="not finite after 320 images; the checkpoint at 160 images"):
         run(tmp_path, tiny_params())
     assert [path.stem for path in tmp_path.glob("runs/*/*.pt")] == ["000000000160"]
+
+
+def overflowing(monkeypatch, batches):
+    """Make gradients and losses of the `batches` (by number) infinite, as fp16 makes them."""
+    update = TrainingState.update
+
+    def broken(state, images, loss):
+        if state.step + state.skipped in batches:
+            next(state.model.parameters()).grad.fill_(np.inf)
+            loss = loss * np.inf
+        return update(state, images, loss)
+
+    monkeypatch.setattr(TrainingState, "update", broken)
+
+
+def test_a_batch_that_overflows_fp16_is_left_out_and_the_run_goes_on(tmp_path, monkeypatch, capsys):
+    overflowing(monkeypatch, {3, 10})  # 10 is the first of those of the second row
+    params = tiny_params(pretrain={"images_shown": 320, "precision": "fp16"})
+    history = run(tmp_path, params).history
+    assert history["images"].tolist() == [160, 320]
+    assert np.isfinite(history[["train_loss", "validation_loss"]]).all(axis=None)
+    said = capsys.readouterr().err
+    assert "no step at 64 images: its gradient overflowed fp16; loss scale now 32768, 1 batches left out" in said
+    assert "no step at 176 images: its gradient overflowed fp16; loss scale now 16384, 2 batches left out" in said
+    saved = torch.load(max(tmp_path.glob("runs/*/*.pt")), weights_only=True)
+    assert (saved["step"], saved["skipped"], saved["shown"]) == (18, 2, 320)
+
+
+def test_gradients_that_keep_overflowing_end_the_run(tmp_path, monkeypatch):
+    """From the 21st batch on: the 37th halves 2^16 for the 17th time, to below 1; the 40th would be a checkpoint."""
+    overflowing(monkeypatch, range(20, 1000))
+    with pytest.raises(PretrainingError, match="not finite after 640 images; the checkpoint at 480 images"):
+        run(tmp_path, tiny_params(pretrain={"precision": "fp16", "checkpoint_every": 160}))
+
+
+def test_only_the_first_process_hashes_the_images(tmp_path, monkeypatch):
+    """Another one is told the keys; it has no checkpoint to go on from."""
+    told = iter([("key of the run", "of those held out"), None])
+    monkeypatch.setattr(Processes, "share", lambda processes, value: next(told))
+    monkeypatch.setattr(Images, "fingerprint", lambda images: pytest.fail("hashed by another than the first"))
+    result = run(tmp_path, tiny_params(pretrain={"images_shown": 16}), Processes(rank=1, count=1))
+    assert result.history["images"].tolist() == [16]
+    assert not list(tmp_path.rglob("*.pt"))
 
 
 def test_a_process_that_cannot_read_the_checkpoint_stops_the_run(tmp_path, monkeypatch):

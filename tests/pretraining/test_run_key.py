@@ -139,5 +139,4 @@ def take_a_step(params, train):
     order = Order(len(train), settings.seed)
     batch = next(batches(0, settings))
     parts = [(part, train.batch(order.take(part))) for part in micro_batches(batch, settings.micro_batch, 0, 1)]
-    accumulate_gradient(Network(state.model, nullcontext), state, batch, parts, ALONE)
-    state.update(len(batch))
+    state.update(len(batch), accumulate_gradient(Network(state.model, nullcontext), state, batch, parts, ALONE))

@@ -6,17 +6,19 @@ import numpy as np
 import pytest
 import torch
 from scipy import stats
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from diffchest.compute.processes import ALONE, Processes
 from diffchest.model.autoencoder import DiffusionAutoencoder
 from diffchest.pretraining.order import micro_batches
 from diffchest.pretraining.state import TrainingState
-from diffchest.pretraining.steps import Network, accumulate_gradient, draws
+from diffchest.pretraining.steps import Network, accumulate_gradient, draws, training_errors
 from tests.helpers.tiny import tiny_params
 
 
 def test_accumulated_gradients_are_those_of_the_whole_batch():
-    params, gray, batch = tiny_params(), torch.rand(12, 1, 16, 16), range(40, 52)
+    params, batch = tiny_params(), range(40, 52)
+    gray = torch.randint(256, (12, 1, 16, 16), dtype=torch.uint8)
     torch.manual_seed(0)
     model = DiffusionAutoencoder(params.model, params.diffusion, params.images.size)
     torch.nn.init.normal_(model.unet.conv.weight)  # zero at the start, and with it most gradients
@@ -49,3 +51,60 @@ def test_a_process_without_a_part_has_a_gradient_of_zero_for_every_weight():
     state, network = TrainingState(model, params.pretrain), Network(model, nullcontext)
     assert accumulate_gradient(network, state, range(16), [], Processes(rank=1, count=2)) == 0
     assert all(parameter.grad is not None and not parameter.grad.any() for parameter in model.parameters())
+
+
+@pytest.mark.parametrize("processes", [5, 8, 12])
+def test_more_processes_than_four_share_the_papers_batch_and_its_gradient(processes):
+    """12 images in parts of 1: some processes take one more. Dropout belongs to the parts, so the gradient is the same."""
+    params, batch = tiny_params(dropout=0.1, pretrain={"horizontal_flip": 0.5}), range(24, 36)
+    pixels = torch.randint(256, (12, 1, 16, 16), dtype=torch.uint8)
+    torch.manual_seed(0)
+    model = DiffusionAutoencoder(params.model, params.diffusion, params.images.size)
+    torch.nn.init.normal_(model.unet.conv.weight)
+    state, network, shares = TrainingState(model, params.pretrain), Network(model, nullcontext), []
+
+    def gradient(ranks: int) -> list[torch.Tensor]:
+        model.zero_grad()
+        shares.clear()
+        for rank in range(ranks):
+            parts = [(part, pixels[part.start - 24 : part.stop - 24]) for part in micro_batches(batch, 1, rank, ranks)]
+            shares.append(len(parts))
+            accumulate_gradient(network, state, batch, parts, Processes(rank, ranks))
+        found = [parameter.grad for parameter in model.parameters()]
+        return [gradient / ranks for gradient in found if gradient is not None]  # processes average
+
+    alone = [part.clone() for part in gradient(1)]
+    torch.testing.assert_close(gradient(processes), alone, rtol=1e-3, atol=5e-6)
+    assert shares == {5: [3, 3, 2, 2, 2], 8: [2] * 4 + [1] * 4, 12: [1] * 12}[processes]
+
+
+class Sent(TorchDispatchMode):
+    """What goes to another device: type, shape, and whether the program waits. (Reading from it fails on `meta`.)"""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.copies: list[tuple[torch.dtype, tuple[int, ...], bool]] = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        source = args[0] if args and isinstance(args[0], torch.Tensor) else None
+        if source is not None and source.device.type == "cpu" and isinstance(out, torch.Tensor) and out.is_meta:
+            self.copies.append((source.dtype, tuple(source.shape), not (kwargs or {}).get("non_blocking", False)))
+        return out
+
+
+def test_a_micro_batch_sends_bytes_and_draws_and_waits_for_nothing(monkeypatch):
+    """The device is `meta`, which holds no values: what waited for one, such as `item`, would fail."""
+    params = tiny_params(dropout=0.1, pretrain={"horizontal_flip": 0.5})
+    model = DiffusionAutoencoder(params.model, params.diffusion, params.images.size).to("meta")
+    generator = torch.Generator()
+    monkeypatch.setattr(torch, "Generator", lambda device: generator)  # `meta` has none
+    monkeypatch.setattr("diffchest.pretraining.steps.autocast", lambda device, settings: nullcontext())  # nor that
+    pixels = torch.zeros(4, 1, 16, 16, dtype=torch.uint8)
+    sent = []
+    for _ in range(2):  # the schedule is sent with the first
+        with Sent() as mode:
+            training_errors(Network(model, nullcontext), model, pixels, range(4), params.pretrain).sum().backward()
+        sent.append(mode.copies)
+    assert sent[1] == [(torch.uint8, (4, 1, 16, 16), False), (torch.int64, (2, 4), False)]
+    assert len(sent[0]) == 4
