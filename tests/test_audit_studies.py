@@ -5,19 +5,42 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 from sklearn.metrics import roc_auc_score
 
 from benchmarks import rivals
 from benchmarks.known_phantoms import Condition
 from benchmarks.known_truth import people_of, rows_of, true_twins
+from benchmarks.studies import flags_by_labels
 from benchmarks.studies.fewer_labels import flipped, mistaken
 from benchmarks.studies.harm import auc_where, with_finding
 from diffchest.audit.cace import with_truth
 from diffchest.contracts.twins import CHANGED
 from diffchest.findings.vocabulary import DRAWN
 from diffchest.phantom.unconfounded import made_up
+from tests.helpers.repository import ROOT
 
 SIZE = 32
+
+
+def test_the_picture_of_flags_draws_the_numbers_of_its_table(tmp_path):
+    """The draws that are read have the means that the table prints, and another table is not read on."""
+    text = (ROOT / flags_by_labels.COMMITTED).read_text(encoding="utf-8")
+    table = flags_by_labels.committed(text)
+    printed = {}
+    for line in text[text.index("| labelled | outputs audited") :].splitlines()[2:]:
+        if not line.startswith("|"):
+            break
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        size = int(cells[0].replace(",", ""))
+        for rule, flags, lasting in (("before", 3, 7), ("now", 4, 8)):
+            printed[size, rule] = [float(cells[flags].split()[0]), float(cells[9]), float(cells[lasting])]
+    means = table.groupby(["labelled", "rule"])[["flagged", "false", "lasting"]].mean()
+    assert {key: row.round(1).tolist() for key, row in means.iterrows()} == printed
+    assert len(table) == 5 * 2 * 5
+    flags_by_labels.draw(table, tmp_path / "flags.png")
+    with Image.open(tmp_path / "flags.png") as drawn, Image.open(ROOT / "docs/results/flags_by_labels.png") as shown:
+        assert np.mean(np.asarray(drawn.convert("L")) != np.asarray(shown.convert("L"))) < 0.02  # fonts may differ
 
 
 @pytest.mark.parametrize("kind", ["marker", "view", "drain"])

@@ -1,11 +1,13 @@
 """Flags and false flags of the audit against the number of labelled radiographs, by the rule before and the one now.
 
     python -m benchmarks.studies.flags_by_labels [--sizes 69 150 333 1000 3000] [--seeds 5] [--out FILE.png]
+    python -m benchmarks.studies.flags_by_labels --committed --out docs/results/flags_by_labels.png
 
-After `dvc repro`, on its network, z and phantoms. For each size and seed so many labelled radiographs are drawn,
-patient by patient, 70 to 30 for fine-tuning and test, with labels as a hospital may have them: the `FINDINGS` drawn
-findings that are most frequent, and columns of chance, which no radiograph shows (`RANDOM`: how frequent each is). Our
-head is fitted, moved and audited as `profiles/open_cxr.yaml` says, and its flagged pairs are judged:
+The second draws the numbers of the table in docs/results/audit.md and computes nothing. The first: after `dvc repro`,
+on its network, z and phantoms. For each size and seed so many labelled radiographs are drawn, patient by patient, 70 to
+30 for fine-tuning and test, with labels as a hospital may have them: the `FINDINGS` drawn findings that are most
+frequent, and columns of chance, which no radiograph shows (`RANDOM`: how frequent each is). Our head is fitted, moved
+and audited as `profiles/open_cxr.yaml` says, and its flagged pairs are judged:
 
 * true: drawing B alone truly raises the head's own logit of A by more than 0.5 SD (CaCE on true twins), and neither is
   a column of chance
@@ -69,6 +71,7 @@ RANDOM = {"chance 50 %": 0.5, "chance 30 %": 0.3, "chance 15 %": 0.15}
 TEST = 0.3
 RULES = ("before", "now")
 COUNTS = ("pairs", "flagged", "true", "false", "lasting", "contradicted")
+COMMITTED = Path("docs/results/audit.md")
 
 
 class World:
@@ -283,26 +286,57 @@ def _counts(pairs: pd.DataFrame | None, world: World) -> dict[str, int]:
     }
 
 
+def committed(text: str) -> pd.DataFrame:
+    """The numbers of the table in `COMMITTED`: labelled, rule, flagged of each draw, the means of false and lasting."""
+    lines = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    head = next(place for place, cells in enumerate(lines) if {"labelled", "now (each draw)"} <= set(cells))
+    rows = []
+    for cells in lines[head + 1 :]:
+        if len(cells) != len(lines[head]):  # the next table
+            break
+        found = dict(zip(_by_rule(lines[head]), cells, strict=True))
+        for rule in RULES:
+            each = found["flagged", rule].partition("(")[2].rstrip(")").split(", ")
+            means = {"false": float(found["false", "either"]), "lasting": float(found["lasting", rule])}
+            size = int(found["labelled", ""].replace(",", ""))
+            rows += [{"labelled": size, "rule": rule, "flagged": int(flags), **means} for flags in each]
+    return pd.DataFrame(rows)
+
+
+def _by_rule(names: list[str]) -> list[tuple[str, str]]:
+    """What each column of that table holds, and by which rule: `true, before`, and after it `now` of the same."""
+    columns, what = [], ""
+    for name in names:
+        plain = name.removesuffix(" (each draw)")
+        rule = "now" if plain == "now" else plain.rpartition(", ")[2] if ", " in plain else ""
+        what = what if plain == "now" else plain.removesuffix(f", {rule}").removeprefix("outputs ")
+        columns.append((what, rule))
+    return columns
+
+
 def draw(table: pd.DataFrame, path: Path) -> None:
-    """Draw flags, false flags and those that do not last by size: the mean of the draws, and each of them."""
+    """Draw flags, false flags and those that do not last by size: means of the draws, and the flags of each draw."""
     figure, grid = plt.subplots(1, 3, figsize=(7.2, 2.6), layout="constrained", sharex=True)
     shown = table.assign(passing=table["flagged"] - table["lasting"])
     titles = {"flagged": "flagged pairs", "false": "of them false", "passing": "of them not of a head of all labels"}
     sizes = sorted(table["labelled"].unique())
     for axes, (column, title) in zip(grid, titles.items(), strict=True):
-        for rule, colour in zip(RULES, ("#d55e00", "#0072b2"), strict=True):
+        for rule, colour, line in zip(RULES, ("#d55e00", "#0072b2"), ("-", "--"), strict=True):
             rows = shown[shown["rule"] == rule]
-            axes.plot(rows["labelled"], rows[column], ".", color=colour, alpha=0.4, ms=5)
+            if column == "flagged":
+                axes.plot(rows["labelled"], rows[column], ".", color=colour, alpha=0.4, ms=5)
             mean = rows.groupby("labelled")[column].mean()
-            axes.plot(mean.index, mean, color=colour, label=f"rule {rule}")
-        axes.set(xscale="log", xlabel="labelled radiographs")
+            axes.plot(mean.index, mean, line, color=colour, label=f"rule {rule}")
+        axes.set_xscale("log")
+        axes.set_xlabel("labelled radiographs (log scale)", fontsize=7)
         axes.set_title(title, fontsize=8)
         axes.set_xticks(sizes, [f"{size:,}" for size in sizes], fontsize=7)
         axes.minorticks_off()
-        axes.set_ylim(bottom=0)
-    grid[0].set_ylabel("pairs")
+        axes.set_ylim(-0.5, shown["flagged"].max() + 1)  # one scale: none of few is not many
+        axes.tick_params(labelsize=7)
+    grid[0].set_ylabel("pairs (lines: mean of draws;\npoints: each draw)", fontsize=7)
     grid[0].legend(frameon=False, fontsize=7)
-    figure.savefig(path, dpi=150)
+    figure.savefig(path, dpi=110, metadata={"Software": None})
 
 
 def main() -> None:
@@ -310,8 +344,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="+", default=[69, 150, 333, 1000, 3000])
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--committed", action="store_true", help=f"draw the table in {COMMITTED} into --out")
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
+    if asked.committed:
+        if asked.out is None:
+            parser.error("--committed draws a picture: say where with --out")
+        draw(committed(COMMITTED.read_text(encoding="utf-8")), asked.out)
+        return
     world = World()
     print(f"{len(world.lasting)} pairs of {', '.join(world.findings)} are true of a head of all labels", flush=True)
     rows = []

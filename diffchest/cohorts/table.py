@@ -13,12 +13,12 @@ from diffchest.cohorts.doubts import doubt_patients
 from diffchest.cohorts.findings_column import read_findings
 from diffchest.cohorts.intake import Intake
 from diffchest.cohorts.locating import Paths, Present, leaves
+from diffchest.cohorts.named_columns import read_named
 from diffchest.cohorts.reading import existing_root
 from diffchest.cohorts.understood import Understood, shown
 from diffchest.contracts.labels import parse_codes
 from diffchest.errors import DataError
 from diffchest.files.cells import BLANKS, age_years, ids, lateral_views, no_id, sex_codes, view_names
-from diffchest.files.foreign_tables import read_with_form
 from diffchest.files.id_spellings import check_ids
 from diffchest.findings.spelling import check_spellings, same_name
 from diffchest.images.archives import Member, members, utf8_name
@@ -43,9 +43,7 @@ def read_table_cohort(dataset: str, cohort: TableCohort) -> Cohort:
     """
     root = existing_root(cohort.root)
     path = root / cohort.table
-    rows, form = read_with_form(
-        path, _columns(cohort), delimiter=cohort.delimiter, encoding=cohort.encoding, setting="the cohort's"
-    )
+    rows, form = read_named(path, cohort)
     intake = Intake(dataset, origin=f"{cohort.root}/{cohort.table}", table=cohort.table)
     intake.understood.fact("table", f"rows of {cohort.table}", len(rows), example=form.words)
     intake.understood.fact("columns", "read", rows.shape[1], example=shown(rows.columns, len(rows.columns)))
@@ -129,13 +127,6 @@ def _split(intake: Intake, listed: pd.DataFrame, rows: pd.DataFrame, cohort: Tab
             f"test results could not be trusted: {shown}. Mend the table, or leave `split` out to split by patient"
         )
     return kept
-
-
-def _columns(cohort: TableCohort) -> list[str]:
-    of_pixels = [name for name in (cohort.bits_stored, cohort.inverted) if isinstance(name, str)]
-    optional = [cohort.study, cohort.view, cohort.sex, cohort.age, cohort.findings, cohort.split, *of_pixels]
-    named = [cohort.image, cohort.patient, *(name for name in optional if name), *cohort.labels, *cohort.where]
-    return list(dict.fromkeys([*named, *(column for columns in cohort.indicators.values() for column in columns)]))
 
 
 def _bits_stored(rows: pd.DataFrame, cohort: TableCohort, where: str) -> pd.Series | int:

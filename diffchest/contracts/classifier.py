@@ -3,13 +3,13 @@
 Nothing here opens one: that is `diffchest.classifiers`.
 """
 
-import difflib
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
 
 from diffchest.errors import DataError
+from diffchest.near_names import near_names
 
 
 class Classifier(Protocol):
@@ -60,8 +60,7 @@ def known_outputs(outputs: Sequence[str], findings: Sequence[str], *, source: st
 
 def _near(name: str, findings: Sequence[str]) -> str:
     """Findings that are called like `name`, in any case, or that hold one of its words."""
-    by_lower = {finding.lower(): finding for finding in findings}
-    lower = name.lower().replace("_", " ")
-    close = difflib.get_close_matches(lower, list(by_lower), n=3, cutoff=0.6)
-    close += [finding for finding in by_lower if finding not in close and set(lower.split()) & set(finding.split())]
-    return ", ".join(by_lower[finding] for finding in close[:3]) or "none"
+    spelled = name.replace("_", " ")
+    close, words = near_names(spelled, findings), set(spelled.lower().split())
+    close += [finding for finding in findings if finding not in close and words & set(finding.lower().split())]
+    return ", ".join(close[:3]) or "none"

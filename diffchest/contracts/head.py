@@ -1,6 +1,5 @@
 """The linear head on the semantic latent: its file, what it says of a latent, and which findings it knows."""
 
-import difflib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from diffchest.errors import DataError
 from diffchest.files.whole import whole
 from diffchest.findings.disease_free import normal_finding
 from diffchest.findings.judged import judged
+from diffchest.near_names import did_you_mean
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,9 +58,7 @@ class Head:
         position, fitted = {name: row for row, name in enumerate(self.findings)}, set(self.fitted)
         for name in findings:
             if name not in position:
-                near = difflib.get_close_matches(name, self.findings, n=5, cutoff=0.5)
-                hint = f"near names: {', '.join(near)}" if near else f"it knows {', '.join(self.findings[:10])}, ..."
-                raise DataError(f"the head has no finding {name!r}; {hint}")
+                raise DataError(f"the head has no finding {name!r}; {did_you_mean(name, self.findings)}")
             if name not in fitted:
                 raise DataError(
                     f"the head could not be fitted for {name!r} (only one class among the fine-tuning radiographs); "

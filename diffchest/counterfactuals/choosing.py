@@ -1,6 +1,5 @@
 """Which test radiographs are moved towards which findings, and which of them the figures show."""
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ import pandas as pd
 from diffchest.contracts.dataset import Dataset
 from diffchest.errors import DataError
 from diffchest.findings.disease_free import choose_disease_free, choose_one_per_patient, choose_with_finding
+from diffchest.near_names import near_names
 from diffchest.params.counterfactuals import ExplainParams, Towards
 from diffchest.progress import notice
 
@@ -95,6 +95,6 @@ def check_image_ids(image_ids: list[str], manifest: pd.DataFrame) -> None:
     known = set(manifest["image_id"])
     for image_id in image_ids:
         if image_id not in known:
-            near = difflib.get_close_matches(image_id, sorted(known), n=3)
+            near = near_names(image_id, sorted(known))
             hint = f"near ids: {', '.join(near)}" if near else f"ids look like {manifest['image_id'].iloc[0]!r}"
             raise DataError(f"explain.image_ids: {image_id!r} is not in the manifest; {hint}")

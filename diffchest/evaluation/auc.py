@@ -29,10 +29,17 @@ def tell_unmatched(evaluated: Collection[str], scores: Mapping[str, pd.DataFrame
 
 
 def auc_table(
-    test: TestSet, scores: pd.DataFrame, *, model: str, drawn: Collection[str], params: BootstrapParams
+    test: TestSet,
+    scores: pd.DataFrame,
+    *,
+    model: str,
+    drawn: Collection[str],
+    params: BootstrapParams,
+    fitted_on: pd.DataFrame | None = None,
 ) -> tuple[pd.DataFrame, dict]:
     """One row per label, and the model's summary metrics. `AUC_COLUMNS`; findings first, best first.
 
+    fitted_on: of how many radiographs `model` learnt each finding, see `TestSet.listed`.
     A label that is not judged is listed with its counts and the reason, without an AUC: a point alone looks certain.
     On the images that are scored; the metrics say how many are not (`unscored_images`). All means and counts of the
     metrics are over findings: indicators and "nothing abnormal" are rows of the table alone.
@@ -42,7 +49,7 @@ def auc_table(
     names = test.shared(scores)
     result = test.bootstrap(scores.loc[test.labels.index, names], params)
     measured = {"auc": result.auc, "low": result.low, "high": result.high, "undefined_redraws": result.undefined}
-    table = test.listed(scores, model).merge(
+    table = test.listed(scores, model, fitted_on).merge(
         pd.DataFrame({"finding": names, **measured}).astype({"undefined_redraws": "Int64"}), "left", on="finding"
     )
     table = table.assign(model=model, drawn=table["finding"].isin(list(drawn)))

@@ -63,16 +63,22 @@ class TestSet:
         """What kind of label each of `findings` is, see `findings.averaged`."""
         return kinds(findings, self.indicators)
 
-    def listed(self, scores: pd.DataFrame, model: str) -> pd.DataFrame:
+    def listed(self, scores: pd.DataFrame, model: str, fitted_on: pd.DataFrame | None) -> pd.DataFrame:
         """All labels, judged or not: finding, kind, n, positives, finetune_n, finetune_positives, and `reason`.
 
         The reason says why `model`, which gave `scores`, is not judged there; "" where it is. Counts are of these
-        images; those of fine-tuning are missing where nobody knows them.
+        images; those of fine-tuning are `fitted_on`, what `model` itself was fitted on (`findings.judged.counted`), and
+        missing where nobody knows (None). All models are judged on the same findings, those that our head has `seen`
+        enough of: where these counts are not the model's own, the reason says whose they are.
         """
         counts = counted(self.labels.join(self.unjudged))
-        seen = None if self.seen is None else self.seen.reindex(counts.index, fill_value=0)
-        known = counts.mask(counts >= 0) if seen is None else seen
-        why = reasons(counts, seen, positives_above=self.positives_above)
+        seen, known = (
+            None if found is None else found.reindex(counts.index, fill_value=0) for found in (self.seen, fitted_on)
+        )
+        own = seen is not None and known is not None and np.array_equal(seen, known)
+        known = counts.mask(counts >= 0) if known is None else known
+        whose = "" if own else " of our head"
+        why = reasons(counts, seen, positives_above=self.positives_above, whose=whose)
         why[[name in self.labels for name in counts.index]] = ""  # as it was judged, on all of its images
         why = why.mask((why == "") & ~counts.index.isin(scores.columns), f"no scores of {model}")
         table = counts.join(known.astype("Int64").add_prefix("finetune_")).assign(reason=why)

@@ -1,11 +1,16 @@
-"""What was decoded, by cohort: squares drawn at random, the darkest, brightest and flattest, and their gray levels."""
+"""What was decoded, by cohort: squares drawn at random, the darkest, brightest and flattest, and their gray levels.
+
+Squares are too small to bear their image ids: they are numbered, and the ids are listed below them.
+"""
 
 import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from PIL import Image
 
 from diffchest import paths
@@ -14,12 +19,25 @@ from diffchest.contracts.image_store import ImageStore
 from diffchest.figures.frame import new_figure
 from diffchest.figures.inputs import read_rows
 from diffchest.figures.settings import FigureParams
-from diffchest.figures.style import BLUE, GREY, INK, LIGHT, RED, WIDTH, NothingToDrawError
+from diffchest.figures.style import (
+    BLUE,
+    GREY,
+    ID_LETTER,
+    ID_SIZE,
+    INK,
+    LIGHT,
+    RED,
+    WIDTH,
+    NothingToDrawError,
+    shortened,
+)
 
 TITLE, DATASET, BOTTOM = 9.0, 6.0, 8.0  # mm
 SQUARE, MARK = 10.6, 9.0  # mm: side of a square, room for the name of its row
 LARGEST = 128  # px that a square is drawn with at most
 GAP = 0.05  # between squares, of their side
+LISTS, LIST_LINE, ABOVE = 3, 2.1, 2.0  # columns of the list of image ids, mm of a line, mm above it
+OUTLINED = [withStroke(linewidth=1.2, foreground="black")]  # a number is seen on dark and bright squares
 
 
 def draw(params: FigureParams) -> Figure:
@@ -32,16 +50,20 @@ def draw(params: FigureParams) -> Figure:
         raise NothingToDrawError("no square was chosen to be shown")
     store = ImageStore(paths.IMAGES)
     blocks = {str(name): mosaic(rows, store) for name, rows in sheet.groupby("dataset", sort=False)}
-    heights = [DATASET + SQUARE * sum(lines.values()) + BOTTOM for _, lines in blocks.values()]
+    listed = {name: numbered(sheet[sheet["dataset"] == name]) for name in blocks}
+    below = {name: ABOVE + LIST_LINE * math.ceil(len(ids) / LISTS) for name, ids in listed.items()}
+    heights = [DATASET + SQUARE * sum(lines.values()) + below[name] + BOTTOM for name, (_, lines) in blocks.items()]
     figure = new_figure("What was decoded", params, height=TITLE + sum(heights), of=list(blocks))
     figure.set_layout_engine("none")
     top, total = TITLE, TITLE + sum(heights)
     for (name, (picture, lines)), height in zip(blocks.items(), heights, strict=True):
         drawn = " (phantoms)" if name in params.phantoms else ""
         figure.text(0.012, 1 - (top + DATASET / 2) / total, name + drawn, fontsize=8, weight="bold", color=BLUE)
-        bottom, tall = 1 - (top + height - BOTTOM) / total, (height - DATASET - BOTTOM) / total
+        foot = below[name] + BOTTOM
+        bottom, tall = 1 - (top + height - foot) / total, (height - DATASET - foot) / total
         left, wide = (MARK / WIDTH, COLUMNS * SQUARE / WIDTH)
-        _draw_squares(figure.add_axes((left, bottom, wide, tall)), picture, lines)
+        _draw_squares(figure.add_axes((left, bottom, wide, tall)), picture, lines, listed[name])
+        _list_ids(figure, listed[name], top=bottom - ABOVE / total, line=LIST_LINE / total)
         place = (left + wide + 0.075, bottom + 0.42 * tall, 0.985 - left - wide - 0.075, 0.56 * tall)
         _draw_histogram(figure.add_axes(place), histograms[histograms["dataset"] == name])
         where = (left + wide + 0.03, bottom)
@@ -52,19 +74,26 @@ def draw(params: FigureParams) -> Figure:
     return figure
 
 
+def numbered(rows: pd.DataFrame) -> list[tuple[int, int, str]]:
+    """Line, column and image id of the squares of one cohort, as `mosaic` lays them out: the first has number 1."""
+    found, line = [], 0
+    for kind in KINDS:
+        ids = rows.loc[rows["kind"] == kind, "image_id"].tolist()
+        found += [(line + place // COLUMNS, place % COLUMNS, image_id) for place, image_id in enumerate(ids)]
+        line += math.ceil(len(ids) / COLUMNS)
+    return found
+
+
 def mosaic(rows: pd.DataFrame, store: ImageStore) -> tuple[np.ndarray, dict[str, int]]:
     """The squares of one cohort in one picture [H, W], white between them, and the lines that each kind takes."""
     side = min(store.size, LARGEST)
     step = side + max(1, round(GAP * side))
-    chosen = {kind: rows.loc[rows["kind"] == kind, "image_id"].tolist() for kind in KINDS}
-    lines = {kind: math.ceil(len(ids) / COLUMNS) for kind, ids in chosen.items()}
+    lines = {kind: math.ceil((rows["kind"] == kind).sum() / COLUMNS) for kind in KINDS}
     picture = np.full((sum(lines.values()) * step, COLUMNS * step), 255, dtype=np.uint8)
-    line = 0
-    for kind, ids in chosen.items():
-        for number, square in enumerate(store.read(ids)):
-            top, left = (line + number // COLUMNS) * step, number % COLUMNS * step
-            picture[top : top + side, left : left + side] = np.asarray(Image.fromarray(square).resize((side, side)))
-        line += lines[kind]
+    squares = numbered(rows)
+    for (line, column, _), square in zip(squares, store.read([image_id for *_, image_id in squares]), strict=True):
+        top, left = line * step, column * step
+        picture[top : top + side, left : left + side] = np.asarray(Image.fromarray(square).resize((side, side)))
     return picture, lines
 
 
@@ -84,10 +113,13 @@ def told(counts: pd.Series) -> str:
     )
 
 
-def _draw_squares(axes: Axes, picture: np.ndarray, lines: dict[str, int]) -> None:
+def _draw_squares(axes: Axes, picture: np.ndarray, lines: dict[str, int], squares: list[tuple[int, int, str]]) -> None:
     axes.imshow(picture, cmap="gray", vmin=0, vmax=255, interpolation="antialiased", aspect="auto")
     axes.set_axis_off()
     step = picture.shape[0] / sum(lines.values())
+    for number, (row, column, _) in enumerate(squares, start=1):
+        place = ((column + 0.05) * step, (row + 0.05) * step)
+        axes.text(*place, f"{number}", fontsize=ID_SIZE, color="white", va="top", path_effects=OUTLINED)
     line = 0
     for number, (kind, count) in enumerate(lines.items()):
         middle = (line + count / 2) * step
@@ -108,6 +140,17 @@ def _draw_squares(axes: Axes, picture: np.ndarray, lines: dict[str, int]) -> Non
         if number:
             axes.axhline(line * step - 0.5, color=RED, lw=0.8)
         line += count
+
+
+def _list_ids(figure: Figure, squares: list[tuple[int, int, str]], *, top: float, line: float) -> None:
+    """The numbers of the squares with their image ids, column by column; places and sizes are shares of the figure."""
+    height, width = math.ceil(len(squares) / LISTS), (WIDTH - 4) / LISTS
+    below: Any = {"fontsize": ID_SIZE, "va": "top", "parse_math": False}
+    for place, (*_, image_id) in enumerate(squares):
+        left, y = 2 + place // height * width, top - place % height * line
+        figure.text((left + 4) / WIDTH, y, f"{place + 1}", color=INK, ha="right", **below)
+        text = shortened(image_id, int((width - 7) / ID_LETTER))
+        figure.text((left + 5) / WIDTH, y, text, color=GREY, **below)
 
 
 def _draw_histogram(axes: Axes, rows: pd.DataFrame) -> None:

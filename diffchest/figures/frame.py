@@ -9,6 +9,7 @@ from diffchest.figures.settings import FigureParams
 from diffchest.figures.style import GREY, MILLIMETRES_PER_INCH, WIDTH, wrapped
 
 TITLE_LETTERS = 76  # of a line of the title
+BELOW_TITLE = 1.5  # mm between the title and the names of columns, which may have several lines
 
 
 def subject(params: FigureParams, cohorts: Sequence[str] = ()) -> str:
@@ -30,7 +31,7 @@ def new_figure(title: str, params: FigureParams, *, height: float, of: Sequence[
     """
     figure = Figure(figsize=(WIDTH / MILLIMETRES_PER_INCH, height / MILLIMETRES_PER_INCH), layout="constrained")
     engine: Any = figure.get_layout_engine()
-    engine.set(w_pad=0.03, h_pad=0.03, wspace=0.02, hspace=0.02)
+    engine.set(w_pad=0.03, h_pad=0.03, wspace=0.02, hspace=0.02, rect=(0, 0, 1, 1 - BELOW_TITLE / height))
     figure.suptitle(wrapped(f"{title} · {subject(params, of)}", TITLE_LETTERS), x=0.012, ha="left")
     return figure
 

@@ -102,11 +102,14 @@ def show_identified(axes: Axes, pixels: np.ndarray, image_id: str, *, side: floa
 def id_lines(image_id: str, side: float) -> list[str]:
     """An image id broken into lines of `side` mm; beyond `ID_LINES` its middle is left out, never its ends."""
     letters = max(8, int(side / ID_LETTER))
-    most = letters * ID_LINES
-    if len(image_id) > most:
-        tail = most // 2
-        image_id = f"{image_id[: most - tail - 1]}…{image_id[-tail:]}"
+    image_id = shortened(image_id, letters * ID_LINES)
     return [image_id[start : start + letters] for start in range(0, len(image_id), letters)]
+
+
+def shortened(image_id: str, most: int) -> str:
+    """An image id of `most` characters at most: beyond that its middle is left out, never its ends."""
+    tail = most // 2
+    return image_id if len(image_id) <= most else f"{image_id[: most - tail - 1]}…{image_id[-tail:]}"
 
 
 def show_nothing(axes: Axes, caption: str = "") -> None:

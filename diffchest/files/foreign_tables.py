@@ -29,6 +29,14 @@ TWIN = re.compile(r"(.*[^0-9.].*)\.[0-9]+")  # `goiter.1` is what pandas calls a
 CELLS_AT_ONCE = 2_000_000
 
 
+class MissingColumnsError(DataError):
+    """A table lacks the columns `missing`."""
+
+    def __init__(self, message: str, missing: list[str]) -> None:
+        super().__init__(message)
+        self.missing = missing
+
+
 @dataclass(frozen=True)
 class Form:
     """How a table was read, in words such as `cells separated by semicolons, utf-8`, and its columns that were not."""
@@ -166,7 +174,8 @@ class _Opened:
             columns = self._columns_with_names(names, index, keys)
         missing = [name for name in columns if name not in names]
         if missing:
-            raise DataError(f"{self.path}: column(s) {missing} are missing; found {header}{self.hint}")
+            message = f"{self.path}: column(s) {missing} are missing; found {header}{self.hint}"
+            raise MissingColumnsError(message, missing)
         _check_once(names, columns, self.path)
         self._positions = [names.index(name) for name in columns]
         self.chosen = {name: header[place] for name, place in zip(columns, self._positions, strict=True)}

@@ -14,17 +14,18 @@ def counted(labels: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(counts).astype("int64")
 
 
-def reasons(test: pd.DataFrame, seen: pd.DataFrame | None, *, positives_above: int) -> pd.Series:
+def reasons(test: pd.DataFrame, seen: pd.DataFrame | None, *, positives_above: int, whose: str = "") -> pd.Series:
     """Why each finding of `test` is not judged, "" where it is.
 
     A finding is judged with more than `positives_above` positives, and more than as many negatives (few of either are
     as uncertain), among the test radiographs, and as many among those that its head has seen. test, seen: `counted`;
-    seen is None where nobody knows what a head has learnt from. A finding that is not in `seen` has no head.
+    seen is None where nobody knows what a head has learnt from. A finding that is not in `seen` has no head. whose:
+    what is said of counts in `seen`, such as " of our head" beside another model.
     """
     found = [_reason(counts, "test", positives_above) for counts in test[["n", "positives"]].to_numpy().tolist()]
     if seen is not None:
         known = seen.reindex(test.index, fill_value=0)[["n", "positives"]].to_numpy().tolist()
-        learnt = [_reason(counts, "fine-tuning", positives_above) for counts in known]
+        learnt = [_reason(counts, "fine-tuning", positives_above, whose) for counts in known]
         found = ["; ".join(filter(None, both)) for both in zip(found, learnt, strict=True)]
     return pd.Series(found, index=test.index, dtype=str)
 
@@ -44,8 +45,8 @@ def judged(labels: pd.DataFrame, seen: pd.DataFrame | None, *, positives_above: 
     return [str(finding) for finding in test.index[why == ""]]
 
 
-def _reason(counts: list[int], where: str, positives_above: int) -> str:
+def _reason(counts: list[int], where: str, positives_above: int, whose: str = "") -> str:
     n, positives = counts
     few = {"positives": positives, "negatives": n - positives}
     told = [f"{number} {where} {what}" for what, number in few.items() if number <= positives_above]
-    return f"{' and '.join(told)}, more than {positives_above} are needed" if told else ""
+    return f"{' and '.join(told)}{whose}, more than {positives_above} are needed" if told else ""

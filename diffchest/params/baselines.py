@@ -109,6 +109,13 @@ class ScoredModels(StageParams):
         """Ours, then those that it is compared with."""
         return [OURS, *self.baselines.ready]
 
+    def fits_all(self, model: str) -> bool:
+        """Whether `model` is our head on what all fine-tuning radiographs have, whatever `probe.fraction` is.
+
+        Features in a file may lack some of them, and who made scores in a file, on what, nobody knows.
+        """
+        return model != OURS and isinstance(self.baselines[model], PcaParams)
+
     def least_scored(self, model: str) -> float:
         """The smallest fraction of the test images that the scores of `model` must cover: all, but in users' files."""
         given = model != OURS and isinstance(self.baselines[model], FileParams)

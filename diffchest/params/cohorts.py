@@ -1,9 +1,9 @@
 """`cohorts` and `split`: which datasets take part, how each is read, and the split by patient."""
 
 import io
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from diffchest.near_names import did_you_mean
 from diffchest.params.base import Fraction, ParamsError, Section, Seed, Uncertain, Words, check_names
@@ -53,7 +53,8 @@ class TableCohort(CohortBase):
 
     bits_stored: of 16-bit PNG, a number for all or a column; None: one rule for the cohort, from what a sample holds.
     inverted: whether low values are white in PNG and JPEG, for all or by a column.
-    lateral: what views from the side do.
+    lateral: what views from the side do. None of a list or mapping means none, for a cohort that takes over another's
+    keys.
     """
 
     format: Literal["table"]
@@ -78,6 +79,13 @@ class TableCohort(CohortBase):
     use: Literal["pretrain", "probe"] = "probe"
     split: str | None = None
     roles: dict[str, Literal["pretrain", "finetune", "test", "leave_out"]] = Field(default_factory=dict)
+
+    @field_validator("labels", "indicators", "where", "roles", mode="before")
+    @classmethod
+    def _null_is_none(cls, value: Any, about: ValidationInfo) -> Any:
+        if value is None and about.field_name is not None:
+            return cls.model_fields[about.field_name].get_default(call_default_factory=True)
+        return value
 
     @field_validator("encoding")
     @classmethod
@@ -109,14 +117,19 @@ class TableCohort(CohortBase):
     @model_validator(mode="after")
     def _one_split(self) -> "TableCohort":
         if self.roles and self.split is None:
-            raise ValueError("`roles` says what the values of a column mean: name the column in `split`")
+            raise ValueError(
+                "`roles` says what the values of a column mean: name the column in `split`, or write `roles: null`"
+            )
         if self.split is not None and not self.roles:
             raise ValueError(
                 f"`split: {self.split}` needs `roles`, the role of each value of that column, like "
                 "`roles: {train: finetune, val: leave_out, test: test}`"
             )
         if self.split is not None and self.use == "pretrain":
-            raise ValueError("give either `use: pretrain` (all rows) or `split` with `roles`, not both")
+            raise ValueError(
+                "give either `use: pretrain` (all rows; then `split: null` and `roles: null`) or `split` with `roles`, "
+                "not both"
+            )
         return self
 
     @model_validator(mode="after")
@@ -126,7 +139,9 @@ class TableCohort(CohortBase):
         if self.use == "probe" and not self.labels and not self.findings:
             raise ValueError("a cohort with `use: probe` needs `labels` or `findings`")
         if self.indicators and not self.labels and not self.findings:
-            raise ValueError("`indicators` stand beside findings; give `labels` or `findings` too, or leave them out")
+            raise ValueError(
+                "`indicators` stand beside findings; give `labels` or `findings` too, or write `indicators: null`"
+            )
         return self
 
 

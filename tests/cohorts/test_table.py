@@ -129,6 +129,28 @@ def test_a_path_that_leaves_the_root_is_rejected(tmp_path, frame, path):
     assert len(cohort.images) == 2
 
 
+def test_a_column_that_a_key_taken_over_names_is_told_with_what_to_write(tmp_path, frame):
+    """As in a second cohort that takes over the first one's keys: none of its table's columns is made up."""
+    taken = {"indicators": {"AP view": {"view": ["AP"]}}, "view": "view", "age": "years", "inverted": "photometric"}
+    taken |= {"split": "part", "roles": {"a": "test"}}
+    with pytest.raises(DataError, match=r"'years', 'part', 'photometric'\] are missing; found") as told:
+        own(tmp_path, frame, **taken)
+    assert str(told.value).splitlines()[1:] == [
+        "  'view': named by the cohort's `view`; name a column that there is, or write `view: null` for none",
+        "  'years': named by the cohort's `age`; name a column that there is, or write `age: null` for none",
+        "  'part': named by the cohort's `split`; name a column that there is, or write `split: null` and `roles: null` "
+        "for none",
+        "  'photometric': named by the cohort's `inverted`; name a column that there is, or write `inverted: false` "
+        "for none",
+        "  'view': named by the cohort's `indicators`; name a column that there is, or write `indicators: null` "
+        "for none",
+    ]
+    with pytest.raises(DataError, match=r"`labels`; name a column that there is, or pretrain alone \(`use: pretrain`"):
+        own(tmp_path, frame, labels=["Mass"])
+    with pytest.raises(DataError, match=r"column\(s\) \['file', 'view'\] are missing; found \[[^\n]*\]$"):
+        own(tmp_path, frame.rename(columns={"file": "path"}), view="view")  # another table: no key is wrong
+
+
 def test_mistakes_in_the_table_are_named(tmp_path, frame):
     with pytest.raises(DataError, match=r"index.csv: column\(s\) \['view'\] are missing"):
         own(tmp_path, frame, view="view")

@@ -5,7 +5,7 @@ import pytest
 from diffchest.contracts.classifier import known_outputs
 from diffchest.errors import DataError
 
-FINDINGS = ["pleural effusion", "pneumothorax", "cardiomegaly", "NSG tube"]
+FINDINGS = ["pleural effusion", "pneumothorax", "cardiomegaly", "NSG tube", "Lungenödem"]
 
 
 def test_known_outputs_keep_their_order():
@@ -17,7 +17,12 @@ def test_known_outputs_keep_their_order():
 
 def test_near_names_are_listed():
     with pytest.raises(DataError) as error:
-        known_outputs(["Effusion", "Pneumothorax", "nsg tubes", "XQ"], FINDINGS, source="classifiers.theirs")
+        known_outputs(
+            ["Effusion", "Pneumothorax", "nsg tubes", "XQ", "lungenödem".upper(), "TUBE_tip"],
+            FINDINGS,
+            source="classifiers.theirs",
+        )
     text = str(error.value)
-    assert text.startswith("classifiers.theirs: none of its 4 outputs has the name of a finding of ours (4 findings")
-    assert "  Effusion: pleural effusion\n  Pneumothorax: pneumothorax\n  nsg tubes: NSG tube\n  XQ: none" in text
+    assert text.startswith("classifiers.theirs: none of its 6 outputs has the name of a finding of ours (5 findings")
+    assert "  Effusion: pleural effusion\n  Pneumothorax: pneumothorax\n  nsg tubes: NSG tube\n  XQ: none\n" in text
+    assert text.endswith("  LUNGENÖDEM: Lungenödem\n  TUBE_tip: NSG tube")

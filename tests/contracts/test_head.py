@@ -27,9 +27,9 @@ def test_rows_are_those_of_the_names():
 
 
 def test_unknown_and_unfitted_findings_are_errors(partly):
-    with pytest.raises(DataError, match="the head has no finding 'findin 3'; near names: finding 3"):
+    with pytest.raises(DataError, match="the head has no finding 'findin 3'; did you mean 'finding 3'"):
         toy_head().rows(["findin 3"])
-    with pytest.raises(DataError, match="it knows finding 0, finding 1"):
+    with pytest.raises(DataError, match="there are 'finding 0', 'finding 1'"):
         toy_head().rows(["XQ"])
     with pytest.raises(DataError, match="could not be fitted for 'finding 3'"):
         partly.rows(TARGETS)
@@ -40,7 +40,9 @@ def test_what_could_not_be_fitted_is_left_out_and_the_error_says_who_asked(partl
     assert partly.choose_fitted(TARGETS, key="explain.targets") == ["finding 0"]
     with pytest.raises(DataError, match=r"^explain\.targets: the head could be fitted for none of \['finding 3'\]"):
         partly.choose_fitted(["finding 3"], key="explain.targets")
-    with pytest.raises(DataError, match=r"^explain\.targets: the head has no finding 'findin 0'; near names"):
+    with pytest.raises(
+        DataError, match=r"^explain\.targets: the head has no finding 'findin 0'; did you mean 'finding 0'"
+    ):
         partly.choose_fitted([*TARGETS, "findin 0"], key="explain.targets")
 
 

@@ -70,7 +70,7 @@ def small() -> tuple[TestSet, pd.DataFrame]:
 
 def test_few_cases_have_counts_and_a_reason_and_no_interval(small):
     test, scores = small
-    table, metrics = auc_table(test, scores, model="ours", drawn=(), params=BOOTSTRAP)
+    table, metrics = auc_table(test, scores, model="ours", drawn=(), params=BOOTSTRAP, fitted_on=test.seen)
     rows = table.set_index("finding")
     few = ["few seen", "mass", "fibrosis"]
     assert table["finding"].tolist()[3:] == few
@@ -86,6 +86,19 @@ def test_few_cases_have_counts_and_a_reason_and_no_interval(small):
     assert metrics["macro_auc"] == pytest.approx(np.mean(known))
     assert (metrics["macro_auc_findings"], metrics["macro_auc_left_out"]) == (2, 3)
     assert metrics["at_least_0.9"] == sum(auc >= 0.9 for auc in known)
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_fine_tuning_counts_are_those_of_the_model_and_a_reason_says_whose_others_are(small, known):
+    """Another model, which learnt each finding from 300 radiographs, or from nobody knows what."""
+    test, scores = small
+    own = pd.DataFrame({"n": 300, "positives": 90}, index=list(test.seen.index)) if known else None
+    table, _ = auc_table(test, scores, model="theirs", drawn=(), params=BOOTSTRAP, fitted_on=own)
+    counts = table[["finetune_n", "finetune_positives"]]
+    assert (counts == [300, 90]).all(axis=None) if known else counts.isna().all(axis=None)
+    rows = table.set_index("finding")
+    assert rows.loc["few seen", "reason"] == "4 fine-tuning positives of our head, more than 10 are needed"
+    assert rows.loc["mass", "reason"] == "2 test positives, more than 10 are needed"
 
 
 def test_indicators_are_judged_apart(small):

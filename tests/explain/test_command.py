@@ -177,7 +177,7 @@ def test_towards_of_the_command_turns_the_probability_asked_for(folder, tmp_path
 @pytest.mark.parametrize(
     ("film", "more", "files", "message"),
     [
-        ("film.dcm", ["--finding", "goitre"], {}, r"^error: --finding: .*'goitre'; near names: goiter"),
+        ("film.dcm", ["--finding", "goitre"], {}, r"^error: --finding: .*'goitre'; did you mean 'goiter'\?"),
         ("head.safetensors", ["--finding", "goiter"], {}, "not a PNG, JPEG or DICOM file"),
         ("none.dcm", ["--finding", "goiter"], {}, "none.dcm: no such file"),
         ("film.dcm", [], {}, "explain.targets: the head has no finding 'cardiomegaly'"),

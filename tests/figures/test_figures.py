@@ -4,10 +4,12 @@ from dataclasses import replace
 from importlib import import_module
 from pkgutil import iter_modules
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from PIL import Image
 from sklearn.decomposition import PCA
 
@@ -22,7 +24,7 @@ from diffchest.figures.frame import subject
 from diffchest.figures.latent_space import principal_plane
 from diffchest.figures.registry import FIGURES, chosen, save_figure
 from diffchest.figures.settings import FigureParams
-from diffchest.figures.style import DIVERGING, ID_LINES, NothingToDrawError, id_lines, signed_difference
+from diffchest.figures.style import DIVERGING, ID_LINES, RC, NothingToDrawError, id_lines, shortened, signed_difference
 from diffchest.params.whole import Params
 from diffchest.report.contents import SECTIONS
 from tests.helpers.report_inputs.flow import DECODING_FLOW, FLOW
@@ -371,6 +373,54 @@ def test_contact_sheet_shows_each_chosen_square_and_says_what_is_not_known(param
     told_there = told("contact_sheet", params)
     assert "120 images" in told_there
     assert "not known: age 0, sex 0, view 0" in told_there
+
+
+def test_contact_sheet_numbers_its_squares_and_lists_every_image_id(params, reports, monkeypatch):
+    """The number stands in the square of its image; ids of other hospitals are long and keep both ends."""
+    monkeypatch.chdir(reports)
+    sheet = pd.read_csv(paths.CONTACT_SHEET)
+    figure = contact_sheet.draw(params)
+    listed = {text.get_text(): text for text in figure.texts}
+    for number, image_id in enumerate(sheet["image_id"], start=1):
+        assert listed[f"{number}"].get_position()[0] < listed[image_id].get_position()[0]
+    squares = next(axes for axes in figure.axes if axes.images)
+    numbers = {text.get_text(): text.get_position() for text in squares.texts if text.get_text().isdigit()}
+    step = squares.images[0].get_array().shape[0] / 7
+    assert {number: (y // step, x // step) for number, (x, y) in numbers.items()} == {
+        f"{number + 1}": (number // 10, number % 10) for number in range(70)
+    }
+    figure.draw_without_rendering()
+    below = squares.get_window_extent().y0
+    ids = [text.get_window_extent() for text in figure.texts if text.get_text() in set(sheet["image_id"])]
+    assert all(0 < box.y0 < box.y1 < below and box.x1 < figure.bbox.width for box in ids)
+
+
+def test_an_id_too_long_for_its_place_loses_its_middle():
+    assert shortened("ward/0123456789.png", 10) == "ward…9.png"
+    assert shortened("ward/1.png", 10) == "ward/1.png"
+
+
+@pytest.mark.parametrize("number", [1, 4, 8])
+def test_names_of_columns_keep_clear_of_the_title(number, params, reports, monkeypatch):
+    """However many targets there are, of names with one to three lines."""
+    monkeypatch.chdir(reports)
+    made = Explained.load(paths.SHOWN)
+    long = ["pleural effusion", "mass", "calcified densities and osteoarthropathy", "tube", *map(str, range(4))][
+        :number
+    ]
+    called = dict(zip(made.targets, long, strict=False))
+    of_targets = ("counterfactual", "step", "scale", "logits_wanted", "logits_after")
+    cut = {name: getattr(made, name)[:, :number] for name in of_targets}
+    changed = replace(made, targets=long, findings=[called.get(name, name) for name in made.findings], **cut)
+    monkeypatch.setattr("diffchest.figures.counterfactuals.read_explained", lambda: changed)
+    with mpl.rc_context(RC):
+        figure = FIGURES["counterfactuals"](params)
+        figure.draw_without_rendering()
+    title = next(text for text in figure.findobj(Text) if text.get_text() == figure.get_suptitle())
+    names = [axes.title.get_window_extent() for axes in figure.axes if axes.get_title()]
+    assert len(names) == 1 + 2 * min(number, 4)
+    millimetre = figure.dpi / 25.4
+    assert title.get_window_extent().y0 - max(box.y1 for box in names) > millimetre
 
 
 def test_gallery_prefers_the_radiograph_with_the_fewest_other_findings():

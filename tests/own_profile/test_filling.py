@@ -131,6 +131,25 @@ def test_a_second_cohort_takes_the_keys_of_the_first(table, tmp_path):
     assert cohorts["archive"] == cohorts["ward"].model_copy(update=changed)
 
 
+def test_a_second_cohort_does_without_labels_indicators_split_and_columns_that_its_table_lacks(tmp_path):
+    """Every key that the first one has and the second cannot have is taken back by the lines behind `#`."""
+    rows = pd.DataFrame({"path": [f"{number}.png" for number in range(6)], "subject_id": list("aabbcc")})
+    rows["Mass"], rows["part"], rows["site"] = [1, 0, 1] * 2, ["train", "val", "test"] * 2, ["north"] * 6
+    rows.to_csv(tmp_path / "t.csv", index=False)
+    text = new_profile("ward", tmp_path / "t.csv").replace("datasets: [ward]", "datasets: [ward, archive]")
+    text = text.replace("# indicators: {bedside: {COLUMN: [AP]}}", "indicators: {up: {site: [north]}}")
+    text = text.replace("# where: {COLUMN: [north]}", "where: {site: [north]}")
+    text = "\n".join(line.replace("  # ", "  ", 1) if is_archive(line) else line for line in text.splitlines())
+    cohorts = parsed(
+        tmp_path, text.replace("    table: archive.csv", "    table: archive.csv\n    where: null")
+    ).cohorts
+    ward, archive = cohorts["ward"], cohorts["archive"]
+    assert (ward.labels, ward.split, ward.where) == (["Mass"], "part", {"site": ["north"]})
+    assert list(ward.indicators) == ["up"]
+    assert (archive.labels, archive.indicators, archive.where, archive.roles) == ([], {}, {}, {})
+    assert (archive.split, archive.use, archive.image) == (None, "pretrain", ward.image)
+
+
 def is_archive(line):
     return line.startswith(("  # archive:", "  #   "))
 
