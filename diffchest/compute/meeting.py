@@ -8,10 +8,7 @@ import os
 import signal
 import threading
 import time
-import uuid
-from datetime import timedelta
 
-import torch
 import torch.distributed as dist
 
 BEAT = 1.0  # seconds between two signs of life, and between two looks for those of the others
@@ -23,19 +20,17 @@ class LostError(RuntimeError):
 
 
 class Meeting:
-    """Signs of life and arrivals of `count` processes, kept in the store by which `torchrun` brought them together.
+    """Signs of life and arrivals of `count` processes, kept in the store in which they joined.
 
     A process whose launcher is gone, or that of the first machine, stops itself as by SIGTERM: nobody else would do it,
     and a run started anew would write into the same folder.
     """
 
-    def __init__(self, rank: int, count: int, *, beat: float = BEAT, most_missed: int = MOST_MISSED) -> None:
+    def __init__(
+        self, store: dist.Store, rank: int, count: int, *, beat: float = BEAT, most_missed: int = MOST_MISSED
+    ) -> None:
         self._rank, self._count, self._beat, self._most_missed = rank, count, beat, most_missed
-        name = [uuid.uuid4().hex]  # the store outlives the processes that torchrun restarts, and so does what it holds
-        dist.broadcast_object_list(name, src=0, device=torch.device("cpu"))
-        address, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
-        store = dist.TCPStore(address, port, is_master=False, timeout=timedelta(minutes=1))
-        self._store = dist.PrefixStore(name[0], store)
+        self._store = dist.PrefixStore("meeting", store)
         self._meetings, self._launcher, self._over = 0, os.getppid(), threading.Event()
         self._beats = threading.Thread(target=self._keep_beating, daemon=True)
         self._beats.start()

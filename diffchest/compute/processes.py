@@ -10,6 +10,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from diffchest.compute.joining import joined
 from diffchest.compute.meeting import Meeting
 
 
@@ -64,10 +65,13 @@ def launched() -> Iterator[Processes]:
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield ALONE
         return
-    dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
-    meeting = Meeting(dist.get_rank(), dist.get_world_size())
+    rank, count = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    store = joined(rank, count)
+    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+    dist.init_process_group(backend, store=store, rank=rank, world_size=count)
+    meeting = Meeting(store, rank, count)
     try:
-        yield Processes(dist.get_rank(), dist.get_world_size(), meeting)
+        yield Processes(rank, count, meeting)
     finally:
         meeting.close()
         dist.destroy_process_group()

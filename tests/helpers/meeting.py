@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch.distributed as dist
 
+from diffchest.compute.joining import joined
 from diffchest.compute.meeting import Meeting
 from tests.helpers.waiting import HANG
 
@@ -18,8 +19,10 @@ BEAT, MOST_MISSED = 0.1, 20  # 2 seconds
 
 if __name__ == "__main__":
     what, folder = sys.argv[1], Path(sys.argv[2])
-    dist.init_process_group("gloo")
-    meeting = Meeting(dist.get_rank(), dist.get_world_size(), beat=BEAT, most_missed=MOST_MISSED)
+    rank, count = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    store = joined(rank, count)
+    dist.init_process_group("gloo", store=store, rank=rank, world_size=count)
+    meeting = Meeting(store, rank, count, beat=BEAT, most_missed=MOST_MISSED)
     meeting.wait()
     (folder / f"met_{dist.get_rank()}").write_text(str(os.getpid()))
     if what == "orphans":
