@@ -4,14 +4,14 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
-LONGEST_WAIT = timedelta(days=1)  # for a process that still works; torch gives up after half an hour
+from diffchest.compute.joining import joined
+from diffchest.compute.meeting import Meeting
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Processes:
 
     rank: int = 0
     count: int = 1
-    barrier_group: Any = None  # of all of them, for `wait`
+    meeting: Meeting | None = None  # of all of them, for `wait`
 
     @property
     def first(self) -> bool:
@@ -46,9 +46,10 @@ class Processes:
         return values[0]
 
     def wait(self) -> None:
-        """Go on when all have come here, however long the work of one of them takes."""
-        if self.count > 1:
-            dist.barrier(self.barrier_group)
+        """Go on when all have come here, however long the work of one takes; `LostError` when one is gone."""
+        if self.meeting is not None:
+            self.meeting.wait()
+            self.any(False)  # nobody leaves, and takes the store along, while another still looks who has come
 
 
 ALONE = Processes()
@@ -56,13 +57,21 @@ ALONE = Processes()
 
 @contextmanager
 def launched() -> Iterator[Processes]:
-    """Join the processes that `torchrun` started with this one; without it, be alone."""
+    """Join the processes that `torchrun` started with this one; without it, be alone.
+
+    When one of them ends, what the others do together next raises `RuntimeError`; torchrun stops them all, and with
+    `--max-restarts` starts them anew.
+    """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield ALONE
         return
-    dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
+    rank, count = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    store = joined(rank, count)
+    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+    dist.init_process_group(backend, store=store, rank=rank, world_size=count)
+    meeting = Meeting(store, rank, count)
     try:
-        barrier_group = dist.new_group(backend="gloo", timeout=LONGEST_WAIT)
-        yield Processes(dist.get_rank(), dist.get_world_size(), barrier_group)
+        yield Processes(rank, count, meeting)
     finally:
+        meeting.close()
         dist.destroy_process_group()

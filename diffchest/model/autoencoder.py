@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import torch
 from pydantic import ValidationError
@@ -41,6 +42,12 @@ class DiffusionAutoencoder(nn.Module):
         self.unet = UNet(model, in_channels=channels + len(position), out_channels=channels, size=size)
         self.encoder = SemanticEncoder(model, in_channels=channels + len(position), size=size)
         self.schedule: Schedule = linear_schedule(diffusion.timesteps, diffusion.beta_start, diffusion.beta_end)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What a file must say besides the weights for the model to be rebuilt: plain values."""
+        sections = {"model": self.params.model_dump(), "diffusion": self.diffusion.model_dump()}
+        return {**sections, "image_size": self.image_size}
 
     @property
     def prediction(self) -> Prediction:
@@ -103,14 +110,9 @@ def place(model: DiffusionAutoencoder, device: torch.device) -> DiffusionAutoenc
 
 def save_autoencoder(path: Path, model: DiffusionAutoencoder) -> None:
     """Write weights and configuration as safetensors; the file appears whole or not at all."""
-    config = {
-        "model": model.params.model_dump(),
-        "diffusion": model.diffusion.model_dump(),
-        "image_size": model.image_size,
-    }
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     with whole(path) as partial:
-        save_file(tensors, partial, metadata={"diffchest": json.dumps(config, sort_keys=True)})
+        save_file(tensors, partial, metadata={"diffchest": json.dumps(model.config, sort_keys=True)})
 
 
 def load_autoencoder(path: Path | str, device: torch.device | str = "cpu") -> DiffusionAutoencoder:

@@ -1,10 +1,11 @@
 """`pretrain`, `pretrain_evaluation` and `latents`: training the network, judging it, and encoding with it."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from diffchest.params.base import Fraction, Part, PositiveFloat, PositiveInt, Role, Section, Seed
+from diffchest.params.base import Fraction, Part, PositiveFloat, PositiveInt, Role, Section, Seed, Words
 
 
 class HeldOutParams(Part):
@@ -18,6 +19,7 @@ class HeldOutParams(Part):
 class PretrainParams(HeldOutParams, extra="forbid"):
     """`pretrain`: the training loop; progress is counted in images shown."""
 
+    start_from: Words | None
     images_shown: PositiveInt
     batch_size: PositiveInt
     learning_rate: PositiveFloat
@@ -29,6 +31,15 @@ class PretrainParams(HeldOutParams, extra="forbid"):
     compile: bool
     horizontal_flip: Fraction
     checkpoint_every: PositiveInt
+
+    @model_validator(mode="after")
+    def _does_not_start_from_what_it_writes(self) -> "PretrainParams":
+        if self.start_from and Path(self.start_from).parts[-2:] == ("models", "diffchest.safetensors"):
+            raise ValueError(
+                f"start_from is {self.start_from!r}, which the stage itself writes and DVC deletes before that; "
+                "copy the file to external/"
+            )
+        return self
 
 
 class PretrainEvaluationParams(Section):

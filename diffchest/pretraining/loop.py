@@ -26,6 +26,7 @@ from diffchest.pretraining.images import Images
 from diffchest.pretraining.log import write_log
 from diffchest.pretraining.order import Order, batches, is_due, micro_batches, run_length
 from diffchest.pretraining.run_key import held_out_key, run_key
+from diffchest.pretraining.start import start_from_file
 from diffchest.pretraining.state import TrainingState
 from diffchest.pretraining.steps import MicroBatches, accumulate_gradient, initial_state, pinned, trained_network
 from diffchest.pretraining.validation import PICTURES, progress_pictures, validation_losses
@@ -95,7 +96,8 @@ def pretrain(
     """Train, or resume, until `images_shown` or the end of its batch; checkpoints and a log lie in `runs/<key>/`.
 
     Raises `PretrainingError` on SIGTERM or SIGINT, after saving; when the loss or the weights are not finite, which are
-    then not saved; and when not every one of `processes` can read the checkpoint to go on from.
+    then not saved; and when not every one of `processes` can read the checkpoint to go on from. `DataError` where
+    `pretrain.start_from` is no file to start from.
     """
     keys = None
     if processes.first:  # hashing reads all images
@@ -105,6 +107,8 @@ def pretrain(
     key, held_out = processes.share(keys)
     run = Run(train, validation, settings, Checkpoints(runs / key, key), held_out, processes)
     state = initial_state(model, diffusion, settings, image_size=image_size, device=device)
+    if settings.start_from is not None:
+        start_from_file(state, Path(settings.start_from))
     _resume(run, state)
     _train(run, state)
     if state.last_row != state.shown:  # the end lies between two checkpoints: a longer run has no row there
@@ -202,7 +206,8 @@ def _save(run: Run, state: TrainingState, *, record: bool) -> None:
         loss_sum = torch.zeros_like(loss_sum)
     if run.processes.first:
         kept = {"held_out": run.held_out, "checkpoint_every": run.settings.checkpoint_every}
-        run.checkpoints.save(state.shown, kept | state.state_dict(loss_sum))
+        config = {"config": state.model.config}  # for a warm start from this file
+        run.checkpoints.save(state.shown, kept | config | state.state_dict(loss_sum))
         write_log(run.checkpoints.folder, state.history, state.pictures)
     run.processes.wait()  # for the files to be written
 

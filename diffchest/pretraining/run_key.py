@@ -20,22 +20,25 @@ from diffchest.params.network import DiffusionParams, ModelParams
 from diffchest.params.pretraining import PretrainParams
 from diffchest.pretraining import order, steps, validation
 from diffchest.pretraining.images import Images, shown_on
+from diffchest.pretraining.start import start_from_file, start_key
 from diffchest.pretraining.state import TrainingState, ema_decay, learning_rate
 
 NOT_DETERMINING = {"images_shown", "checkpoint_every", "compile", "roles", "validation_fraction"}  # keys of `pretrain`
+BY_CONTENT = {"start_from"}
 NETWORK = (blocks, encoder, norms, unet, DiffusionAutoencoder, place, position_encoding)
 LOSS = (Schedule, linear_schedule, target, denoising_errors, steps)
 OPTIMISER = (TrainingState.__init__, TrainingState.update, learning_rate, ema_decay)
-CODE = (*NETWORK, *LOSS, *OPTIMISER, order, Images.batch, Images.__len__, shown_on)
+CODE = (*NETWORK, *LOSS, *OPTIMISER, start_from_file, order, Images.batch, Images.__len__, shown_on)
 HELD_OUT_CODE = (validation, ddim, to_epsilon, to_x0, from_model_range)  # besides `CODE`
 
 
 def run_key(
     train: Images, *, model: ModelParams, diffusion: DiffusionParams, settings: PretrainParams, image_size: int
 ) -> str:
-    """Hash what determines the weights after any number of images: parameters, training images, and code."""
-    sections = [model.model_dump(), diffusion.model_dump(), settings.model_dump(exclude=NOT_DETERMINING), image_size]
-    return _hashed([sections, train.fingerprint(), [meaning(part) for part in CODE]])
+    """Hash what determines the weights after any number of images: parameters, a file to start from, images, code."""
+    trained = settings.model_dump(exclude=NOT_DETERMINING | BY_CONTENT)
+    sections = [model.model_dump(), diffusion.model_dump(), trained, image_size]
+    return _hashed([sections, start_key(settings.start_from), train.fingerprint(), [meaning(part) for part in CODE]])
 
 
 def held_out_key(held_out: Images) -> str:

@@ -24,6 +24,7 @@ IDS = sorted(FakeStore().pixels)
 OTHERWISE = {  # another value of every key of `pretrain`, and whether it makes other weights
     "roles": (["finetune"], False),
     "validation_fraction": (0.5, False),
+    "start_from": (str(PACKAGE / "errors.py"), True),  # any file: its content counts
     "images_shown": (10**6, False),
     "checkpoint_every": (7, False),
     "compile": (True, False),
