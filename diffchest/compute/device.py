@@ -4,12 +4,13 @@ import os
 
 import torch
 
+from diffchest.compute.memory import keep_freed_memory
 from diffchest.params.base import ParamsError
 from diffchest.params.runtime import RuntimeParams
 
 
 def set_up(runtime: RuntimeParams) -> torch.device:
-    """Set the number of threads and return the device; `auto` is the first of CUDA, MPS and the CPU that is there.
+    """Set the number of threads, keep freed memory, and return the device; `auto`: the first of CUDA, MPS, the CPU.
 
     Of several processes of a machine, started by `torchrun`, each takes its own GPU. On GPUs, cuDNN tries its
     convolutions before it chooses (all batches of a stage but the last have one shape), and float32 is as
@@ -17,6 +18,7 @@ def set_up(runtime: RuntimeParams) -> torch.device:
 
     Raises `ParamsError` if the device that `runtime.device` names is not a device or not on this machine.
     """
+    keep_freed_memory()
     if runtime.threads is not None:
         torch.set_num_threads(runtime.threads)
     if runtime.device.startswith(("auto", "cuda")) and torch.cuda.is_available():
