@@ -7,6 +7,8 @@ from pydantic import Field, model_validator
 
 from diffchest.params.base import Fraction, Part, PositiveFloat, PositiveInt, Role, Section, Seed, Words
 
+Precision = Literal["fp32", "bf16", "fp16"]
+
 
 class HeldOutParams(Part):
     """The keys of `pretrain` that say who is held out from it."""
@@ -26,9 +28,10 @@ class PretrainParams(HeldOutParams, extra="forbid"):
     warmup_images: Annotated[int, Field(ge=0)]
     ema_decay: Annotated[float, Field(ge=0.0, lt=1.0)]
     grad_clip: PositiveFloat
-    precision: Literal["fp32", "bf16", "fp16"]
+    precision: Precision
     micro_batch: PositiveInt | None
     compile: bool
+    activation_checkpointing: bool
     horizontal_flip: Fraction
     checkpoint_every: PositiveInt
 

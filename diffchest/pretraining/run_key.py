@@ -1,8 +1,8 @@
 """What a run of pretraining is called: a hash of what determines its weights. No run takes another's for its own.
 
 Weights after n images follow from the parameters below, the training images and the code that trains. How far a run
-goes, how often it saves and whether it is compiled say nothing of them (compiling rounds differently, as another
-device does); nor does who is held out, once it is said which images are trained on.
+goes, how often it saves, whether it is compiled (which rounds differently, as another device does) and whether it keeps
+its activations say nothing of them; nor does who is held out, once it is said which images are trained on.
 """
 
 import hashlib
@@ -23,7 +23,15 @@ from diffchest.pretraining.images import Images, shown_on
 from diffchest.pretraining.start import start_from_file, start_key
 from diffchest.pretraining.state import TrainingState, ema_decay, learning_rate
 
-NOT_DETERMINING = {"images_shown", "checkpoint_every", "compile", "roles", "validation_fraction"}  # keys of `pretrain`
+# keys of `pretrain`
+NOT_DETERMINING = {
+    "images_shown",
+    "checkpoint_every",
+    "compile",
+    "activation_checkpointing",
+    "roles",
+    "validation_fraction",
+}
 BY_CONTENT = {"start_from"}
 NETWORK = (blocks, encoder, norms, unet, DiffusionAutoencoder, place, position_encoding)
 LOSS = (Schedule, linear_schedule, target, denoising_errors, steps)

@@ -12,6 +12,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from diffchest.compute.processes import Processes
 from diffchest.diffusion.objective import SelfConditioned, denoising_errors
+from diffchest.model.activation_checkpointing import checkpoint_activations
 from diffchest.model.autoencoder import DiffusionAutoencoder, place
 from diffchest.params.network import DiffusionParams, ModelParams
 from diffchest.params.pretraining import PretrainParams
@@ -40,7 +41,9 @@ def initial_state(
 
 
 def trained_network(model: DiffusionAutoencoder, settings: PretrainParams, processes: Processes) -> Network:
-    """Return the model, its gradients averaged over processes where there are several, compiled if asked."""
+    """Return the model: gradients averaged over processes, checkpointed activations, compiled, each where asked for."""
+    if settings.activation_checkpointing:
+        checkpoint_activations(model)
     forward, no_sync = model, nullcontext
     if processes.count > 1:
         devices = [model.device] if model.device.type == "cuda" else None

@@ -28,6 +28,7 @@ OTHERWISE = {  # another value of every key of `pretrain`, and whether it makes 
     "images_shown": (10**6, False),
     "checkpoint_every": (7, False),
     "compile": (True, False),
+    "activation_checkpointing": (True, False),
     "batch_size": (8, True),
     "micro_batch": (4, True),
     "learning_rate": (0.5, True),
