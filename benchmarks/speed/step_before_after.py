@@ -67,7 +67,7 @@ def _turn(folder: Path, mask: dict[str, str], threads: int) -> float:
         cwd=folder,
         env=environment,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
     )
     if done.returncode:
