@@ -7,8 +7,8 @@ it.
 
 import weakref
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -31,24 +31,33 @@ STATE_BYTES = 16  # of a parameter: weight, average (EMA) and both moments of Ad
 GRADIENT_BYTES = 4
 
 
-class CudaAutocast(TorchFunctionMode):
-    """What `torch.autocast("cuda")` does to the operations of these networks, where there is no such device.
+def cast_as_cuda(model: nn.Module, half: torch.dtype) -> None:
+    """Let the layers of `model` compute in the types that `torch.autocast("cuda")` gives them, where there is no GPU.
 
-    As its tables in PyTorch's documentation of `torch.amp`: products in the lower precision, normalisation in float32.
+    As the tables in PyTorch's documentation of `torch.amp`: products in the lower precision, normalisation in float32.
+    Inside the layers, so that what a checkpoint computes again is cast as well; attention follows its projections.
     """
+    types = {nn.Conv2d: half, nn.Linear: half, nn.GroupNorm: torch.float32}
+    for layer in model.modules():
+        if type(layer) in types:
+            layer.forward = partial(_casting, layer.forward, types[type(layer)])
 
-    def __init__(self, half: torch.dtype) -> None:
+
+class _Cast(TorchFunctionMode):
+    """Casts the floating-point tensors of every function."""
+
+    def __init__(self, dtype: torch.dtype) -> None:
         super().__init__()
-        functional = nn.functional
-        self._cast = dict.fromkeys((torch.conv2d, functional.linear, functional.scaled_dot_product_attention), half)
-        self._cast[torch.group_norm] = torch.float32
+        self._dtype = dtype
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Call `func` with its floating-point tensors cast."""
-        kwargs, dtype = kwargs or {}, self._cast.get(func)
-        if dtype is not None:
-            args, kwargs = tree_map(lambda part: _cast(part, dtype), (args, kwargs))
+        args, kwargs = tree_map(lambda part: _cast(part, self._dtype), (args, kwargs or {}))
         return func(*args, **kwargs)
+
+
+def _casting(forward: Callable[..., Tensor], dtype: torch.dtype, x: Tensor) -> Tensor:
+    with _Cast(dtype):
+        return forward(x)
 
 
 def _cast(part: Any, dtype: torch.dtype) -> Any:
@@ -115,6 +124,8 @@ def network(params: Params) -> DiffusionAutoencoder:
 def training_pass(params: Params, number: int, precision: Precision | None = None) -> Counted:
     """Forward and backward pass of `number` images as `pretrain` takes them; precision: None: that of `pretrain`."""
     model, half = network(params).train(), DTYPES.get(precision or params.pretrain.precision)
+    if half is not None:
+        cast_as_cuda(model, half)
     if params.pretrain.activation_checkpointing:
         checkpoint_activations(model)
     shape = (number, params.model.channels, params.images.size, params.images.size)
@@ -122,10 +133,8 @@ def training_pass(params: Params, number: int, precision: Precision | None = Non
     t = torch.zeros(number, dtype=torch.int64, device="meta")
 
     def step() -> None:
-        with nullcontext() if half is None else CudaAutocast(half):
-            errors = denoising_errors(model, x, t, noise, schedule=model.schedule, prediction=model.prediction)
-            loss = errors.sum()
-            loss.backward()
+        errors = denoising_errors(model, x, t, noise, schedule=model.schedule, prediction=model.prediction)
+        errors.sum().backward()
 
     return _counted(step)
 

