@@ -75,6 +75,33 @@ def apply_profiles(profiles: Sequence[Path], params: Path = PARAMS_FILE, *, own:
     changes: Changes = _by_hand(params, base, merged) if own != "discard" else {}
     if changes and own == "refuse":
         raise ParamsError(_told(changes, params))
+    _merge_files(merged, profiles)
+    ours = json.dumps(merged, ensure_ascii=False, default=str)
+    for keys, (now, _) in changes.items():
+        _put(merged, keys, now)
+    text = editable_text(merged) if profiles or changes else base.text
+    names = " with ".join([base.name, *map(str, profiles)]) + (" and the values changed by hand" if changes else "")
+    Params.parse(as_mapping(parse_yaml(text, source=names), source=names), source=names)
+    _write(params, _header(text, profiles), ours=ours, base=base, default=not profiles)
+    return base
+
+
+def with_profiles(names: Sequence[str], params: Path = PARAMS_FILE) -> Params:
+    """What `params` would be with these profiles, while nothing is written; of none, `params` as it is.
+
+    Raises `DataError` as `apply_profiles`.
+    """
+    if not names:
+        return Params.load(params)
+    base, profiles = base_of(params), [PROFILES / f"{name}.yaml" for name in names if name != DEFAULT]
+    merged = editable(base.text, source=base.name)
+    _merge_files(merged, profiles)
+    named = " with ".join([base.name, *map(str, profiles)])
+    return Params.parse(as_mapping(parse_yaml(editable_text(merged), source=named), source=named), source=named)
+
+
+def _merge_files(merged: MutableMapping[str, Any], profiles: Sequence[Path]) -> None:
+    """Merge profiles into `merged`; `ParamsError` for one that is not there or not filled in."""
     for profile in profiles:
         if not profile.is_file():
             known = ", ".join(sorted(path.stem for path in profile.parent.glob("*.yaml"))) or "none"
@@ -86,14 +113,6 @@ def apply_profiles(profiles: Sequence[Path], params: Path = PARAMS_FILE, *, own:
                 "as the comment beside each says"
             )
         merge(merged, overlay)
-    ours = json.dumps(merged, ensure_ascii=False, default=str)
-    for keys, (now, _) in changes.items():
-        _put(merged, keys, now)
-    text = editable_text(merged) if profiles or changes else base.text
-    names = " with ".join([base.name, *map(str, profiles)]) + (" and the values changed by hand" if changes else "")
-    Params.parse(as_mapping(parse_yaml(text, source=names), source=names), source=names)
-    _write(params, _header(text, profiles), ours=ours, base=base, default=not profiles)
-    return base
 
 
 def base_of(params: Path) -> Base:

@@ -4,7 +4,6 @@ import copy
 import importlib
 import sys
 from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from diffchest.diffusion.objective import denoising_errors
 from diffchest.model.autoencoder import DiffusionAutoencoder, place
 from diffchest.params.whole import Params
 from diffchest.pretraining.state import TrainingState
-from diffchest.pretraining.steps import Network, accumulate_gradient, pinned
+from diffchest.pretraining.steps import accumulate_gradient, pinned, trained_network
 
 Step = Callable[[], None]
 
@@ -25,10 +24,10 @@ REFERENCE_NORM_GROUPS = 32  # fixed in the authors' code
 
 
 def our_step(params: Params, device: torch.device) -> Step:
-    """The step of `pretrain.pretrain`; precision and `compile` are those of `params.pretrain`."""
+    """The step of `pretrain.pretrain`; precision, `compile` and the like are those of `params.pretrain`."""
     model = place(DiffusionAutoencoder(params.model, params.diffusion, params.images.size), device)
     state = TrainingState(model, params.pretrain)
-    network = Network(torch.compile(model) if params.pretrain.compile else model, nullcontext)
+    network = trained_network(model, params.pretrain, ALONE)
     size = params.images.size
     images = pinned(torch.randint(256, (params.pretrain.batch_size, 1, size, size), dtype=torch.uint8), device)
 
