@@ -11,13 +11,14 @@ import time
 import uuid
 from datetime import timedelta
 
-import torch.distributed as dist
+from torch.distributed.distributed_c10d import PrefixStore, Store
+from torch.distributed.rendezvous import TCPStore  # pyright: ignore[reportPrivateImportUsage]: torch names it nowhere else
 
 PATIENCE = timedelta(minutes=30)  # for a process that has not begun: machines may start minutes apart
 BETWEEN_LOOKS = 0.02  # seconds
 
 
-def joined(rank: int, count: int, *, patience: timedelta = PATIENCE) -> dist.Store:
+def joined(rank: int, count: int, *, patience: timedelta = PATIENCE) -> Store:
     """Return a store that is empty at first, the same for the `count` processes that are started together.
 
     Each shows a name that it has just drawn. The first answers with all names that it sees and one of its own, which is
@@ -26,7 +27,7 @@ def joined(rank: int, count: int, *, patience: timedelta = PATIENCE) -> dist.Sto
     """
     hosts = rank == 0 and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True"
     address, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
-    store = dist.TCPStore(address, port, is_master=hosts, timeout=patience, wait_for_workers=False)
+    store = TCPStore(address, port, is_master=hosts, timeout=patience, wait_for_workers=False)
     name, until = uuid.uuid4().hex, time.monotonic() + patience.total_seconds()
     if rank:
         store.set(f"joining/{rank}", name)
@@ -35,12 +36,12 @@ def joined(rank: int, count: int, *, patience: timedelta = PATIENCE) -> dist.Sto
             shown = [key for key in (f"joining/{other}" for other in range(1, count)) if store.check([key])]
             store.set("joining/answer", json.dumps([name, *(store.get(key).decode() for key in shown)]))
             if store.add(f"{name}/joined", 0) == count - 1:
-                return dist.PrefixStore(name, store)
+                return PrefixStore(name, store)
         elif store.check(["joining/answer"]):
             first, *others = json.loads(store.get("joining/answer"))
             if name in others:
                 store.add(f"{first}/joined", 1)
-                return dist.PrefixStore(first, store)
+                return PrefixStore(first, store)
         time.sleep(BETWEEN_LOOKS)
     raise TimeoutError(
         f"process {rank} of {count} has waited {patience} for the others; did torchrun start on every machine, and do "

@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 
-import torch.distributed as dist
+from torch.distributed.distributed_c10d import PrefixStore, Store
 
 BEAT = 1.0  # seconds between two signs of life, and between two looks for those of the others
 MOST_MISSED = 300  # looks; counted so, and not in time, a job that is suspended as a whole loses nobody
@@ -27,10 +27,10 @@ class Meeting:
     """
 
     def __init__(
-        self, store: dist.Store, rank: int, count: int, *, beat: float = BEAT, most_missed: int = MOST_MISSED
+        self, store: Store, rank: int, count: int, *, beat: float = BEAT, most_missed: int = MOST_MISSED
     ) -> None:
         self._rank, self._count, self._beat, self._most_missed = rank, count, beat, most_missed
-        self._store = dist.PrefixStore("meeting", store)
+        self._store = PrefixStore("meeting", store)
         self._meetings, self._launcher, self._over = 0, os.getppid(), threading.Event()
         self._beats = threading.Thread(target=self._keep_beating, daemon=True)
         self._beats.start()

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-import torch.distributed as dist
+from torch.distributed.rendezvous import TCPStore  # pyright: ignore[reportPrivateImportUsage]: torch names it nowhere else
 
 from diffchest.compute.joining import joined
 
@@ -12,7 +12,7 @@ from diffchest.compute.joining import joined
 @pytest.fixture
 def kept_store(monkeypatch):
     """The store of a launcher, which stays through all restarts."""
-    store = dist.TCPStore("localhost", 0, is_master=True, wait_for_workers=False)
+    store = TCPStore("localhost", 0, is_master=True, wait_for_workers=False)
     monkeypatch.setenv("MASTER_ADDR", "localhost")
     monkeypatch.setenv("MASTER_PORT", str(store.port))
     monkeypatch.setenv("TORCHELASTIC_USE_AGENT_STORE", "True")
