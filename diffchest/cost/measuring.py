@@ -121,12 +121,11 @@ def traced(params: Params, number: int) -> list[Operation]:
 
 def _step(params: Params, state: TrainingState, number: int) -> Callable[[], None]:
     network = trained_network(state.model, params.pretrain, ALONE)
-    gray = torch.zeros(number, 1, params.images.size, params.images.size)
+    pixels = torch.zeros(number, 1, params.images.size, params.images.size, dtype=torch.uint8)
 
     def step() -> None:
         batch = range(state.shown, state.shown + number)
-        state.loss_sum += accumulate_gradient(network, state, batch, [(batch, gray)], ALONE)
-        state.update(number)
+        state.update(number, accumulate_gradient(network, state, batch, [(batch, pixels)], ALONE))
 
     return step
 
