@@ -56,6 +56,7 @@ def draw(params: FigureParams) -> Figure:
     figure = new_figure("What was decoded", params, height=TITLE + sum(heights), of=list(blocks))
     figure.set_layout_engine("none")
     top, total = TITLE, TITLE + sum(heights)
+    figure.suptitle(figure.get_suptitle(), x=0.012, ha="left", y=1 - 2 / total)  # in mm: at 0.98 it meets the blocks
     for (name, (picture, lines)), height in zip(blocks.items(), heights, strict=True):
         drawn = " (phantoms)" if name in params.phantoms else ""
         figure.text(0.012, 1 - (top + DATASET / 2) / total, name + drawn, fontsize=8, weight="bold", color=BLUE)
