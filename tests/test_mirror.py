@@ -15,6 +15,8 @@ ACROSS = {  # tests of several modules, and why they are no single module's
     "images/test_damaged.py": "thousands of damaged files, through every decoder",
     "model/authors/test_command.py": "`python -m diffchest.model.authors`",
     "model/test_parity.py": "network, schedule and sampling against vectors of the authors' code",
+    "pretraining/test_recipe.py": "what the whole recipe does to weights: a mutation of any part is caught",
+    "pretraining/test_slurm.py": "docs/slurm/pretrain.sh, run with stand-ins for SLURM's commands",
     "params/test_params.py": "the whole of params.yaml, its sections and the profiles",
     "phantom/test_layouts.py": "the three native layouts have the same promises",
     "stats/test_error_rates.py": "coverage and level of intervals and tests, in simulated studies",

@@ -61,7 +61,7 @@ def _measured(setting: dict[str, str], seconds: float) -> float:
     """Images/s of a process of its own with the OpenMP environment `setting`."""
     environment = {key: value for key, value in os.environ.items() if key not in SETTINGS} | setting
     command = [sys.executable, "-m", "benchmarks.speed.threads", "--step", "--seconds", str(seconds)]
-    return float(subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout)
+    return float(subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, encoding="utf-8").stdout)
 
 
 def _images_per_second(seconds: float) -> float:
