@@ -213,7 +213,9 @@ def drawing(params: Params, device: torch.device) -> list[list[str]]:
 def end_to_end(*, dry: bool) -> list[list[str]]:
     """`dvc repro` as it stands, or in a dry run what it would do."""
     begun = time.perf_counter()
-    done = subprocess.run(["dvc", "repro", *(["--dry"] if dry else [])], capture_output=True, encoding="utf-8", check=False)
+    done = subprocess.run(
+        ["dvc", "repro", *(["--dry"] if dry else [])], capture_output=True, encoding="utf-8", check=False
+    )
     return [["default, end to end", f"exit status {done.returncode}", f"{time.perf_counter() - begun:.0f} s", ""]]
 
 
