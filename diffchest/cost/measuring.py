@@ -8,7 +8,7 @@ that compute next to nothing. Tensors of one shape take turns, so that few are s
 
 import statistics
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import cycle
@@ -161,23 +161,26 @@ def measure(params: Params, number: int, *, seconds: float = 60.0) -> Measured:
     settings, size, device = params.pretrain, params.images.size, torch.device("cpu")
     state = initial_state(params.model, params.diffusion, settings, image_size=size, device=device)
     step = _step(params, state, number)
-    step(), step()
+    step()  # the first one makes the moments of Adam
+    step()
     pool = Pool(operations)
-    begun, measured, predicted, kinds = time.perf_counter(), [], [], Counter()
+    begun, measured, predicted = time.perf_counter(), [], []
+    kinds = defaultdict[str, float](float)
     while len(measured) < TURNS and (
         len(measured) < FEWEST_TURNS or time.perf_counter() - begun < seconds * len(measured) / (len(measured) + 1)
     ):
         before = timed(step)
-        alone = Counter[str]()
+        alone = defaultdict[str, float](float)
         with torch.no_grad():
             for operation in operations:
-                alone[operation.kind] += timed(operation.ready(pool))  # pyright: ignore[reportArgumentType]
+                alone[operation.kind] += timed(operation.ready(pool))
         alone[BETWEEN] += between() * len(operations) / 2  # half of them are of the backward pass
         after = timed(step)
         measured.append(2 * number / (before + after))
         predicted.append(number / sum(alone.values()))
-        kinds.update(alone)
-    mean = {kind: total / len(measured) for kind, total in kinds.most_common()}
+        for kind, spent in alone.items():
+            kinds[kind] += spent
+    mean = {kind: kinds[kind] / len(measured) for kind in sorted(kinds, key=kinds.__getitem__, reverse=True)}
     return Measured(number, measured, predicted, mean, torch.get_num_threads())
 
 
