@@ -32,15 +32,18 @@ GRADIENT_BYTES = 4
 
 
 def cast_as_cuda(model: nn.Module, half: torch.dtype) -> None:
-    """Let the layers of `model` compute in the types that `torch.autocast("cuda")` gives them, where there is no GPU.
+    """Let the layers of `model` compute in the types that they have on a GPU under autocast, where there is none.
 
-    As the tables in PyTorch's documentation of `torch.amp`: products in the lower precision, normalisation in float32.
-    Inside the layers, so that what a checkpoint computes again is cast as well; attention follows its projections.
+    Products in the lower precision (the tables in PyTorch's documentation of `torch.amp`), the normalisation in float32
+    with a result in the precision of its input (`model/norms.py`, in the layout of GPUs). Inside the layers, so that
+    what a checkpoint computes again is cast as well; attention follows its projections.
     """
-    types = {nn.Conv2d: half, nn.Linear: half, nn.GroupNorm: torch.float32}
     for layer in model.modules():
-        if type(layer) in types:
-            layer.forward = partial(_casting, layer.forward, types[type(layer)])
+        if isinstance(layer, nn.GroupNorm):
+            layer.forward = partial(_normalising, layer)  # pyright: ignore[reportAttributeAccessIssue]
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            casting = partial(_casting, layer.forward, half)
+            layer.forward = casting  # pyright: ignore[reportAttributeAccessIssue]
 
 
 class _Cast(TorchFunctionMode):
@@ -58,6 +61,10 @@ class _Cast(TorchFunctionMode):
 def _casting(forward: Callable[..., Tensor], dtype: torch.dtype, x: Tensor) -> Tensor:
     with _Cast(dtype):
         return forward(x)
+
+
+def _normalising(layer: nn.GroupNorm, x: Tensor) -> Tensor:
+    return nn.functional.group_norm(x.float(), layer.num_groups, layer.weight, layer.bias, layer.eps).to(x.dtype)
 
 
 def _cast(part: Any, dtype: torch.dtype) -> Any:
