@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--at-once", type=int, default=1, help="runs at the same time (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the moments (%(default)s)")
     options = parser.parse_args()
-    rows = [["what happens", "runs", "went on from a checkpoint", "began anew", "same bytes"]]
+    rows = [["what happens", "runs", "went on from a checkpoint", "began anew", "same bytes: model", "loss curve"]]
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(options.at_once) as pool:
         alone = list(pool.map(undisturbed, [Path(folder, f"undisturbed_{n}") for n in range(options.at_once)]))
         expected, seconds = alone[0][0], min(seconds for _, seconds in alone)
@@ -51,8 +51,9 @@ def main() -> None:
                 return disturbed(Path(folder), number, disturb, random.Random(f"{options.seed}/{number}"), seconds)
 
             found = list(pool.map(outcome, range(options.runs)))
-            resumed, same = sum("resumed at" in log for log, _ in found), sum(made == expected for _, made in found)
-            rows.append([name, *map(str, (len(found), resumed, len(found) - resumed, f"**{same}**"))])
+            resumed = sum("resumed at" in log for log, _ in found)
+            same = [sum(made[part] == expected[part] for _, made in found) for part in range(len(OUTPUTS))]
+            rows.append([name, *map(str, (len(found), resumed, len(found) - resumed, *same))])
     print(provenance(), markdown(rows), sep="\n\n")
 
 

@@ -29,7 +29,10 @@ class TrainingState:
         self.shown, self.step, self.skipped = 0, 0, 0
         self.history: list[dict[str, float]] = []
         self.pictures: dict[int, torch.Tensor] = {}
-        self.loss_sum = torch.zeros((), device=device)  # over this process's images since the last row of the history
+        # over this process's images since the last row of the history; float64 adds them without rounding, so that it
+        # does not matter which process goes on with which part of the sum after a stop (MPS has none)
+        precise = torch.float32 if device.type == "mps" else torch.float64
+        self.loss_sum = torch.zeros((), device=device, dtype=precise)
         self.loss_images = 0
         self._weights: list[torch.Tensor] = list(model.parameters())
         self._averages: list[torch.Tensor] = list(self.ema.parameters())

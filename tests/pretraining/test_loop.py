@@ -58,21 +58,6 @@ def test_two_processes_give_the_weights_of_one(tmp_path):
     assert losses[0]["images"].tolist() == [80, 160, 176]
 
 
-def test_two_processes_stop_together_and_resume(tmp_path):
-    """SIGTERM to the launcher, as SLURM sends it: one checkpoint, then the same weights as a run that never stopped."""
-    settings = {"images_shown": 1600, "micro_batch": 8}
-    stopped, whole = (start(tmp_path / name, processes=2, **settings) for name in ("stopped", "whole"))
-    wait_for(lambda: list(tmp_path.glob("stopped/runs/*/*.pt")), stopped)
-    stopped.send_signal(signal.SIGTERM)
-    _, message = stopped.communicate(timeout=HANG)
-    assert stopped.returncode != 0
-    assert "stopped by" in message
-    assert "resumed at" in finished(start(tmp_path / "stopped", processes=2, **settings))
-    finished(whole)
-    ours, theirs = (load_file(tmp_path / name / "model.safetensors") for name in ("stopped", "whole"))
-    assert all(torch.equal(tensor, theirs[name]) for name, tensor in ours.items())
-
-
 def test_a_log_and_pictures_are_written_while_it_trains(tmp_path):
     result = run(tmp_path, tiny_params(pretrain={"images_shown": 320}))
     folder = next(tmp_path.glob("runs/*"))

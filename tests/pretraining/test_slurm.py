@@ -18,18 +18,29 @@ def expected(tmp_path_factory):
     return made
 
 
-@pytest.mark.parametrize(("name", "starts"), zip(DISTURBANCES, (2, 1, 2), strict=True))
-def test_a_disturbed_job_makes_the_same_bytes(name, starts, expected, tmp_path):
-    """Queued again by itself; started again by torchrun, while the job goes on; started again by SLURM."""
-    job, number = job_in(tmp_path), os.getpid() + starts
+def test_a_job_that_is_told_to_stop_asks_to_be_queued_again_and_makes_the_same_bytes(expected, tmp_path):
+    """SIGTERM to every process, launchers too: they stop together after one checkpoint."""
+    log = _disturbed("SIGTERM to the job (time limit); it queues itself again", expected, tmp_path, starts=2)
+    assert "stopped by SIGTERM" in log
+
+
+def test_a_job_that_loses_a_process_goes_on_and_makes_the_same_bytes(expected, tmp_path):
+    """kill -9 of one of two: torchrun starts both anew, within the same job."""
+    _disturbed("kill -9 of one of the two processes; torchrun starts both anew", expected, tmp_path, starts=1)
+
+
+def _disturbed(name, expected, folder, *, starts):
+    """The log of a job that is disturbed after its first checkpoint; model and loss curve are checked."""
+    job, number = job_in(folder), os.getpid() + starts
     process = job.start(number)
-    wait_for(lambda: list(tmp_path.glob("out/runs/*/*.pt")) and len(workers(process)) == 2, process)
-    DISTURBANCES[name](process, random.Random())
+    wait_for(lambda: list(folder.glob("out/runs/*/*.pt")) and len(workers(process)) == 2, process)
+    DISTURBANCES[name](process, random.Random(0))
     finish(job, process, number)
-    # the model alone: a stop between two rows may round the training loss of the first otherwise (docs/clusters.md)
-    assert made_in(tmp_path)[0] == expected[0]
-    assert "resumed at" in job.log.read_text()
+    assert made_in(folder) == expected
     assert job.starts == starts
+    log = job.log.read_text()
+    assert "resumed at" in log
+    return log
 
 
 def test_the_script_is_one_that_bash_and_shellcheck_accept():
