@@ -36,7 +36,7 @@ TITLE, DATASET, BOTTOM = 9.0, 6.0, 8.0  # mm
 SQUARE, MARK = 10.6, 9.0  # mm: side of a square, room for the name of its row
 LARGEST = 128  # px that a square is drawn with at most
 GAP = 0.05  # between squares, of their side
-LISTS, LIST_LINE, ABOVE = 3, 2.1, 2.0  # columns of the list of image ids, mm of a line, mm above it
+LISTS, LIST_LINE, ABOVE = 2, 2.1, 2.0  # columns of the list of image ids, mm of a line, mm above it
 OUTLINED = [withStroke(linewidth=1.2, foreground="black")]  # a number is seen on dark and bright squares
 
 
