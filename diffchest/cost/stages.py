@@ -8,10 +8,10 @@ from diffchest.cost.radiographs import Radiographs
 from diffchest.findings.vocabulary import DRAWN
 from diffchest.params.whole import Params
 from diffchest.pretraining.checkpoints import KEPT
+from diffchest.pretraining.validation import DDIM_STEPS, MOST, PICTURES
 
 ENCODED_AGAIN = 1  # a picture is encoded once more than it is corrected
-PICTURE_PASSES = 4 * 3 * 20  # radiographs, solves and steps of the pictures at a checkpoint (pretraining/validation.py)
-MOST_JUDGED = 2048  # held-out radiographs at a checkpoint (the same)
+PICTURE_PASSES = PICTURES * 3 * DDIM_STEPS  # of the pictures at a checkpoint: encoded, decoded, and drawn anew
 CODEC_BYTES = {"raw": 1.0, "png": 0.6, "jpeg": 0.15}  # a pixel; png and jpeg: about, for radiographs
 # radiographs a second and worker that `build_lmdb` stores (docs/results/speed.md): of 2048 px, and small ones
 DECODED, DECODED_SMALL = 60.0, 900.0
@@ -31,7 +31,7 @@ def passes(params: Params, found: Radiographs, findings: int) -> list[Passes]:
     """The long stages. findings: how many the head is judged for, which only the labels know."""
     pretrain, explain, audit = params.pretrain, params.explain, params.confounders
     checkpoints = pretrain.images_shown / pretrain.checkpoint_every
-    judged = min(MOST_JUDGED, found.pretrain * pretrain.validation_fraction)
+    judged = min(MOST, found.pretrain * pretrain.validation_fraction)
     visible = min(findings, len(DRAWN)) if params.phantom.datasets else findings
     targets = max(visible, len(explain.targets)) if params.phantom.datasets else len(explain.targets)
     edits = explain.radiographs * (1 + targets) + explain.both_ways * (1 + targets) * 3
