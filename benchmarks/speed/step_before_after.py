@@ -75,8 +75,8 @@ def _turn(folder: Path, mask: dict[str, str], threads: int) -> float:
     return float(done.stdout.split()[-1])
 
 
-def turn() -> float:
-    """Images/s of the step of the code in the working folder."""
+def turn(seconds: float = LEAST_SECONDS) -> float:
+    """Images/s of the step of the code in the working folder, by `OMP_NUM_THREADS` threads, for some `seconds`."""
     import torch  # here, for it is the measured folder's environment that decides its instructions
 
     from benchmarks.speed.train_step_speed import parameters
@@ -89,7 +89,7 @@ def turn() -> float:
     for _ in range(WARM_UP):
         step()
     steps, begun = 0, time.perf_counter()
-    while time.perf_counter() - begun < LEAST_SECONDS:
+    while time.perf_counter() - begun < seconds:
         step()
         steps += 1
     return steps * params.pretrain.batch_size / (time.perf_counter() - begun)

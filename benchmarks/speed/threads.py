@@ -11,7 +11,8 @@ import os
 import statistics
 import subprocess
 import sys
-import time
+
+from benchmarks.speed.step_before_after import turn
 
 WAYS: dict[str, dict[str, str]] = {
     "1 thread": {"OMP_NUM_THREADS": "1"},
@@ -36,7 +37,7 @@ def main() -> None:
     parser.add_argument("--step", action="store_true", help=argparse.SUPPRESS)  # the measured process itself
     options = parser.parse_args()
     if options.step:
-        print(_images_per_second(options.seconds))
+        print(turn(options.seconds))
         return
     rates: dict[tuple[str, int], list[float]] = {(way, busy): [] for way in WAYS for busy in options.neighbours}
     for _ in range(options.turns):
@@ -62,25 +63,6 @@ def _measured(setting: dict[str, str], seconds: float) -> float:
     environment = {key: value for key, value in os.environ.items() if key not in SETTINGS} | setting
     command = [sys.executable, "-m", "benchmarks.speed.threads", "--step", "--seconds", str(seconds)]
     return float(subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, encoding="utf-8").stdout)
-
-
-def _images_per_second(seconds: float) -> float:
-    """Images/s of the default's training step in this process."""
-    # only the measured process needs torch, and what it waits like is settled by now
-    import torch
-
-    from benchmarks.speed.train_steps import our_step
-    from diffchest.params.whole import Params
-
-    params = Params.load()
-    step = our_step(params, torch.device("cpu"))
-    for _ in range(2):
-        step()
-    begun, steps = time.perf_counter(), 0
-    while time.perf_counter() - begun < seconds:
-        step()
-        steps += 1
-    return steps * params.pretrain.batch_size / (time.perf_counter() - begun)
 
 
 if __name__ == "__main__":
