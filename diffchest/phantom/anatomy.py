@@ -44,6 +44,19 @@ class Anatomy:
     stroke_seed: int  # varies the course of the vessels
 
 
+FrozenAnatomy = tuple[float | tuple[float, ...], ...]  # the values of an `Anatomy`, hashable
+
+
+def frozen(anatomy: Anatomy) -> FrozenAnatomy:
+    """All values of `anatomy` as they are now."""
+    return tuple(tuple(value) if isinstance(value, list) else value for value in vars(anatomy).values())
+
+
+def thawed(values: FrozenAnatomy) -> Anatomy:
+    """The anatomy that was `frozen`."""
+    return Anatomy(*(list(value) if isinstance(value, tuple) else value for value in values))  # pyright: ignore[reportArgumentType]
+
+
 def sample_anatomy(rng: Generator, *, sex: str, age: float) -> Anatomy:
     """Draw one patient's anatomy; the same generator state, sex and age give the same chest."""
     bulk = rng.normal(0, 1)  # body habitus: broad patients have wide hearts, high diaphragms and thick walls

@@ -3,6 +3,7 @@
 Body coordinates: x from -1 (image left, the patient's right) to 1, y from -1 (neck) to 1 (abdomen).
 """
 
+from copy import copy
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -50,6 +51,13 @@ class Canvas:
         self.y: Image = a[1, 0] * column + a[1, 1] * row - dy
         self.pixel = 2 / (self.size * self.positioning.zoom)
         self.body, self.air, self.markings, self.dense = np.zeros((4, self.size, self.size), np.float32)
+
+    def copy(self) -> "Canvas":
+        """Another one with the same layers, to draw on."""
+        other = copy(self)  # where pixels lie is shared
+        for layer in ("body", "air", "markings", "dense"):
+            setattr(other, layer, getattr(self, layer).copy())
+        return other
 
     def ramp(self, distance: NDArray[np.floating], softness: float = 0.0) -> Image:
         """Map a signed distance in body units to coverage: 0 outside, 1 inside, an edge at least one pixel wide."""

@@ -2,10 +2,11 @@
 
 import zlib
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 import numpy as np
 
-from diffchest.phantom.anatomy import draw_anatomy, position, sample_anatomy
+from diffchest.phantom.anatomy import FrozenAnatomy, draw_anatomy, frozen, position, sample_anatomy, thawed
 from diffchest.phantom.canvas import Canvas, Image, Positioning
 from diffchest.phantom.registry import PAINTS, SHAPES, SITE, shown
 
@@ -49,12 +50,19 @@ def draw(
     for name in names:
         if name in SHAPES:
             SHAPES[name](anatomy, chance(name))
-    canvas = Canvas(size, _positioning(take, view))
-    draw_anatomy(canvas, anatomy)
+    canvas = _chest(size, _positioning(take, view), frozen(anatomy)).copy()
     for name in names:
         if name in PAINTS:
             PAINTS[name](canvas, anatomy, chance(name))
     return _expose(canvas, take)
+
+
+@lru_cache(maxsize=2)
+def _chest(size: int, positioning: Positioning, anatomy: FrozenAnatomy) -> Canvas:
+    """The chest without any paint: of twins of one exposure it is the same, and most of the work."""
+    canvas = Canvas(size, positioning)
+    draw_anatomy(canvas, thawed(anatomy))
+    return canvas
 
 
 def _positioning(rng: np.random.Generator, view: str) -> Positioning:

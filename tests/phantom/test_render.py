@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from diffchest.findings.vocabulary import DRAWN, KIND
-from diffchest.phantom import registry
+from diffchest.phantom import registry, render
 from diffchest.phantom.anatomy import diaphragm, draw_anatomy, heart, position, sample_anatomy
 from diffchest.phantom.canvas import LEFT, RIGHT, Canvas, sign, smooth
 from diffchest.phantom.render import draw, stream
@@ -62,6 +62,18 @@ def test_same_arguments_same_picture_in_another_process(root):
         for s in seeds
     ]
     assert printed[0] == printed[1] != ""
+
+
+def test_a_chest_drawn_before_is_none_of_the_next_pictures_findings():
+    """The chest is kept for twins: what is painted on one of them must not be left on it."""
+    for name in DRAWN:
+        twins = [draw(shown, patient="p", image="i", sex="F") for shown in ({name}, (), {name})]
+        alone = []
+        for shown in ({name}, ()):
+            render._chest.cache_clear()
+            alone.append(draw(shown, patient="p", image="i", sex="F"))
+        for twin, drawn in zip(twins, (alone[0], alone[1], alone[0]), strict=True):
+            np.testing.assert_array_equal(twin, drawn)
 
 
 def test_undrawn_labels_change_nothing():
