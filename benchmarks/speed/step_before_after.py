@@ -9,6 +9,7 @@ whose code it measures; ratios are of neighbouring turns, since times depend on 
 """
 
 import argparse
+import importlib
 import os
 import statistics
 import subprocess
@@ -77,6 +78,7 @@ def _turn(folder: Path, mask: dict[str, str], threads: int) -> float:
 
 def turn(seconds: float = LEAST_SECONDS) -> float:
     """Images/s of the step of the code in the working folder, by `OMP_NUM_THREADS` threads, for some `seconds`."""
+    importlib.import_module("diffchest")  # before torch, as in the stages: it says how torch's threads wait
     import torch  # here, for it is the measured folder's environment that decides its instructions
 
     from benchmarks.speed.train_step_speed import parameters

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
 from diffchest.compute.processes import Processes
+from diffchest.compute.threads import Threads
 from diffchest.diffusion.objective import SelfConditioned, denoising_errors
 from diffchest.model.activation_checkpointing import checkpoint_activations
 from diffchest.model.autoencoder import DiffusionAutoencoder, place
@@ -20,16 +22,18 @@ from diffchest.pretraining.images import shown_on
 from diffchest.pretraining.order import DROPOUT_STREAM, IMAGE_STREAM, stream_seed
 from diffchest.pretraining.state import TrainingState
 
+SLICE = 16  # images that a thread of a CPU takes at a time; with fewer, calls cost more than they compute
 AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 MicroBatches = list[tuple[range, Tensor]]  # numbers of the images, and these as uint8 [N, 1, H, W]
 
 
 @dataclass(frozen=True)
 class Network:
-    """The model as it is trained: its pass, and where gradients are not yet averaged over processes."""
+    """The model as it is trained: its pass, where gradients are not yet averaged over processes, threads of a CPU."""
 
     forward: SelfConditioned
     no_sync: Callable[[], AbstractContextManager[Any]]
+    threads: Threads | None = None  # each takes slices of a batch; None: the operations divide themselves
 
 
 def initial_state(
@@ -49,7 +53,19 @@ def trained_network(model: DiffusionAutoencoder, settings: PretrainParams, proce
         devices = [model.device] if model.device.type == "cuda" else None
         forward = DistributedDataParallel(model, device_ids=devices, gradient_as_bucket_view=True)
         no_sync = forward.no_sync
-    return Network(torch.compile(forward) if settings.compile else forward, no_sync)
+    return Network(
+        torch.compile(forward) if settings.compile else forward, no_sync, _threads(model, settings, processes)
+    )
+
+
+def _threads(model: DiffusionAutoencoder, settings: PretrainParams, processes: Processes) -> Threads | None:
+    """The threads that take slices of a batch: several of a CPU, where none waits for the other on the way."""
+    # dropout draws from one stream, one image after the other
+    together = processes.count > 1 or settings.compile or model.params.dropout
+    if together or model.device.type != "cpu":
+        return None
+    threads = Threads(most=-(-settings.batch_size // SLICE))
+    return threads if threads.count > 1 else None
 
 
 def accumulate_gradient(
@@ -63,6 +79,8 @@ def accumulate_gradient(
     weight = processes.count / len(batch)  # processes average their gradients
     if not parts:
         parts, weight = [(batch[:1], torch.zeros(1, 1, model.image_size, model.image_size, dtype=torch.uint8))], 0.0
+    if network.threads is not None:
+        return _accumulate_in_slices(network, network.threads, state, parts, weight)
     total = torch.zeros((), device=model.device)
     for number, (shown, gray) in enumerate(parts):
         last = number == len(parts) - 1
@@ -71,6 +89,29 @@ def accumulate_gradient(
             state.scaler.scale(errors.sum() * weight).backward()
         total += errors.detach().sum() * (weight > 0)
     return total
+
+
+def _accumulate_in_slices(
+    network: Network, threads: Threads, state: TrainingState, parts: MicroBatches, weight: float
+) -> Tensor:
+    """As `accumulate_gradient`, of `weight` times the errors; slices are added up in their order, whoever had them."""
+    weights = list(state.model.parameters())
+    scaled = state.scaler.scale(torch.tensor(weight))
+
+    def gradient(part: tuple[range, Tensor]) -> tuple[tuple[Tensor, ...], Tensor]:
+        shown, gray = part
+        errors = training_errors(network, state.model, gray, shown, state.settings)
+        return torch.autograd.grad(errors.sum() * scaled, weights), errors.detach().sum()
+
+    slices = [
+        (shown[first : first + SLICE], gray[first : first + SLICE])
+        for shown, gray in parts
+        for first in range(0, len(shown), SLICE)
+    ]
+    gradients, errors = zip(*threads.map(gradient, slices), strict=True)
+    for tensor, own in zip(weights, zip(*gradients, strict=True), strict=True):
+        tensor.grad = reduce(torch.add, own)
+    return torch.stack(errors).sum()
 
 
 def training_errors(

@@ -9,28 +9,68 @@ from scipy import stats
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from diffchest.compute.processes import ALONE, Processes
+from diffchest.compute.threads import Threads
 from diffchest.model.autoencoder import DiffusionAutoencoder
 from diffchest.pretraining.order import micro_batches
 from diffchest.pretraining.state import TrainingState
-from diffchest.pretraining.steps import Network, accumulate_gradient, draws, training_errors
+from diffchest.pretraining.steps import Network, accumulate_gradient, draws, trained_network, training_errors
 from tests.helpers.tiny import tiny_params
 
 
 def test_accumulated_gradients_are_those_of_the_whole_batch():
-    params, batch = tiny_params(), range(40, 52)
-    gray = torch.randint(256, (12, 1, 16, 16), dtype=torch.uint8)
+    params, batch = tiny_params(), range(40, 60)
+    gray = torch.randint(256, (20, 1, 16, 16), dtype=torch.uint8)
     torch.manual_seed(0)
     model = DiffusionAutoencoder(params.model, params.diffusion, params.images.size)
     torch.nn.init.normal_(model.unet.conv.weight)  # zero at the start, and with it most gradients
     gradients, totals = [], []
-    for size in (None, 5):
+    for size, threads in ((None, None), (5, None), (None, Threads(2)), (10, Threads(2))):
         model.zero_grad()
         parts = [(part, gray[part.start - 40 : part.stop - 40]) for part in micro_batches(batch, size, 0, 1)]
-        state, network = TrainingState(model, params.pretrain), Network(model, nullcontext)
+        state, network = TrainingState(model, params.pretrain), Network(model, nullcontext, threads)
         totals.append(accumulate_gradient(network, state, batch, parts, ALONE))
         gradients.append([parameter.grad for parameter in model.parameters()])
-    torch.testing.assert_close(*totals)
-    torch.testing.assert_close(*gradients, rtol=1e-3, atol=5e-6)
+    for total, gradient in zip(totals[1:], gradients[1:], strict=True):
+        torch.testing.assert_close(total, totals[0])
+        torch.testing.assert_close(gradient, gradients[0], rtol=1e-3, atol=5e-6)
+
+
+def test_the_gradient_has_the_same_bytes_for_any_number_of_threads():
+    """Slices are the same, and are added up in the same order; 40 images: two slices of 16 and one of 8."""
+    params, batch = tiny_params(pretrain={"horizontal_flip": 0.5}), range(40)
+    gray = torch.randint(256, (40, 1, 16, 16), dtype=torch.uint8)
+    model = DiffusionAutoencoder(params.model, params.diffusion, params.images.size)
+    torch.nn.init.normal_(model.unet.conv.weight)
+    before, found = torch.get_num_threads(), []
+    try:
+        for count in (1, 2, 3):
+            torch.set_num_threads(count)
+            state, network = TrainingState(model, params.pretrain), Network(model, nullcontext, Threads(3))
+            assert network.threads.count == count
+            total = accumulate_gradient(network, state, batch, [(batch, gray)], ALONE)
+            found.append([total, *(parameter.grad.clone() for parameter in model.parameters())])
+    finally:
+        torch.set_num_threads(before)
+    for others in found[1:]:
+        assert all(torch.equal(one, other) for one, other in zip(found[0], others, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("changes", "pretrain", "allowed", "in_slices"),
+    [
+        ({}, {}, 2, True),
+        ({}, {}, 1, False),
+        ({}, {"batch_size": 16}, 2, False),
+        ({"dropout": 0.1}, {}, 2, False),
+        ({}, {"compile": True}, 2, False),
+    ],
+)
+def test_a_cpu_takes_slices_where_nothing_is_drawn_on_the_way(changes, pretrain, allowed, in_slices, monkeypatch):
+    monkeypatch.setattr(torch, "compile", lambda module: module)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: allowed)
+    params = tiny_params(**changes, pretrain={"batch_size": 32} | pretrain)
+    model = DiffusionAutoencoder(params.model, params.diffusion, params.images.size)
+    assert (trained_network(model, params.pretrain, ALONE).threads is not None) == in_slices
 
 
 def test_draws_are_uniform_normal_and_depend_on_the_number_alone():
