@@ -110,12 +110,22 @@ def test_a_classifier_is_opened_by_the_package_of_its_kind_alone():
 
 
 def test_an_init_file_is_one_docstring():
-    """A re-export would tie whoever imports one module to all that the file names; `stats` is a library to its users."""
+    """A re-export would tie whoever imports one module to all that the file names.
+
+    Two are more: `stats` is a library to its users, and the package itself sets what must be set before torch is loaded.
+    """
     for path in PACKAGE.rglob("__init__.py"):
-        if path != PACKAGE / "stats" / "__init__.py":
-            body = ast.parse(path.read_text()).body
-            assert len(body) == 1, path
-            assert ast.get_docstring(ast.parse(path.read_text())), path
+        module = ast.parse(path.read_text())
+        assert ast.get_docstring(module), path
+        if path not in {PACKAGE / "stats" / "__init__.py", PACKAGE / "__init__.py"}:
+            assert len(module.body) == 1, path
+
+
+def test_the_package_itself_imports_the_standard_library_alone():
+    """Whatever it imported, every command would."""
+    body = ast.parse((PACKAGE / "__init__.py").read_text()).body
+    imports = [node for node in body if isinstance(node, ast.Import | ast.ImportFrom)]
+    assert [ast.unparse(node) for node in imports] == ["import os"]
 
 
 def test_there_is_no_circle():

@@ -103,7 +103,7 @@ WARD = {"format": "table", "root": "x", "table": "t.csv", "labels": ["Edema"]}
         ("small_cnn.batch_size", 1, "small_cnn.batch_size"),
         ("confounders.decode_steps", 3000, "confounders.decode_steps is 3000"),
         ("model.base_channels", 33, r"\n  model\.base_channels: found 33, expected an even number"),
-        ("model.attention_heads", 3, "attention_heads is 3, but a feature map of model with attention has 64 channels"),
+        ("model.attention_heads", 3, "attention_heads is 3, but a feature map of model with attention has 32 channels"),
         ("model.attention_resolutions", [32], r"model\.attention_resolutions: no feature map has side 32; .*\[16, 8\]"),
         ("model.encoder.attention_resolutions", [2], r"model\.encoder\.attention_resolutions: .*\[16, 8, 4\]"),
         ("model.encoder.channel_multipliers", [1] * 6, "encoder.channel_multipliers need at least 128"),
